@@ -1,0 +1,114 @@
+"""Every metric that outsiders see, declared once: docs/reference/metrics.md is generated from this list, and a test holds
+dashboards and alerts against it. The first six have the names that the realtime contract documents."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. A counter's exposed name ends in ``_total``, as given here."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    unit: str
+    meaning: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+OTHER = "other"
+"""The label value of everything beyond a label's cap."""
+
+_LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+EVENTS_RECEIVED = Metric(
+    "events_received_total", "counter", "events", "Events accepted and durable.", ("customer_id", "event_type")
+)
+EVENTS_DROPPED = Metric(
+    "events_dropped_total", "counter", "events", "Events that are not stored, by reason.", ("customer_id", "reason")
+)
+INGESTION_LATENCY = Metric(
+    "ingestion_latency_seconds",
+    "histogram",
+    "seconds",
+    "From the first byte of a tracking request to its durable answer.",
+    ("customer_id",),
+    _LATENCY,
+)
+ANALYTICS_QUERIES = Metric(
+    "analytics_queries_total", "counter", "queries", "SQL questions, by outcome.", ("customer_id", "status")
+)
+AI_QUERIES = Metric(
+    "ai_queries_total", "counter", "queries", "Plain-language questions, by outcome.", ("customer_id", "status")
+)
+QUERY_LATENCY = Metric(
+    "query_latency_seconds", "histogram", "seconds", "From a question to its answer.", ("customer_id",), _LATENCY
+)
+
+HTTP_REQUESTS = Metric(
+    "http_requests_total", "counter", "requests", "Requests by route template.", ("handler", "method", "status")
+)
+INGEST_PAYLOAD = Metric(
+    "millrace_ingest_payload_bytes",
+    "histogram",
+    "bytes",
+    "Size of tracking bodies on the wire.",
+    (),
+    (256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 5242880.0),
+)
+LOG_APPEND = Metric("millrace_log_append_seconds", "histogram", "seconds", "One durable group commit.", (), _LATENCY)
+LOG_BYTES = Metric("millrace_log_bytes", "gauge", "bytes", "Size of the log on disk.")
+LOG_DAMAGED = Metric("millrace_log_damaged_records_total", "counter", "records", "Records whose checksum differs. Must be 0.")
+CONSUMER_LAG_EVENTS = Metric(
+    "millrace_consumer_lag_events", "gauge", "events", "Accepted and not yet in the warehouse.", ("partition",)
+)
+CONSUMER_LAG_SECONDS = Metric(
+    "millrace_consumer_lag_seconds",
+    "gauge",
+    "seconds",
+    "Age of the oldest event that is not yet in the warehouse.",
+    ("partition",),
+)
+CONSUMER_GAP = Metric(
+    "millrace_consumer_gap_records_total", "counter", "records", "Records that retention took first. Must be 0."
+)
+CONSUMER_REPLAYED = Metric(
+    "millrace_consumer_intents_replayed_total", "counter", "batches", "Pending batches inserted again after a start."
+)
+CONSUMER_RECONCILED = Metric(
+    "millrace_consumer_reconciled_records_total", "counter", "records", "Records that a re-check by position put back."
+)
+SINK_ROWS = Metric("millrace_sink_rows_total", "counter", "rows", "Rows stored in the warehouse.")
+SINK_BATCH_ROWS = Metric(
+    "millrace_sink_batch_rows",
+    "histogram",
+    "rows",
+    "Rows of one insert.",
+    (),
+    (1.0, 10.0, 100.0, 1000.0, 5000.0, 10000.0, 25000.0, 50000.0),
+)
+SINK_INSERT = Metric("millrace_sink_insert_duration_seconds", "histogram", "seconds", "One insert.", (), _LATENCY)
+SINK_ERRORS = Metric("millrace_sink_errors_total", "counter", "errors", "Inserts that failed, by kind.", ("kind",))
+DUPLICATES_DROPPED = Metric(
+    "millrace_duplicates_dropped_total", "counter", "events", "Events sent again and stored once, by layer.", ("layer",)
+)
+DEAD_LETTERS = Metric("millrace_deadletter_events_total", "counter", "events", "Records set aside, by reason.", ("reason",))
+DEAD_LETTER_DEPTH = Metric("millrace_deadletter_depth", "gauge", "events", "Records set aside and not yet decided.")
+FRESHNESS = Metric(
+    "millrace_event_freshness_seconds",
+    "histogram",
+    "seconds",
+    "From accepted to queryable, the oldest event of each batch.",
+    (),
+    (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0),
+)
+AUDIT_DUPLICATES = Metric("millrace_audit_duplicate_rows", "gauge", "rows", "Rows beyond one an event, last audit. Must be 0.")
+AUDIT_DIFFERENCES = Metric(
+    "millrace_audit_rollup_differences", "gauge", "buckets", "Rollup buckets that differ from the raw table. Must be 0."
+)
+SSE_CONNECTIONS = Metric("millrace_sse_connections", "gauge", "connections", "Open live streams.")
+SSE_LAGGED = Metric("millrace_sse_lagged_events_total", "counter", "events", "Events skipped for clients that read too slowly.")
+RATE_LIMITED = Metric("millrace_rate_limited_total", "counter", "requests", "Requests answered 429, by scope.", ("scope",))
+
+CATALOGUE: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))

@@ -1,0 +1,140 @@
+"""The ports of the log. Writers, the consumer and live streams need different things, so there are three, and one beside
+them for dead letters. All methods are coroutines of one event loop; none of them blocks it."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from millrace_eventlog.records import (
+    Damaged,
+    DeadLetter,
+    Granted,
+    Intent,
+    Lag,
+    LogEntry,
+    LogRecord,
+    ReadLimit,
+    Revoked,
+    TailGap,
+    TailItem,
+    TailPosition,
+)
+
+
+class LogWriter(Protocol):
+    """Where ingestion stores events."""
+
+    async def append(self, records: Sequence[LogRecord]) -> None:
+        """Store the records. Returning means that they survive a crash of this process and of the log's own.
+
+        Records of one call stay in order. A cancelled call may still store them.
+
+        Raises:
+            LogUnavailable: they may or may not be stored; appending them again is safe.
+            RecordTooLarge: a record can never be stored; none of the call was.
+        """
+        ...
+
+    async def ping(self) -> None:
+        """Return when an append would be accepted.
+
+        Raises:
+            LogUnavailable: it would not; the message says why.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Store what was accepted, then refuse what comes with LogUnavailable. Idempotent."""
+        ...
+
+
+class LogReader(Protocol):
+    """What the consumer reads, and where it writes down how far it is."""
+
+    def assignments(self) -> AsyncIterator[Granted | Revoked]:
+        """The partitions of this consumer as they come and go. Ends when the log closes."""
+        ...
+
+    async def read(self, partition: int, start: int, limit: ReadLimit) -> Sequence[LogEntry | Damaged]:
+        """Entries from offset ``start`` on, in order, at least one if there is any within ``limit.wait_seconds``.
+
+        Never splits an entry: the first may alone be larger than the limit. Offsets may have holes.
+
+        Raises:
+            LogUnavailable: try again later.
+        """
+        ...
+
+    async def intend(self, partition: int, intent: Intent) -> None:
+        """Write down durably which batch is about to be inserted. The committed offset stays.
+
+        Raises:
+            LogUnavailable: it may or may not be written; only the same intent may be tried again.
+        """
+        ...
+
+    async def commit(self, partition: int, upto: int) -> None:
+        """Everything below ``upto`` is in the warehouse; forget the intent. Durable on return.
+
+        Raises:
+            LogUnavailable: it may or may not be written; trying again is safe.
+        """
+        ...
+
+    async def lag(self, partition: int) -> Lag:
+        """What is stored and not yet committed. Cheap: called at every scrape."""
+        ...
+
+
+class LogTail(Protocol):
+    """What live streams follow, outside of any consumer group."""
+
+    def follow(self, position: TailPosition | None) -> AsyncIterator[TailItem | TailGap]:
+        """New records as they become durable, from behind ``position`` or, without one, from now on.
+
+        A position older than retention yields a TailGap first. A follower that is too slow to be fed from memory is fed
+        from the log. Ends when the log closes.
+        """
+        ...
+
+
+class DeadLetters(Protocol):
+    """Where records go that the warehouse will never take."""
+
+    async def put(self, letters: Sequence[DeadLetter]) -> None:
+        """Store them durably. A letter of the same position as a stored one is that one: nothing is doubled by a replay."""
+        ...
+
+    async def list(
+        self, *, tenant: str | None = None, reason: str | None = None, after: int = 0, limit: int = 100
+    ) -> Sequence[DeadLetter]:
+        """Stored letters in the order of their id, from behind id ``after``."""
+        ...
+
+    async def get(self, letter_id: int) -> DeadLetter:
+        """One letter.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        ...
+
+    async def drop(self, ids: Sequence[int]) -> int:
+        """Remove letters for good; the number that was there."""
+        ...
+
+    async def count(self) -> int:
+        """How many are stored."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogPorts:
+    """The ports of one opened log."""
+
+    writer: LogWriter
+    reader: LogReader
+    tail: LogTail
+    dead_letters: DeadLetters
+    bytes_on_disk: Callable[[], int]
+    """Size of what this machine stores of the log; 0 where that is another machine's."""

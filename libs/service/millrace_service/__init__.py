@@ -1,0 +1,1 @@
+"""What every process shares: settings base, logging, metrics registry, health, lifecycle."""

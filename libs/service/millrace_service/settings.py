@@ -1,0 +1,81 @@
+"""The base of every service's settings: one frozen class, read once from the environment, passed from then on."""
+
+import ipaddress
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from millrace_core.errors import StartRefused
+
+PREFIX = "MILLRACE_"
+
+
+class Settings(BaseSettings):
+    """Reads ``MILLRACE_<NAME>``. Each field has a description: docs/reference/settings.md is generated from them."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", validate_default=True)
+
+    @classmethod
+    def load(cls, **given: Any) -> Self:
+        """Read the environment; what is given (from the command line) wins over it.
+
+        Raises:
+            StartRefused: naming each wrong setting, its value and what is allowed.
+        """
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})
+        except ValidationError as error:
+            raise StartRefused("\n".join(_explain(item) for item in error.errors())) from error
+
+
+def _explain(item: Any) -> str:
+    name = PREFIX + str(item["loc"][0]).upper() if item["loc"] else "settings"
+    if not item["loc"]:
+        return str(item["msg"]).removeprefix("Value error, ")
+    return f"{name}={item['input']!s}: {item['msg'].removeprefix('Value error, ')}"
+
+
+class ServerSettings(Settings):
+    """What every process that listens has."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    data_dir: Path = Field(Path("data"), description="Folder of everything that the embedded size stores.")
+    auth: Literal["open", "required"] | None = Field(
+        None,
+        description="Who may do what. `open` trusts whoever reaches the port; it is the default on loopback, and has to be "
+        "said where the address is not loopback.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="`json` is one object a line; `console` is for people; `auto` is console on a terminal."
+    )
+    cors_origins: list[str] = Field(
+        [],
+        description='Origins that may read answers in a browser, as a JSON list (`["https://app.example.com"]`). '
+        "Ingestion routes answer every origin.",
+    )
+    shutdown_seconds: float = Field(
+        8.0, gt=0, le=60, description="How long a stopping process may take to finish what it has begun."
+    )
+
+    @model_validator(mode="after")
+    def _address_is_meant(self) -> Self:
+        if self.auth is None and not is_loopback(self.host):
+            raise ValueError(
+                f"{PREFIX}HOST={self.host} is reachable from other machines: set {PREFIX}AUTH=open to let everyone who "
+                "reaches it in, or listen on 127.0.0.1"
+            )
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,2 @@
+"""The warehouse: its ports (``ports``), its tables (``migrations``), the gate for SQL of tenants (``gate``), one package an
+adapter."""

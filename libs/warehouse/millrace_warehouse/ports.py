@@ -1,0 +1,179 @@
+"""The ports of the warehouse. Tenant data is read only through an object that already holds the tenant; there is no unscoped
+read to call by mistake. Methods are coroutines and never block the event loop; each has a deadline of its own."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a query answers: column names, and one tuple a row in their order."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+    def dicts(self) -> list[dict[str, Any]]:
+        """One mapping a row."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPosition:
+    """An id that the warehouse holds, and the log position that it came from."""
+
+    tenant: str
+    event_id: str
+    partition: int
+    offset: int
+    index: int
+
+
+class WarehouseWriter(Protocol):
+    """What the consumer needs."""
+
+    async def insert(self, rows: bytes, token: str) -> None:
+        """Store newline-delimited JSON rows of ``events_raw`` as one block. The rows of a token are stored once: calling
+        again with the same token and rows completes what an interrupted call left undone, in the table and in every
+        rollup. Returning means durable.
+
+        Raises:
+            RowsRefused: a row can never be stored; nothing was.
+            WarehouseUnavailable: unknown whether stored; the same call may be tried again.
+        """
+        ...
+
+    async def probe(self, rows: bytes) -> str | None:
+        """Whether these rows would be refused: the reason in safe words (no stored values), or None.
+
+        Raises:
+            WarehouseUnavailable: cannot tell now.
+        """
+        ...
+
+    async def stored_ids(self, ids: Sequence[tuple[str, str]]) -> Sequence[StoredPosition]:
+        """Of these (tenant, event id) pairs the ones stored within the last 48 hours, each with its positions.
+
+        Raises:
+            WarehouseUnavailable: cannot tell now.
+        """
+        ...
+
+    def recent_ids(self) -> AsyncIterator[Sequence[str]]:
+        """Every event id stored within the last 48 hours, of all tenants, in blocks.
+
+        Raises:
+            WarehouseUnavailable: cannot tell now.
+        """
+        ...
+
+    async def stored_positions(self, partition: int, first: int, last: int) -> Sequence[tuple[int, int]]:
+        """(offset, index) of each stored row that came from entries ``first`` to ``last`` (inclusive) of the partition.
+
+        Raises:
+            WarehouseUnavailable: cannot tell now.
+        """
+        ...
+
+
+class TenantWarehouse(Protocol):
+    """The reads of one tenant. Whatever is asked, only this tenant's rows answer."""
+
+    @property
+    def tenant(self) -> str:
+        """Whose rows these are."""
+        ...
+
+    async def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Rows:
+        """Run a SELECT of our own with bound parameters.
+
+        Raises:
+            WarehouseUnavailable: try again later.
+            QueryError: the statement or one of its limits.
+        """
+        ...
+
+    async def ask(self, sql: str) -> Rows:
+        """Run a statement that a person or a model wrote: through the gate, read-only, under limits.
+
+        Raises:
+            QueryError: refused by the gate, by the engine or by a limit; the code says which.
+            TooManyRequests: too many statements of this tenant or of all are running.
+            WarehouseUnavailable: try again later.
+        """
+        ...
+
+
+class Warehouse(Protocol):
+    """What the analytics service needs."""
+
+    def of(self, tenant: str) -> TenantWarehouse:
+        """The reads of this tenant."""
+        ...
+
+    async def ping(self) -> None:
+        """Return when the warehouse answers.
+
+        Raises:
+            WarehouseUnavailable: it does not.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """One table on disk."""
+
+    table: str
+    rows: int
+    bytes: int
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class RollupDifference:
+    """A bucket of a rollup that differs from what the raw table says."""
+
+    table: str
+    tenant: str
+    bucket: str
+    stored: int
+    recomputed: int
+
+
+class WarehouseAdmin(Protocol):
+    """What operators need."""
+
+    async def migrate(self) -> Sequence[str]:
+        """Bring the schema up to this code's; the names of the migrations that ran.
+
+        Raises:
+            StartRefused: the schema is newer than this code, or a table lacks what delivery relies on.
+        """
+        ...
+
+    async def sizes(self) -> Sequence[TableSize]:
+        """Every table of the platform on disk."""
+        ...
+
+    async def audit(self, hours: int) -> Sequence[RollupDifference]:
+        """Compare the rollups with the raw table over the last ``hours`` whole hours."""
+        ...
+
+    async def rebuild(self, first: int, last: int) -> int:
+        """Recompute the rollups of the hours between two times (milliseconds since the epoch) from the raw table; the
+        number of hours rebuilt."""
+        ...
+
+    async def duplicates(self, hours: int) -> int:
+        """Stored rows beyond one per (tenant, event id) among what was ingested in the last ``hours`` hours."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WarehousePorts:
+    """The ports of one opened warehouse, its schema up to date."""
+
+    writer: WarehouseWriter
+    reads: Warehouse
+    admin: WarehouseAdmin

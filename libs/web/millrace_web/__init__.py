@@ -1,0 +1,1 @@
+"""The kit of the HTTP services: app factory, error bodies, request ids, health and metrics routes, streams."""
