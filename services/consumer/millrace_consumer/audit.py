@@ -1,0 +1,53 @@
+"""The hourly proof: no event twice, and every rollup equal to the events it was made of."""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from millrace_core import metrics as names
+from millrace_core.errors import MillraceError
+from millrace_service.metrics import Metrics
+from millrace_warehouse.ports import WarehouseAdmin
+
+_HOURS: Final = 2
+"""How far back an audit looks: every hour is looked at twice."""
+
+_log = structlog.get_logger("millrace.audit")
+
+
+async def audit(admin: WarehouseAdmin, metrics: Metrics) -> tuple[int, int]:
+    """Compare once; (rows beyond one an event, rollup buckets that differ). Differences are logged, not mended: that is for
+    ``millrace rebuild``, after someone has seen them.
+
+    Raises:
+        WarehouseUnavailable: cannot tell now.
+    """
+    duplicates = await admin.duplicates(_HOURS)
+    differences = await admin.audit(_HOURS)
+    metrics.gauge(names.AUDIT_DUPLICATES).set(duplicates)
+    metrics.gauge(names.AUDIT_DIFFERENCES).set(len(differences))
+    for difference in differences[:20]:
+        _log.error(
+            "rollup_differs",
+            table=difference.table,
+            tenant=difference.tenant,
+            bucket=difference.bucket,
+            stored=difference.stored,
+            recomputed=difference.recomputed,
+        )
+    if duplicates:
+        _log.error("duplicate_rows", rows=duplicates)
+    return duplicates, len(differences)
+
+
+async def audit_regularly(admin: WarehouseAdmin, metrics: Metrics, seconds: float) -> None:
+    """Audit every so many seconds, for ever."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            duplicates, differences = await audit(admin, metrics)
+        except MillraceError as error:
+            _log.warning("audit_failed", code=error.code, cause=str(error.__cause__ or error))
+        else:
+            _log.info("audit_done", duplicates=duplicates, differences=differences)

@@ -1,0 +1,145 @@
+"""The consumer: every partition that the log grants, each in a task of its own."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from millrace_consumer.dead_letters import DeadLetterLimit
+from millrace_consumer.partition import OnStep, PartitionConsumer, Tools, ignore_step
+from millrace_consumer.patience import Patience, Stopped
+from millrace_consumer.recent_ids import RecentIds
+from millrace_consumer.settings import ConsumerSettings
+from millrace_consumer.storing import BatchStore
+from millrace_core import metrics as names
+from millrace_core.errors import Unavailable, WarehouseUnavailable
+from millrace_core.time import now_ms
+from millrace_eventlog.ports import DeadLetters, LogReader
+from millrace_eventlog.records import Granted, Lag
+from millrace_service.metrics import Metrics
+from millrace_warehouse.ports import WarehousePorts
+
+_LAG_INTERVAL_SECONDS: Final = 1.0
+
+_log = structlog.get_logger("millrace.consumer")
+
+
+class Consumer:
+    """Moves what the log holds into the warehouse.
+
+    Args:
+        clock: milliseconds since the epoch.
+        on_step: called with the name of each step; fault tests end the process there.
+    """
+
+    def __init__(
+        self,
+        settings: ConsumerSettings,
+        reader: LogReader,
+        dead_letters: DeadLetters,
+        warehouse: WarehousePorts,
+        metrics: Metrics,
+        *,
+        clock: Callable[[], int] = now_ms,
+        on_step: OnStep = ignore_step,
+    ) -> None:
+        self._settings = settings
+        self._reader = reader
+        self._dead_letters = dead_letters
+        self._warehouse = warehouse
+        self._metrics = metrics
+        self._clock = clock
+        limit = DeadLetterLimit(settings.consumer_dead_letter_ratio, settings.consumer_dead_letter_run)
+        self._tools = Tools(
+            reader=reader,
+            store=BatchStore(warehouse.writer, dead_letters, limit, metrics, clock),
+            admin=warehouse.admin,
+            recent=RecentIds(clock, settings.consumer_recent_ids_bytes),
+            metrics=metrics,
+            settings=settings,
+            clock=clock,
+            on_step=on_step,
+        )
+        self._patience: dict[int, Patience] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until ``stop`` is set; then store what was read and return.
+
+        A batch that cannot be stored by then keeps its intent in the log and is finished at the next start.
+        """
+        partitions: dict[int, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as tasks:
+            beside = [
+                tasks.create_task(self._load_recent_ids(stop), name="recent-ids"),
+                tasks.create_task(self._report_lag(), name="lag"),
+            ]
+            assignments = tasks.create_task(self._follow_assignments(tasks, partitions, stop), name="assignments")
+            await stop.wait()
+            assignments.cancel()
+            for task in beside:
+                task.cancel()
+
+    async def check(self) -> None:
+        """Return when every partition is being consumed.
+
+        Raises:
+            WarehouseUnavailable: nothing is assigned, or what keeps a partition waiting.
+            LogUnavailable: likewise.
+        """
+        if not self._patience:
+            raise WarehouseUnavailable("no partition is assigned yet", code="consumer_unassigned")
+        for patience in self._patience.values():
+            if patience.trouble is not None:
+                raise patience.trouble
+
+    async def lag(self) -> Lag:
+        """What is stored in the log and not yet in the warehouse, over all partitions of this consumer."""
+        lags = [await self._reader.lag(partition) for partition in self._patience]
+        oldest = [lag.oldest_stored_at for lag in lags if lag.oldest_stored_at is not None]
+        return Lag(sum(lag.records for lag in lags), sum(lag.bytes for lag in lags), min(oldest, default=None))
+
+    async def _follow_assignments(
+        self, tasks: asyncio.TaskGroup, partitions: dict[int, asyncio.Task[None]], stop: asyncio.Event
+    ) -> None:
+        async for change in self._reader.assignments():
+            if isinstance(change, Granted):
+                patience = Patience(stop, self._settings.consumer_backoff_seconds)
+                self._patience[change.partition] = patience
+                partition = PartitionConsumer(change, self._tools, patience, stop)
+                partitions[change.partition] = tasks.create_task(
+                    _until_stopped(partition), name=f"partition-{change.partition}"
+                )
+            else:
+                self._patience.pop(change.partition, None)
+                if (task := partitions.pop(change.partition, None)) is not None:
+                    task.cancel()
+
+    async def _load_recent_ids(self, stop: asyncio.Event) -> None:
+        patience = Patience(stop, self._settings.consumer_backoff_seconds)
+        recent = self._tools.recent
+        try:
+            count = await patience.until_done("recent_ids", lambda: recent.load(self._warehouse.writer.recent_ids()))
+        except Stopped:
+            return
+        _log.info("recent_ids_loaded", ids=count)
+
+    async def _report_lag(self) -> None:
+        while True:
+            for partition in tuple(self._patience):
+                try:
+                    lag = await self._reader.lag(partition)
+                except Unavailable:
+                    continue
+                waiting = 0 if lag.oldest_stored_at is None else max(0, self._clock() - lag.oldest_stored_at)
+                self._metrics.gauge(names.CONSUMER_LAG_EVENTS, str(partition)).set(lag.records)
+                self._metrics.gauge(names.CONSUMER_LAG_SECONDS, str(partition)).set(waiting / 1000)
+            self._metrics.gauge(names.DEAD_LETTER_DEPTH).set(await self._dead_letters.count())
+            await asyncio.sleep(_LAG_INTERVAL_SECONDS)
+
+
+async def _until_stopped(partition: PartitionConsumer) -> None:
+    try:
+        await partition.run()
+    except Stopped:
+        _log.warning("stopped_with_a_pending_batch")

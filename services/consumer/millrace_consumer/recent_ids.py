@@ -1,0 +1,93 @@
+"""Which event ids were stored lately: a pre-filter in memory, so that only suspects are looked up in the warehouse.
+
+Bloom filters (Bloom 1970) in generations, each twice as large as the one before when the rate asks for it (scalable Bloom
+filters, Almeida et al. 2007). They have no false negatives, so an id that was added is always a suspect. A false positive
+costs a look-up and nothing else: the warehouse decides.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rbloom import Bloom
+
+WINDOW_MS: Final = 48 * 3600 * 1000
+"""How long an id counts as recent; the warehouse keeps its ids as long."""
+
+_GENERATION_MS: Final = 12 * 3600 * 1000
+_FIRST_CAPACITY: Final = 500_000
+_FALSE_POSITIVES: Final = 0.001  # 14.4 bits an id; about 10 look-ups in a batch of 10,000
+_BYTES_PER_ID: Final = 1.8
+
+
+@dataclass(slots=True)
+class _Generation:
+    filter: Bloom
+    capacity: int
+    used: int
+    opened_at: int
+    last_added_at: int
+
+
+class RecentIds:
+    """Ids of the last 48 hours.
+
+    Args:
+        clock: milliseconds since the epoch.
+        memory: bytes that the filters may take. Beyond it the newest keeps filling: more suspects, never a missed id.
+    """
+
+    def __init__(self, clock: Callable[[], int], memory: int) -> None:
+        self._clock = clock
+        self._memory = memory
+        self._generations: list[_Generation] = []
+        self.complete = False
+        """Whether the ids stored before this process started are in. Until then every id is a suspect."""
+
+    def suspects(self, ids: Sequence[str]) -> list[int]:
+        """Indexes of the ids that may be recent, ascending."""
+        if not self.complete:
+            return list(range(len(ids)))
+        found: set[int] = set()
+        for generation in self._generations:
+            seen = generation.filter
+            found.update([index for index, one in enumerate(ids) if one in seen])
+        return sorted(found)
+
+    def add(self, ids: Sequence[str]) -> None:
+        """Remember these ids for 48 hours."""
+        now = self._clock()
+        generation = self._open_generation(now, len(ids))
+        generation.filter.update(ids)
+        generation.used += len(ids)
+        generation.last_added_at = now
+
+    async def load(self, stored: AsyncIterator[Sequence[str]]) -> int:
+        """Take in what the warehouse holds; from then on ``complete``. The number of ids."""
+        count = 0
+        async for ids in stored:
+            for start in range(0, len(ids), _FIRST_CAPACITY // 100):
+                self.add(ids[start : start + _FIRST_CAPACITY // 100])
+                await asyncio.sleep(0)
+            count += len(ids)
+        self.complete = True
+        return count
+
+    def _open_generation(self, now: int, room: int) -> _Generation:
+        self._generations = [each for each in self._generations if now - each.last_added_at <= WINDOW_MS]
+        newest = self._generations[-1] if self._generations else None
+        if newest is not None and newest.used + room <= newest.capacity and now - newest.opened_at <= _GENERATION_MS:
+            return newest
+        capacity = max(_FIRST_CAPACITY, room)
+        if newest is not None:
+            full_early = newest.used + room > newest.capacity
+            capacity = max(capacity, newest.capacity * 2 if full_early else newest.used)
+        taken = sum(each.capacity for each in self._generations) * _BYTES_PER_ID
+        capacity = min(capacity, int((self._memory - taken) / _BYTES_PER_ID))
+        if newest is not None and capacity < _FIRST_CAPACITY:
+            return newest
+        capacity = max(capacity, _FIRST_CAPACITY // 10)
+        made = _Generation(Bloom(capacity, _FALSE_POSITIVES), capacity, 0, now, now)
+        self._generations.append(made)
+        return made

@@ -1,0 +1,49 @@
+"""Makes the consumer of opened ports."""
+
+import asyncio
+from collections.abc import Callable
+
+from millrace_consumer.audit import audit_regularly
+from millrace_consumer.consumer import Consumer
+from millrace_consumer.partition import OnStep, ignore_step
+from millrace_consumer.settings import ConsumerSettings
+from millrace_core.time import now_ms
+from millrace_eventlog.ports import LogPorts
+from millrace_service.health import Health
+from millrace_service.metrics import Metrics
+from millrace_warehouse.ports import WarehousePorts
+
+
+class ConsumerService:
+    """The consumer with its audit."""
+
+    def __init__(self, consumer: Consumer, warehouse: WarehousePorts, metrics: Metrics, audit_seconds: float) -> None:
+        self.consumer = consumer
+        self._warehouse = warehouse
+        self._metrics = metrics
+        self._audit_seconds = audit_seconds
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume and audit until ``stop`` is set; what was read is stored before this returns."""
+        audit = asyncio.create_task(audit_regularly(self._warehouse.admin, self._metrics, self._audit_seconds), name="audit")
+        try:
+            await self.consumer.run(stop)
+        finally:
+            audit.cancel()
+            await asyncio.gather(audit, return_exceptions=True)
+
+
+def build(
+    settings: ConsumerSettings,
+    log: LogPorts,
+    warehouse: WarehousePorts,
+    metrics: Metrics,
+    health: Health,
+    *,
+    clock: Callable[[], int] = now_ms,
+    on_step: OnStep = ignore_step,
+) -> ConsumerService:
+    """The consumer on these ports; its check joins ``health``."""
+    consumer = Consumer(settings, log.reader, log.dead_letters, warehouse, metrics, clock=clock, on_step=on_step)
+    health.add("consumer", consumer.check)
+    return ConsumerService(consumer, warehouse, metrics, settings.consumer_audit_seconds)
