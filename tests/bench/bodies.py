@@ -10,7 +10,7 @@ import msgspec
 _PAGES = ("/", "/products/42", "/products/7", "/products/1138", "/cart", "/checkout", "/docs/start", "/pricing")
 _AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
 )
 _REFERRERS = ("", "https://www.google.com/", "https://news.ycombinator.com/", "https://shop.example.com/")
 

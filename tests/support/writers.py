@@ -1,8 +1,9 @@
 """Writers that remember what was acknowledged: half of the checker that every fault test uses (the other half: ``checker``).
 
-Each event carries (run, writer, seq) and its own event id. Every 200 is written to a file and fsynced before the next request, so
-that the record of what was promised survives whatever the test does. What is not answered with 200 is sent again with the same ids,
-until it is. Some of what was acknowledged is sent once more, in other batches: a client that retries must not count twice.
+Each event carries (run, writer, seq) and its own event id. Every 200 is written to a file and fsynced before the next
+request, so that the record of what was promised survives whatever the test does. What is not answered with 200 is sent again
+with the same ids, until it is. Some of what was acknowledged is sent once more, in other batches: a client that retries must
+not count twice.
 """
 
 import asyncio
