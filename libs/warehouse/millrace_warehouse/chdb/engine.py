@@ -1,0 +1,120 @@
+"""The one engine of this process: its folder, its configuration, its threads, its connections."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, Self
+
+import clickhouse_connect
+import structlog
+from clickhouse_connect.driver.exceptions import Error as DriverError
+
+from millrace_core.errors import StartRefused
+from millrace_core.tenants import is_tenant
+from millrace_warehouse.chdb.configuration import write_configuration
+from millrace_warehouse.chdb.connection import Connection
+from millrace_warehouse.chdb.failures import failure_of
+from millrace_warehouse.migrations.tables import DATABASE, TABLES
+
+_log = structlog.get_logger("millrace.warehouse")
+
+# Calls that run at once: the writer's, the admin's and as many reads as the services let through; each holds a thread.
+_THREADS: Final = 32
+
+_SERVER: Final[Mapping[str, int]] = {}
+
+
+class Engine:
+    """chDB in one folder. A process can hold one open folder at a time: that is the engine's own limit."""
+
+    def __init__(self, folder: Path, marker: str, executor: ThreadPoolExecutor) -> None:
+        self._folder = folder
+        self._marker = marker
+        self._executor = executor
+
+    @classmethod
+    async def open(cls, folder: Path) -> Self:
+        """Start the engine on this folder and make sure that the database is there.
+
+        Raises:
+            StartRefused: the folder cannot be written, or another process has it.
+        """
+        executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="chdb")
+        engine = cls(folder, secrets.token_hex(24), executor)
+        try:
+            await asyncio.get_running_loop().run_in_executor(executor, engine._prepare)
+        except BaseException:
+            executor.shutdown(wait=False)
+            raise
+        return engine
+
+    async def admin(self, settings: Mapping[str, int | str] | None = None) -> Connection:
+        """A connection that sees every tenant and may write. Every writer needs one: a view fed by a connection without the
+        marker receives no rows, and says nothing.
+
+        Raises:
+            EngineFailure: the engine does not answer.
+        """
+        return await self._connect({"log_comment": self._marker, **(settings or {})})
+
+    async def tenant_client(self, tenant: str, limits: Mapping[str, int | str]) -> Connection:
+        """A read-only connection that sees the rows of this tenant only (barrier B), under these limits (engine settings).
+        Belongs to the tenant: never hand it to another.
+
+        Raises:
+            EngineFailure: the engine does not answer.
+            ValueError: the tenant's name is malformed.
+        """
+        if not is_tenant(tenant) or tenant == self._marker:
+            raise ValueError("not a tenant's name")
+        # readonly stands last: behind it no setting can be changed, by us or by a statement
+        return await self._connect({"log_comment": tenant, **limits, "readonly": 1})
+
+    async def unmarked_client(self) -> Connection:
+        """A read-only connection of nobody, for the start-up self-test and for parsing: must see no row of any table.
+
+        Raises:
+            EngineFailure: the engine does not answer.
+        """
+        return await self._connect({"readonly": 1})
+
+    async def close(self) -> None:
+        """Wait for running calls, then stop the threads. Connections are to be closed before."""
+        await asyncio.to_thread(self._executor.shutdown)
+
+    def _prepare(self) -> None:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._config = write_configuration(self._folder, TABLES, self._marker, _SERVER)
+            first = self._client(None, {"log_comment": self._marker})
+            try:
+                first.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+            finally:
+                first.close()
+        except (DriverError, OSError) as error:
+            raise StartRefused(f"the warehouse in {self._folder} cannot be opened: {_why(error)}") from error
+
+    async def _connect(self, settings: Mapping[str, int | str]) -> Connection:
+        try:
+            client = await asyncio.get_running_loop().run_in_executor(self._executor, self._client, DATABASE, settings)
+        except (DriverError, OSError) as error:
+            raise failure_of(error) from error
+        return Connection(client, self._executor)
+
+    def _client(self, database: str | None, settings: Mapping[str, int | str]) -> clickhouse_connect.driver.client.Client:
+        return clickhouse_connect.get_client(
+            dsn=f"chdb://{self._folder / 'engine'}",
+            database=database,
+            settings=dict(settings),
+            chdb_options={"config-file": str(self._config)},
+        )
+
+
+def _why(error: DriverError | OSError) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or "the disk refuses"
+    if "Cannot lock file" in str(error):
+        return "another process has it open"
+    return f"engine code {error.code or 0}"

@@ -1,0 +1,1 @@
+"""The schema of the warehouse and how it came to be."""
