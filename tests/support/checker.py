@@ -1,0 +1,113 @@
+"""The checker of every fault test: what the warehouse of a stopped server holds, against what its clients were promised.
+
+Reads the engine's folder with plain SQL, past all code of the project, in a process of its own (an engine's folder can be open
+in one process at a time):
+
+    python -m tests.support.checker DATA_DIR
+
+prints one JSON object, the fields of :class:`Stored`.
+"""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.writers import Sent
+
+_ROLLUPS = {
+    "events_by_minute": ("minute", "toStartOfMinute(timestamp)", "event_type", "events", "1"),
+    "events_by_hour": ("hour", "toStartOfHour(timestamp)", "event_type", "events", "1"),
+    "pages_by_minute": (
+        "minute",
+        "toStartOfMinute(timestamp)",
+        "page_path",
+        "views",
+        "event_type = 'page_view' AND page_path != ''",
+    ),
+    "pages_by_hour": ("hour", "toStartOfHour(timestamp)", "page_path", "views", "event_type = 'page_view' AND page_path != ''"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a warehouse holds."""
+
+    rows: int
+    unique_ids: int
+    unique_positions: int
+    recent_ids: int
+    events: dict[str, list[Any]]
+    """For each event id: tenant, event type, timestamp in milliseconds, page path."""
+    rollup_differences: dict[str, int]
+    """For each rollup: buckets that differ from the recomputed ones, in count, in unique visitors or in being there."""
+
+
+def stored_in(data_dir: Path) -> Stored:
+    """Read a stopped server's folder in a process of its own."""
+    command = [sys.executable, "-m", "tests.support.checker", str(data_dir)]
+    done = subprocess.run(command, check=True, capture_output=True, timeout=300)
+    return Stored(**json.loads(done.stdout))
+
+
+def assert_exact(sent: Sent, stored: Stored) -> None:
+    """Nothing acknowledged is lost, nothing is there twice, nothing was changed, and every rollup says the same.
+
+    What was sent and never acknowledged is there once or not at all.
+    """
+    assert stored.rows == stored.unique_ids == stored.unique_positions
+    assert stored.recent_ids == stored.unique_ids
+    lost = sent.acknowledged - stored.events.keys()
+    assert not lost, f"{len(lost)} acknowledged events are lost, for example {sorted(lost)[:3]}"
+    invented = stored.events.keys() - sent.events.keys()
+    assert not invented, f"{len(invented)} stored events were never sent"
+    for event_id, (tenant, event_type, timestamp, page) in stored.events.items():
+        event = sent.events[event_id]
+        expected = (event["customer_id"], event["event_type"], event["timestamp"], event["properties"]["page"])
+        assert (tenant, event_type, timestamp, page) == expected, event_id
+    assert set(stored.rollup_differences.values()) == {0}, stored.rollup_differences
+
+
+def _read(engine: Path) -> Stored:
+    import chdb  # noqa: PLC0415 (loading it starts the engine's threads: only in the checker's own process)
+
+    connection = chdb.connect(str(engine))
+
+    def ask(sql: str) -> list[list[Any]]:
+        text = connection.query(sql, "JSONCompactEachRow").bytes().decode()
+        return [json.loads(line) for line in text.splitlines()]
+
+    connection.query("USE analytics", "TSV")
+    counts = ask("SELECT count(), uniqExact(customer_id, event_id), uniqExact(_p, _o, _i) FROM events_raw")[0]
+    recent = ask("SELECT uniqExact(customer_id, event_id) FROM event_ids")[0][0]
+    events = ask("SELECT event_id, customer_id, event_type, toUnixTimestamp64Milli(timestamp), page_path FROM events_raw")
+    differences = {name: int(ask(_difference(name))[0][0]) for name in _ROLLUPS}
+    rows, unique_ids, unique_positions = (int(count) for count in counts)
+    return Stored(
+        rows,
+        unique_ids,
+        unique_positions,
+        int(recent),
+        {row[0]: [row[1], row[2], int(row[3]), row[4]] for row in events},
+        differences,
+    )
+
+
+def _difference(rollup: str) -> str:
+    bucket, rounded, dimension, count, where = _ROLLUPS[rollup]
+    stored = (
+        f"SELECT customer_id, {bucket}, {dimension}, is_bot, sum({count}) AS n, uniqMerge(visitors) AS v "
+        f"FROM {rollup} GROUP BY customer_id, {bucket}, {dimension}, is_bot"
+    )
+    recomputed = (
+        f"SELECT customer_id, {rounded} AS {bucket}, {dimension}, is_bot, count() AS n, uniq(visitor_id) AS v "
+        f"FROM events_raw WHERE {where} GROUP BY customer_id, {bucket}, {dimension}, is_bot"
+    )
+    return f"SELECT count() FROM (({stored} EXCEPT {recomputed}) UNION ALL ({recomputed} EXCEPT {stored}))"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(dataclasses.asdict(_read(Path(sys.argv[1]) / "warehouse" / "engine"))))
