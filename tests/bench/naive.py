@@ -73,7 +73,7 @@ def create_app(data_dir: Path) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_log(LogSettings(log_url=f"sqlite:///{data_dir}/log.db"), Metrics()) as log:
+        async with open_log(LogSettings(), data_dir, Metrics()) as log:
             app.state.writer = log.writer
             yield
 

@@ -74,7 +74,7 @@ def assert_exact(sent: Sent, stored: Stored) -> None:
 def _read(engine: Path) -> Stored:
     import chdb  # noqa: PLC0415 (loading it starts the engine's threads: only in the checker's own process)
 
-    connection = chdb.connect(str(engine))
+    connection = chdb.connect(str(engine))  # type: ignore[no-untyped-call]
 
     def ask(sql: str) -> list[list[Any]]:
         text = connection.query(sql, "JSONCompactEachRow").bytes().decode()

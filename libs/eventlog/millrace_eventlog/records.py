@@ -5,9 +5,6 @@ from dataclasses import dataclass
 
 import msgspec
 
-SCHEMA_VERSION = 1
-"""Version of the line and of the index beside it. Readers accept every version up to their own."""
-
 
 class LogRecord(msgspec.Struct, frozen=True, gc=False):
     """One event on its way to the log: a small index beside the line that the warehouse will read."""
@@ -58,6 +55,8 @@ class Granted:
     partition: int
     start: int
     intent: Intent | None
+    log_id: str
+    """Names the log for good: part of every deduplication token, so that a new log's offsets are not taken for an old one's."""
     unclean: bool
     """The machine stopped without a shutdown since the last commit, so what the warehouse acknowledged last may be gone."""
 
@@ -137,7 +136,7 @@ class DeadLetter:
     reason: str
     """One of ``DEAD_LETTER_REASONS``."""
     step: str
-    """``decode``, ``insert`` or ``read``."""
+    """``insert`` or ``read``."""
     error: str
     """At most 500 characters, without the payload."""
     line: bytes
@@ -148,4 +147,4 @@ class DeadLetter:
     """Given by the store."""
 
 
-DEAD_LETTER_REASONS = ("refused_by_warehouse", "damaged_in_log", "unknown_schema")
+DEAD_LETTER_REASONS = ("refused_by_warehouse", "damaged_in_log")
