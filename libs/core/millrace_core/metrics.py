@@ -107,6 +107,9 @@ AUDIT_DUPLICATES = Metric("millrace_audit_duplicate_rows", "gauge", "rows", "Row
 AUDIT_DIFFERENCES = Metric(
     "millrace_audit_rollup_differences", "gauge", "buckets", "Rollup buckets that differ from the raw table. Must be 0."
 )
+WAREHOUSE_DISCARDED = Metric(
+    "millrace_warehouse_connections_discarded_total", "counter", "connections", "Engine connections closed after an error."
+)
 SSE_CONNECTIONS = Metric("millrace_sse_connections", "gauge", "connections", "Open live streams.")
 SSE_LAGGED = Metric("millrace_sse_lagged_events_total", "counter", "events", "Events skipped for clients that read too slowly.")
 RATE_LIMITED = Metric("millrace_rate_limited_total", "counter", "requests", "Requests answered 429, by scope.", ("scope",))

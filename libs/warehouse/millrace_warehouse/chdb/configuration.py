@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 from millrace_warehouse.migrations.tables import DATABASE, Table
 
 # For every connection, ours and the tenants'; on an insert alone some of them would break later mutations (DATA).
-PROFILE: Final[Mapping[str, int]] = {
+PROFILE: Final[Mapping[str, int | str]] = {
     "allow_introspection_functions": 0,
     "implicit_select": 0,  # else the text of a bare function call is a statement
     "async_insert": 0,  # the consumer batches; returning must mean stored
@@ -21,6 +21,7 @@ PROFILE: Final[Mapping[str, int]] = {
     "input_format_try_infer_dates": 0,
     "input_format_try_infer_datetimes": 0,
     "use_query_cache": 0,
+    "session_timezone": "UTC",  # else `today()` and `now()` are those of the machine
 }
 
 _GRANTS: Final = (

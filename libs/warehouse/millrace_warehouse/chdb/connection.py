@@ -25,9 +25,10 @@ class Connection:
     another.
     """
 
-    def __init__(self, client: Client, executor: Executor) -> None:
+    def __init__(self, client: Client, executor: Executor, on_discard: Callable[[], None]) -> None:
         self._client = client
         self._executor = executor
+        self._on_discard = on_discard
         self._turn = asyncio.Lock()
         self.closed = False
 
@@ -65,13 +66,15 @@ class Connection:
         """
         return await self._run(lambda: self._client.raw_query(sql, parameters=dict(parameters or {}), fmt=form))
 
-    async def lines(self, sql: str) -> AsyncIterator[Sequence[str]]:
+    async def lines(self, sql: str, parameters: Mapping[str, Any] | None = None) -> AsyncIterator[Sequence[str]]:
         """Run a SELECT of one column of plain text (no tabs, no newlines) and hand its rows on block by block.
 
         Raises:
             EngineFailure: whatever went wrong; the connection is closed.
         """
-        stream: Any = await self._run(lambda: self._client.raw_stream(sql, fmt="TabSeparated"))
+        stream: Any = await self._run(
+            lambda: self._client.raw_stream(sql, parameters=dict(parameters or {}), fmt="TabSeparated")
+        )
         rest = b""
         try:
             while chunk := await self._run(lambda: stream.read(_STREAM_BYTES)):
@@ -96,18 +99,23 @@ class Connection:
             try:
                 return await asyncio.shield(running)
             except asyncio.CancelledError:
-                self.closed = True
+                self._discard()
                 running.add_done_callback(self._abandoned)
                 raise
             except (DriverError, OSError) as error:
-                self.closed = True
+                self._discard()
                 await asyncio.get_running_loop().run_in_executor(self._executor, self._close)
                 raise failure_of(error) from error
+
+    def _discard(self) -> None:
+        self.closed = True
+        self._on_discard()
 
     def _abandoned(self, running: "asyncio.Future[Any]") -> None:
         if not running.cancelled():
             running.exception()  # nobody else asks for it
-        self._executor.submit(self._close)
+        with suppress(RuntimeError):  # the engine has closed meanwhile; the driver closes what it left
+            self._executor.submit(self._close)
 
     def _close(self) -> None:
         with suppress(DriverError):

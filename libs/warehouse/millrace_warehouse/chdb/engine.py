@@ -11,8 +11,10 @@ import clickhouse_connect
 import structlog
 from clickhouse_connect.driver.exceptions import Error as DriverError
 
+from millrace_core import metrics as names
 from millrace_core.errors import StartRefused
 from millrace_core.tenants import is_tenant
+from millrace_service.metrics import Metrics
 from millrace_warehouse.chdb.configuration import write_configuration
 from millrace_warehouse.chdb.connection import Connection
 from millrace_warehouse.chdb.failures import failure_of
@@ -29,20 +31,21 @@ _SERVER: Final[Mapping[str, int]] = {}
 class Engine:
     """chDB in one folder. A process can hold one open folder at a time: that is the engine's own limit."""
 
-    def __init__(self, folder: Path, marker: str, executor: ThreadPoolExecutor) -> None:
+    def __init__(self, folder: Path, marker: str, executor: ThreadPoolExecutor, metrics: Metrics) -> None:
         self._folder = folder
         self._marker = marker
         self._executor = executor
+        self._discarded = metrics.counter(names.WAREHOUSE_DISCARDED)
 
     @classmethod
-    async def open(cls, folder: Path) -> Self:
+    async def open(cls, folder: Path, metrics: Metrics) -> Self:
         """Start the engine on this folder and make sure that the database is there.
 
         Raises:
             StartRefused: the folder cannot be written, or another process has it.
         """
         executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="chdb")
-        engine = cls(folder, secrets.token_hex(24), executor)
+        engine = cls(folder, secrets.token_hex(24), executor, metrics)
         try:
             await asyncio.get_running_loop().run_in_executor(executor, engine._prepare)
         except BaseException:
@@ -101,7 +104,7 @@ class Engine:
             client = await asyncio.get_running_loop().run_in_executor(self._executor, self._client, DATABASE, settings)
         except (DriverError, OSError) as error:
             raise failure_of(error) from error
-        return Connection(client, self._executor)
+        return Connection(client, self._executor, self._discarded.inc)
 
     def _client(self, database: str | None, settings: Mapping[str, int | str]) -> clickhouse_connect.driver.client.Client:
         return clickhouse_connect.get_client(

@@ -1,0 +1,106 @@
+"""The real engine for tests: one for the whole run (a process can hold one open), its tables empty at the start of each test.
+
+Fixtures: ``engine`` (the opened Engine), ``warehouse`` (writer and admin on empty tables). The loop of the session's fixtures
+is not a test's loop, so nothing that waits is kept between tests: connections and locks are made anew for each.
+"""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from millrace_core.time import now_ms, warehouse_time
+from millrace_service.metrics import Metrics
+from millrace_warehouse.chdb import schema
+from millrace_warehouse.chdb.admin import ChdbAdmin
+from millrace_warehouse.chdb.connection import Connection
+from millrace_warehouse.chdb.engine import Engine
+from millrace_warehouse.chdb.turns import WriteTurns
+from millrace_warehouse.chdb.writer import ChdbWriter
+from millrace_warehouse.migrations.tables import ROLLUPS
+
+FILLED = ("events_raw", "event_ids", *(rollup.name for rollup in ROLLUPS))
+"""The tables that an insert fills."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWarehouse:
+    """The ports of the consumer and of operators, and a connection that sees everything."""
+
+    engine: Engine
+    writer: ChdbWriter
+    admin: ChdbAdmin
+    connection: Connection
+
+    async def value(self, sql: str) -> Any:
+        """The one value that a SELECT answers."""
+        return (await self.connection.query(sql)).rows[0][0]
+
+    async def counts(self) -> dict[str, int]:
+        """How many events each filled table says there are."""
+        counted = {"events_raw": "count()", "event_ids": "count()"}
+        counted |= {rollup.name: f"sum({rollup.count})" for rollup in ROLLUPS}
+        return {name: int(await self.value(f"SELECT {what} FROM {name}")) for name, what in counted.items()}
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder: Path = tmp_path_factory.mktemp("warehouse")
+
+    async def start() -> Engine:
+        opened = await Engine.open(folder / "warehouse", Metrics())
+        admin = await opened.admin()
+        await schema.migrate(admin)
+        await admin.close()
+        return opened
+
+    opened = asyncio.run(start())
+    yield opened
+    asyncio.run(opened.close())
+
+
+@pytest_asyncio.fixture
+async def warehouse(engine: Engine, tmp_path: Path) -> AsyncIterator[OpenWarehouse]:
+    connection = await engine.admin()
+    for table in FILLED:
+        await connection.command(f"TRUNCATE TABLE {table}")
+    turns = WriteTurns()
+    opened = OpenWarehouse(engine, ChdbWriter(engine, turns, tmp_path), ChdbAdmin(engine, turns, 0), connection)
+    yield opened
+    await opened.writer.close()
+    await opened.admin.close()
+    if not connection.closed:
+        await connection.close()
+
+
+def event_line(number: int = 0, *, offset: int = 0, index: int | None = None, **columns: Any) -> bytes:
+    """A row as the consumer inserts it: event ``number`` at its position, with other columns as given."""
+    row: dict[str, Any] = {
+        "event_id": str(uuid.uuid5(uuid.NAMESPACE_OID, str(number))),
+        "customer_id": "demo",
+        "event_type": "page_view",
+        "timestamp": "2026-02-16 12:00:00.000",
+        "received_at": "2026-02-16 12:00:00.050",
+        "visitor_id": f"v{number % 7}",
+        "session_id": f"s{number % 7}",
+        "properties": {"page": "/"},
+        "page_path": "/",
+    }
+    row |= columns
+    row |= {"ingested_at": columns.get("ingested_at", _now()), "_p": 0, "_o": offset, "_i": number if index is None else index}
+    return json.dumps(row, separators=(",", ":")).encode()
+
+
+def event_lines(count: int, **columns: Any) -> bytes:
+    """Rows of ``count`` events, in one block of bytes."""
+    return b"".join(event_line(number, **columns) + b"\n" for number in range(count))
+
+
+def _now() -> str:
+    return warehouse_time(now_ms())
