@@ -1,0 +1,69 @@
+# Every target installs what it needs into .venv first. Nothing here asks for root.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help install run test check bench faults lock format docs
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON := $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	command -v $$each >/dev/null && $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+
+help:  ## What there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+install: $(VENV)/.installed  ## Install the platform into .venv (about 330 MB to download, 1.0 GB on disk)
+
+run: install  ## Install, then run the whole platform in one process on embedded engines
+	@$(BIN)/millrace up $(ARGS)
+
+test: $(VENV)/.installed-dev  ## Install, then run the tests
+	@$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/.installed-dev  ## Lint, format, types, who may import whom, lengths of files and functions
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/mypy tests
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.architecture.lengths
+
+format: $(VENV)/.installed-dev  ## Format the code
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+docs: $(VENV)/.installed-dev  ## Write docs/reference anew from the code
+	@$(BIN)/python -m docs.generate
+
+bench: $(VENV)/.installed-dev  ## Measure the bars of docs/bench.md, ratios in one run (about 20 minutes)
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+faults: $(VENV)/.installed-dev  ## The long fault tests: 200 kills
+	@MILLRACE_TEST_KILLS=200 $(BIN)/pytest -m faults -o addopts="-ra -q" $(ARGS)
+
+lock:  ## Resolve the dependencies anew and write both lock files (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra embedded --extra build \
+		--output-file requirements.lock pyproject.toml
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra embedded --extra build \
+		--group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing millrace and its embedded engine into $(VENV): about 330 MB to download where they are not cached."
+	@$(call sync,requirements.lock)
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing millrace and what its tests need into $(VENV): about 350 MB to download where they are not cached."
+	@$(call sync,requirements-dev.lock)
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/bin/python:
+	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed: install the package python3 (Debian, Fedora)." >&2; exit 1; fi
+	@if command -v uv >/dev/null; then uv venv --quiet --python $(PYTHON) $(VENV); \
+	elif $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then $(PYTHON) -m venv $(VENV); \
+	else echo "Python's venv is missing: install the package python3-venv (Debian) or python3-pip (Fedora), or uv." >&2; exit 1; fi
+
+define sync
+if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --require-hashes -r $(1); \
+else $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $(1); fi && \
+if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --no-deps --no-build-isolation --editable . ; \
+else $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable . ; fi
+endef
