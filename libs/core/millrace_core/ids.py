@@ -1,14 +1,18 @@
 """Event ids: kept, derived or made (DATA: identity is the tenant and the id, never the id alone)."""
 
+import hashlib
+import os
 import re
-import secrets
 import uuid
+from functools import lru_cache
 from typing import Final
 
 # The namespace of every derived id. Changing it changes the identity of every event whose client sends no UUID.
 _NAMESPACE: Final = uuid.UUID("6d1f3a52-94c1-5f0e-9a7e-6f3b1c0d2e48")
 _NIL: Final = "00000000-0000-0000-0000-000000000000"
 _MAX: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+# The digit that holds the variant keeps its two random bits (RFC 9562, 4.1).
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _is_uuid = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z").match
 
 
@@ -22,6 +26,11 @@ def is_no_id(text: str) -> bool:
     return not text or text == _NIL or text.lower() == _MAX
 
 
+@lru_cache(maxsize=1024)
+def _tenant_namespace(tenant: str) -> bytes:
+    return uuid.uuid5(_NAMESPACE, tenant).bytes
+
+
 def derived_id(tenant: str, kind: str, *parts: str) -> str:
     """The UUIDv5 of an id that is no UUID: the same for the same tenant, kind and parts, whoever computes it.
 
@@ -30,16 +39,39 @@ def derived_id(tenant: str, kind: str, *parts: str) -> str:
         kind: where the id comes from, for example ``client_event_id`` or ``idempotency_key``.
         parts: the id itself, in as many parts as it has.
     """
-    return str(uuid.uuid5(uuid.uuid5(_NAMESPACE, tenant), "\0".join((kind, *parts))))
+    # What uuid.uuid5 does, without the UUID object: 1.3 µs instead of 3.6 (tests/bench/ingest_cost.py).
+    name = "\0".join((kind, *parts)).encode()
+    text = hashlib.sha1(_tenant_namespace(tenant) + name, usedforsecurity=False).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 def new_id(now_ms: int) -> str:
     """A UUIDv7 (RFC 9562, 5.7) of this millisecond since the epoch with 74 random bits."""
-    value = (now_ms & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | 0x2 << 62
-    random = secrets.randbits(74)
-    value |= (random >> 62) << 64 | (random & 0x3FFF_FFFF_FFFF_FFFF)
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    try:
+        tail = _random_tails.pop()
+    except IndexError:
+        tail = _refill()
+    return _uuid7_head(now_ms) + tail
+
+
+# Random parts made ahead, 256 from one read of the system's generator: 0.2 µs an id instead of 1.7.
+_random_tails: Final[list[str]] = []
+os.register_at_fork(after_in_child=_random_tails.clear)  # or two processes would hand out the same ones
+
+
+def _refill() -> str:
+    digits = os.urandom(256 * 10).hex()
+    tails = [
+        f"7{part[:3]}-{_VARIANT[part[3]]}{part[4:7]}-{part[7:19]}"
+        for part in (digits[at : at + 20] for at in range(0, len(digits), 20))
+    ]
+    _random_tails.extend(tails[1:])
+    return tails[0]
+
+
+@lru_cache(maxsize=64)
+def _uuid7_head(now_ms: int) -> str:
+    return f"{now_ms >> 16 & 0xFFFF_FFFF:08x}-{now_ms & 0xFFFF:04x}-"
 
 
 def time_of_uuid7(text: str) -> int | None:

@@ -1,0 +1,178 @@
+"""The tracking routes as a plain ASGI application: ``POST /track`` and ``POST /track/batch``.
+
+Answers 200 only once the log has the events on disk.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from millrace_core.errors import InvalidInput, LogUnavailable, MillraceError, TooLarge
+from millrace_eventlog.ports import LogWriter
+from millrace_ingestion.acceptance import Acceptance
+from millrace_ingestion.bodies import Body, BodyLimits, Disconnected, InFlight, Receive
+from millrace_ingestion.counting import Counting
+from millrace_ingestion.idempotency import Answers, name_of
+from millrace_ingestion.protocols import native
+from millrace_ingestion.replies import (
+    Headers,
+    Send,
+    batch_answer,
+    error_answer,
+    plain_error,
+    preflight_headers,
+    request_id_of,
+    send_answer,
+    single_answer,
+)
+from millrace_ingestion.senders import Senders
+from millrace_ingestion.verdicts import Verdicts
+
+Scope = MutableMapping[str, Any]
+App = Callable[[Scope, Receive, Send], Any]
+
+SINGLE: Final = "/track"
+BATCH: Final = "/track/batch"
+PATHS: Final = frozenset({SINGLE, f"{SINGLE}/", BATCH, f"{BATCH}/"})
+"""Every path that this application answers."""
+
+_SLICE: Final = 1000
+"""Events that are judged before the loop serves others: 5 ms."""
+_STRICT: Final = frozenset({b"strict=1", b"strict=true"})
+_log = structlog.get_logger("millrace.ingestion")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the application is made of."""
+
+    writer: LogWriter
+    acceptance: Acceptance
+    senders: Senders
+    counting: Counting
+    answers: Answers
+    in_flight: InFlight
+    body_limits: BodyLimits
+    event_limits: native.Limits
+    append_seconds: float
+    clock: Callable[[], int]
+    """Milliseconds since the epoch."""
+
+
+def create_app(parts: Parts) -> App:
+    """The application on these parts."""
+    tracking = Tracking(parts)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError(f"only HTTP is served here, not {scope['type']}")
+        headers = dict(scope["headers"])
+        request_id = request_id_of(headers, parts.clock())
+        if scope["path"] not in PATHS:
+            body = plain_error(404, "not_found", "there is nothing at this path", request_id)
+            await send_answer(send, 404, body, request_id, headers)
+        elif scope["method"] == "POST":
+            await tracking.answer(scope, receive, send, headers, request_id)
+        elif scope["method"] == "OPTIONS":
+            await send_answer(send, 204, b"", request_id, headers, preflight_headers(headers))
+        else:
+            body = plain_error(405, "method_not_allowed", "events are sent with POST", request_id)
+            await send_answer(send, 405, body, request_id, headers, [(b"allow", b"POST, OPTIONS")])
+
+    return app
+
+
+class Tracking:
+    """Answers tracking requests."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send, headers: Headers, request_id: bytes) -> None:
+        """Serve one POST. Nothing is stored for a client that leaves before its body is whole."""
+        try:
+            body = await self._accept(scope, receive, headers)
+        except Disconnected:
+            return
+        except _Rejected as rejected:
+            status, answer, more = error_answer(rejected.reason, request_id, rejected.detail)
+            await send_answer(send, status, answer, request_id, headers, more)
+        except MillraceError as error:
+            self._parts.counting.lost_request(error.code)
+            if isinstance(error, LogUnavailable):
+                _log.warning("log_unavailable", request_id=request_id.decode(), reason=error.message)
+            status, answer, more = error_answer(error, request_id)
+            await send_answer(send, status, answer, request_id, headers, more)
+        except Exception:  # noqa: BLE001 -- the last resort: a client never sees a traceback, and the process goes on
+            _log.exception("request_failed", request_id=request_id.decode(), path=scope["path"])
+            answer = plain_error(500, "internal_error", "something failed here; the log of the server says what", request_id)
+            await send_answer(send, 500, answer, request_id, headers)
+        else:
+            await send_answer(send, 200, body, request_id, headers)
+
+    async def _accept(self, scope: Scope, receive: Receive, headers: Headers) -> bytes:
+        """The answer to events that are durable."""
+        parts, began = self._parts, time.perf_counter()
+        with Body(parts.body_limits, parts.in_flight) as body:
+            text = await body.read(receive, headers)
+            parts.counting.received(body.wire_bytes)
+            is_single = scope["path"].rstrip("/") == SINGLE
+            batch = self._decode(text, is_single=is_single)
+            sender = parts.senders.sender(scope, headers, parts.clock(), native.NAME)
+            verdicts = Verdicts()
+            for start in range(0, len(batch.events), _SLICE):
+                if start:
+                    await asyncio.sleep(0)
+                parts.acceptance.judge(batch, sender, slice(start, start + _SLICE), verdicts)
+            if verdicts.errors:
+                parts.counting.dropped(verdicts)
+                _reject_whole(verdicts, is_single=is_single, query=scope.get("query_string", b""))
+            answer = await self._store(verdicts, sender.idempotency_key, is_single=is_single)
+        parts.counting.stored(verdicts.accepted, time.perf_counter() - began)
+        return answer
+
+    def _decode(self, text: bytes, *, is_single: bool) -> native.Batch:
+        try:
+            return (native.decode_single if is_single else native.decode_batch)(text, self._parts.event_limits)
+        except InvalidInput as reason:
+            self._parts.counting.lost_request(reason.code)
+            raise _Rejected(reason, reason.message) from reason
+
+    async def _store(self, verdicts: Verdicts, key: str, *, is_single: bool) -> bytes:
+        parts, records = self._parts, verdicts.records
+        name = name_of(key, len(verdicts.errors), records) if key and records else b""
+        if name and (known := parts.answers.find(name)) is not None:
+            verdicts.accepted.clear()
+            return known
+        if records:
+            try:
+                async with asyncio.timeout(parts.append_seconds):
+                    await parts.writer.append(records)
+            except TimeoutError as error:
+                raise LogUnavailable("the log did not answer in time; the events may or may not be stored") from error
+        answer = single_answer(verdicts) if is_single else batch_answer(verdicts)
+        if name:
+            parts.answers.keep(name, answer)
+        return answer
+
+
+class _Rejected(Exception):
+    """The whole request is rejected for what its events are, and nothing of it is stored."""
+
+    def __init__(self, reason: InvalidInput, detail: Any) -> None:
+        super().__init__(reason.message)
+        self.reason = reason if isinstance(reason, TooLarge) else InvalidInput("Invalid event format", code=reason.code)
+        self.detail = detail
+
+
+def _reject_whole(verdicts: Verdicts, *, is_single: bool, query: bytes) -> None:
+    """Raise where one rejected event rejects its request: on ``/track``, and on a batch with ``?strict=1``."""
+    reason = verdicts.reason
+    if is_single and reason is not None:
+        raise _Rejected(reason, reason.message)
+    if not _STRICT.isdisjoint(query.split(b"&")):
+        raise _Rejected(InvalidInput("an event was rejected", code="batch_rejected"), {"errors": verdicts.errors})

@@ -1,0 +1,51 @@
+"""Answers that are repeated when a client posts the same request again with the same ``Idempotency-Key``.
+
+Only a convenience for the client: what keeps a retry from counting twice are event ids, which the consumer checks. So the
+store is small and in the process, and forgetting an answer costs nothing but the work.
+"""
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from millrace_eventlog.records import LogRecord
+
+_SECONDS: Final = 24 * 3600.0
+_LARGEST: Final = 4096  # bytes of an answer; with 10,000 answers the store stays under 45 MB
+
+
+class Answers:
+    """Answers by key and events, each for 24 hours, the oldest leaving first."""
+
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._kept: OrderedDict[bytes, tuple[float, bytes]] = OrderedDict()
+
+    def find(self, name: bytes) -> bytes | None:
+        """The answer given under this name, None when there is none or it is too old."""
+        kept = self._kept.get(name)
+        return kept[1] if kept is not None and self._clock() - kept[0] < _SECONDS else None
+
+    def keep(self, name: bytes, answer: bytes) -> None:
+        """Remember an answer. Call it only once the events are durable: an answer remembered before would be a loss."""
+        if self._most == 0 or len(answer) > _LARGEST:
+            return
+        self._kept[name] = (self._clock(), answer)
+        self._kept.move_to_end(name)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+
+
+def name_of(key: str, rejected: int, records: Sequence[LogRecord]) -> bytes:
+    """What names a request: its key and its events (tenants and ids).
+
+    A key alone does not: another tenant may use the same one, and a client that reuses a key for other events has to have
+    them stored.
+    """
+    digest = hashlib.blake2b(f"{key}\0{rejected}".encode(), digest_size=16)
+    for record in records:
+        digest.update(f"\0{record.tenant}\0{record.event_id}".encode())
+    return digest.digest()

@@ -1,0 +1,1 @@
+"""One file a wire format: from a body to events, with a verdict for each event."""

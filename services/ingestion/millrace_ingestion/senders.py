@@ -1,0 +1,103 @@
+"""Who sends: what a request's headers and connection say about the client, before any event is read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from millrace_core.errors import InvalidInput
+from millrace_core.events import Arrival, part_of_line
+from millrace_core.time import warehouse_time
+from millrace_ingestion.enrich.addresses import Network, client_address, cut_address, is_trusted, parse_address
+from millrace_ingestion.enrich.agents import UNKNOWN, Agent, Agents, is_browser_like
+from millrace_ingestion.enrich.languages import language_of
+from millrace_ingestion.settings import IngestionSettings
+
+Headers = Mapping[bytes, bytes]
+
+_LONGEST_KEY: Final = 255
+
+
+@dataclass(slots=True)
+class Sender:
+    """What is the same for every event of a request."""
+
+    received_at: int
+    """Milliseconds since the epoch."""
+    arrival: Arrival
+    idempotency_key: str = ""
+    arrival_text: bytes = field(init=False)
+    """The arrival's part of a line."""
+
+    def __post_init__(self) -> None:
+        self.arrival_text = part_of_line(self.arrival)
+
+    def arrival_with(self, ip: str, language: str, agent: Agent | None) -> bytes:
+        """The arrival's part of a line for an event that says more of its client than the request does."""
+        arrival = msgspec.structs.replace(self.arrival, ip=ip or self.arrival.ip, language=language or self.arrival.language)
+        if agent is not None:
+            arrival = msgspec.structs.replace(arrival, **agent._asdict())
+        return part_of_line(arrival)
+
+
+class Senders:
+    """Reads senders, believing the proxies of the settings."""
+
+    def __init__(self, settings: IngestionSettings, agents: Agents) -> None:
+        self._agents = agents
+        self._trusted: Sequence[Network] = settings.trusted_proxies
+        self._country_header = settings.ingest_country_header.lower().encode("latin-1")
+        self._address_of = lru_cache(maxsize=8192)(self._find_address)
+
+    def sender(self, scope: Mapping[str, Any], headers: Headers, received_at: int, protocol: str) -> Sender:
+        """The sender of this request.
+
+        Raises:
+            InvalidInput: ``invalid_idempotency_key``.
+        """
+        client = scope.get("client")
+        forwarded = b",".join(_all(scope, b"x-forwarded-for")) if b"x-forwarded-for" in headers else b""
+        ip, is_proxied = self._address_of(client[0] if client else "", forwarded)
+        text = headers.get(b"user-agent", b"").decode("latin-1")
+        agent = self._agents.judge(text) if is_browser_like(text) else UNKNOWN
+        arrival = Arrival(
+            received_at=warehouse_time(received_at),
+            protocol=protocol,
+            country=_country(headers.get(self._country_header)) if is_proxied else "",
+            language=language_of(headers.get(b"accept-language", b"")[:64].decode("latin-1")),
+            device=agent.device,
+            browser=agent.browser,
+            os=agent.os,
+            is_bot=agent.is_bot,
+            ip=ip,
+        )
+        return Sender(received_at, arrival, _idempotency_key(headers.get(b"idempotency-key")))
+
+    def _find_address(self, peer: str, forwarded: bytes) -> tuple[str, bool]:
+        """The client's address, cut, and whether a trusted proxy stands before us."""
+        is_proxied = is_trusted(parse_address(peer), self._trusted)
+        address = client_address(peer, forwarded.decode("latin-1"), self._trusted)
+        return (cut_address(str(address)) if address else ""), is_proxied
+
+
+def _all(scope: Mapping[str, Any], name: bytes) -> list[bytes]:
+    return [value for header, value in scope["headers"] if header == name]
+
+
+def _country(header: bytes | None) -> str:
+    """A country's two letters; ``XX`` and ``T1`` (Tor) are how proxies say that they do not know."""
+    code = (header or b"").decode("latin-1").strip().upper()
+    return code if len(code) == 2 and code.isascii() and code.isalpha() and code != "XX" else ""
+
+
+def _idempotency_key(header: bytes | None) -> str:
+    if header is None:
+        return ""
+    key = header.decode("latin-1").strip()
+    if not key or len(key) > _LONGEST_KEY or not key.isprintable():
+        raise InvalidInput(
+            f"Idempotency-Key has to be 1 to {_LONGEST_KEY} printable characters", code="invalid_idempotency_key"
+        )
+    return key

@@ -1,0 +1,40 @@
+"""Settings of ingestion."""
+
+from ipaddress import IPv4Network, IPv6Network
+
+from pydantic import ByteSize, Field
+
+from millrace_service.settings import Settings
+
+
+class IngestionSettings(Settings):
+    """What a tracking request may hold, how long it may take, and whom to believe about the sender."""
+
+    trusted_proxies: list[IPv4Network | IPv6Network] = Field(
+        [],
+        description='Networks of the proxies in front, as a JSON list (`["10.0.0.0/8"]`). Only they are believed about the '
+        "client's address (`X-Forwarded-For`) and country.",
+    )
+    ingest_country_header: str = Field(
+        "cf-ipcountry", description="Header in which a trusted proxy puts the client's country (ISO 3166-1, two letters)."
+    )
+    ingest_body_bytes: ByteSize = Field(ByteSize(5 * 2**20), ge=1024, description="Largest body on the wire.")
+    ingest_inflated_bytes: ByteSize = Field(ByteSize(20 * 2**20), ge=1024, description="Largest body once it is inflated.")
+    ingest_event_bytes: ByteSize = Field(ByteSize(256 * 2**10), ge=1024, description="Largest event, as JSON text.")
+    ingest_batch_events: int = Field(10_000, ge=1, le=50_000, description="Most events in a batch.")
+    ingest_body_seconds: float = Field(10.0, gt=0, description="How long a client may take to send its body.")
+    ingest_append_seconds: float = Field(
+        10.0, gt=0, description="How long the log may take to store a request's events before the client is told to retry."
+    )
+    ingest_inflight_bytes: ByteSize = Field(
+        ByteSize(256 * 2**20),
+        ge=2**20,
+        description="Bytes of all bodies that are being worked on; beyond it requests are answered 503.",
+    )
+    ingest_ahead_days: float = Field(1.0, gt=0, le=366, description="How far ahead of the clock an event's time may lie.")
+    ingest_past_days: float = Field(
+        1826.0, gt=0, le=3660, description="How far in the past an event's time may lie. The default is five years."
+    )
+    ingest_idempotency_keys: int = Field(
+        10_000, ge=0, description="How many answers are kept, each for 24 hours, to be repeated for the same `Idempotency-Key`."
+    )

@@ -1,0 +1,50 @@
+"""Makes the ingestion service of an opened log."""
+
+from collections.abc import Callable
+
+from millrace_core.time import now_ms
+from millrace_eventlog.ports import LogWriter
+from millrace_ingestion.acceptance import Acceptance, TimeWindow
+from millrace_ingestion.app import App, Parts, create_app
+from millrace_ingestion.bodies import BodyLimits, InFlight
+from millrace_ingestion.counting import Counting
+from millrace_ingestion.enrich.agents import Agents
+from millrace_ingestion.idempotency import Answers
+from millrace_ingestion.protocols.native import Limits
+from millrace_ingestion.senders import Senders
+from millrace_ingestion.settings import IngestionSettings
+from millrace_service.health import Health
+from millrace_service.metrics import Metrics
+
+_DAY_MS = 86_400_000
+
+
+def build(
+    settings: IngestionSettings,
+    writer: LogWriter,
+    metrics: Metrics,
+    health: Health,
+    *,
+    clock: Callable[[], int] = now_ms,
+) -> App:
+    """The tracking routes on this log, as an ASGI application; its check joins ``health``.
+
+    It answers the paths in ``millrace_ingestion.app.PATHS`` and 404 elsewhere.
+    """
+    agents = Agents()
+    window = TimeWindow(ahead=round(settings.ingest_ahead_days * _DAY_MS), past=round(settings.ingest_past_days * _DAY_MS))
+    health.add("ingestion", writer.ping)
+    return create_app(
+        Parts(
+            writer=writer,
+            acceptance=Acceptance(window, agents),
+            senders=Senders(settings, agents),
+            counting=Counting(metrics),
+            answers=Answers(settings.ingest_idempotency_keys),
+            in_flight=InFlight(settings.ingest_inflight_bytes),
+            body_limits=BodyLimits(settings.ingest_body_bytes, settings.ingest_inflated_bytes, settings.ingest_body_seconds),
+            event_limits=Limits(settings.ingest_batch_events, settings.ingest_event_bytes),
+            append_seconds=settings.ingest_append_seconds,
+            clock=clock,
+        )
+    )
