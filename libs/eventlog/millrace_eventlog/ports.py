@@ -89,6 +89,14 @@ class LogReader(Protocol):
 class LogTail(Protocol):
     """What live streams follow, outside of any consumer group."""
 
+    async def end(self) -> TailPosition:
+        """The position of a follower that has seen everything that is durable now.
+
+        Raises:
+            LogUnavailable: try again later.
+        """
+        ...
+
     def follow(self, position: TailPosition | None) -> AsyncIterator[TailItem | TailGap]:
         """New records as they become durable, from behind ``position`` or, without one, from now on.
 

@@ -100,7 +100,8 @@ class Damaged:
 
 @dataclass(frozen=True, slots=True)
 class TailPosition:
-    """Where a follower stands: for each partition the last (offset, index) that it has seen."""
+    """Where a follower stands: for each partition the last (offset, index) that it has seen. After a whole entry that is
+    (offset + 1, -1), so that equal places compare equal."""
 
     seen: dict[int, tuple[int, int]]
 

@@ -93,10 +93,15 @@ class TenantWarehouse(Protocol):
         """
         ...
 
-    async def ask(self, sql: str) -> Rows:
+    async def ask(self, sql: str, *, require_tenant_filter: bool = False) -> Rows:
         """Run a statement that a person or a model wrote: through the gate, read-only, under limits.
 
+        Args:
+            require_tenant_filter: refuse a statement that reads a table and does not say whose rows it wants. No statement
+                needs the filter to be scoped; one documented route asks for it.
+
         Raises:
+            Forbidden: ``missing_tenant_filter`` or ``foreign_tenant``, only where the filter is required.
             QueryError: refused by the gate, by the engine or by a limit; the code says which.
             TooManyRequests: too many statements of this tenant or of all are running.
             WarehouseUnavailable: try again later.

@@ -148,6 +148,10 @@ class SqliteLogTail:
         self._thread = thread
         self._recent = recent
 
+    async def end(self) -> TailPosition:
+        """See LogTail."""
+        return TailPosition({_PARTITION: (self._recent.last + 1, -1)})
+
     async def follow(self, position: TailPosition | None) -> AsyncIterator[TailItem | TailGap]:
         """See LogTail."""
         offset, index = (self._recent.last + 1, 0) if position is None else _behind(position, self._recent.last)
@@ -179,7 +183,7 @@ def _read_for_tail(start: int, database: Database) -> Sequence[LogEntry | Damage
 
 def _behind(position: TailPosition, last: int) -> tuple[int, int]:
     """The (offset, index) that a follower wants next; the end of the log for a position that is not of this log."""
-    offset, index = position.seen.get(_PARTITION, (last, 2**31))
+    offset, index = position.seen.get(_PARTITION, (last + 1, -1))
     return (offset, index + 1) if offset <= last else (last + 1, 0)
 
 

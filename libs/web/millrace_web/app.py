@@ -1,0 +1,112 @@
+"""Makes the FastAPI application of a service: error bodies, request ids, host and origin checks."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from millrace_core import metrics as names
+from millrace_core.errors import MillraceError
+from millrace_service.metrics import Metrics
+from millrace_web.errors import error_body, error_headers, status_of
+from millrace_web.hosts import HostCheck
+from millrace_web.requests import RequestLog, request_id_of
+
+_log = structlog.get_logger("millrace.http")
+
+_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+class ErrorBody(BaseModel):
+    """The error object of the realtime family."""
+
+    success: bool = False
+    code: str
+    message: str
+    detail: Any
+    error: str
+    request_id: str
+
+
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For a route's ``responses``: these statuses answer the error object."""
+    return {status: {"model": ErrorBody} for status in statuses}
+
+
+def create_app(
+    title: str,
+    version: str,
+    metrics: Metrics,
+    routers: Iterable[APIRouter],
+    *,
+    origins: Collection[str] = (),
+    hosts: Collection[str] = (),
+) -> FastAPI:
+    """An application of these routers.
+
+    Args:
+        origins: other origins whose pages may read the answers.
+        hosts: host names besides the loopback ones; ``*`` allows every name.
+    """
+    app = FastAPI(title=title, version=version, redoc_url=None)
+    for router in routers:
+        app.include_router(router)
+    app.add_exception_handler(MillraceError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["content-type", "authorization", "x-request-id", "last-event-id"],
+            expose_headers=["x-request-id", "retry-after"],
+        )
+    app.add_middleware(HostCheck, hosts=hosts)
+
+    def count(route: str, method: str, status: int) -> None:
+        metrics.counter(names.HTTP_REQUESTS, route, method, f"{status // 100}xx").inc()
+
+    app.add_middleware(RequestLog, on_answer=count)
+    return app
+
+
+def _answer(request: Request, status: int, code: str, message: str, detail: Any = None) -> JSONResponse:
+    return JSONResponse(error_body(status, code, message, request_id_of(request.scope), detail), status)
+
+
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, MillraceError)
+    status = status_of(error)
+    if status >= 500:
+        _log.warning("request_failed", code=error.code, message=error.message, cause=str(error.__cause__ or ""))
+    answer = _answer(request, status, error.code, error.message)
+    answer.headers.update(error_headers(error))
+    return answer
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    found = [{"field": ".".join(str(part) for part in one["loc"][1:]), "message": one["msg"]} for one in error.errors()]
+    first = found[0]
+    message = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
+    return _answer(request, 400, "invalid_request", message, found)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    answer = _answer(request, error.status_code, _CODES.get(error.status_code, "http_error"), str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    _log.error("request_crashed", exc_info=error, request_id=request_id_of(request.scope))
+    return _answer(request, 500, "internal_error", "Something went wrong here; the request id finds it in the log.")

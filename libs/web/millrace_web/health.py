@@ -1,0 +1,85 @@
+"""The routes that every service has: who it is, whether it lives, whether it is ready, and its metrics."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from millrace_core.time import iso_time, now_ms
+from millrace_service.health import Health
+from millrace_service.metrics import Metrics
+
+Details = Callable[[], Awaitable[dict[str, Any]]]
+"""What more there is to say in ``/health``."""
+
+
+class Identity(BaseModel):
+    """Who answers."""
+
+    service: str = Field(examples=["real-time-analytics-api"])
+    status: str = Field(examples=["healthy"], description="`healthy`, or `degraded` while a check fails.")
+    ai_enabled: bool | None = Field(None, description="Whether plain-language questions are answered.")
+    timestamp: str = Field(examples=["2026-02-16T12:00:00.000Z"])
+
+
+class HealthReport(BaseModel):
+    """Every check, and what the process knows of itself."""
+
+    status: str
+    checks: dict[str, str]
+    timestamp: str
+    details: dict[str, Any] = {}
+
+
+class Alive(BaseModel):
+    """The event loop turns."""
+
+    status: str = "alive"
+
+
+def health_router(
+    service: str, health: Health, metrics: Metrics, details: Details | None = None, *, ai_enabled: bool | None = None
+) -> APIRouter:
+    """``/``, ``/health``, ``/live``, ``/ready`` and ``/metrics``.
+
+    Args:
+        service: the documented name of the service.
+    """
+    router = APIRouter(tags=["health"])
+
+    @router.get("/", response_model_exclude_none=True)
+    async def identity() -> Identity:
+        """Who answers, and whether all is well."""
+        readiness = await health.readiness()
+        status = "healthy" if readiness.ready else "degraded"
+        return Identity(service=service, status=status, ai_enabled=ai_enabled, timestamp=iso_time(now_ms()))
+
+    @router.get("/health", responses={503: {"model": HealthReport, "description": "A check fails."}})
+    async def report(response: Response) -> HealthReport:
+        """Every check and the figures behind them; 503 while a check fails."""
+        readiness = await health.readiness()
+        response.status_code = 200 if readiness.ready else 503
+        status = "healthy" if readiness.ready else "degraded"
+        more = await details() if details is not None else {}
+        return HealthReport(status=status, checks=dict(readiness.checks), timestamp=iso_time(now_ms()), details=more)
+
+    @router.get("/live")
+    async def live() -> Alive:
+        """Whether the process turns at all. Never depends on a neighbour."""
+        return Alive()
+
+    @router.get("/ready", responses={503: {"model": HealthReport, "description": "Not ready."}})
+    async def ready(response: Response) -> HealthReport:
+        """Whether the process should get work."""
+        readiness = await health.readiness()
+        response.status_code = 200 if readiness.ready else 503
+        status = "ready" if readiness.ready else "not ready"
+        return HealthReport(status=status, checks=dict(readiness.checks), timestamp=iso_time(now_ms()))
+
+    @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    async def exposition() -> Response:
+        """Everything that is counted, in the text format of Prometheus."""
+        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return router

@@ -1,0 +1,1 @@
+"""Answers questions: SQL, the live dashboard, live streams."""

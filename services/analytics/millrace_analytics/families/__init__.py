@@ -1,0 +1,1 @@
+"""One package for each documented API. A family parses, asks, and shapes; it never imports another."""

@@ -1,0 +1,1 @@
+"""The realtime family: ``/query``, ``/dashboard/realtime/{customer_id}``, ``/events/stream/{customer_id}``."""

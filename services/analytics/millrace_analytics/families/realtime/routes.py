@@ -1,0 +1,92 @@
+"""The routes of the realtime family. Ingestion's are a service of their own."""
+
+import time
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Header, Query, Response
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from millrace_analytics.families.realtime.dashboard import Dashboards
+from millrace_analytics.families.realtime.schemas import Dashboard, QueryAnswer, QueryRequest, Tenant
+from millrace_analytics.families.realtime.values import to_json
+from millrace_analytics.live.frames import position_of
+from millrace_analytics.live.hub import Hub
+from millrace_core import metrics as names
+from millrace_core.errors import Forbidden, MillraceError, QueryError
+from millrace_service.metrics import Metrics
+from millrace_warehouse.ports import Rows, Warehouse
+from millrace_web.app import error_responses
+
+_SEND_SECONDS = 10.0
+
+
+def realtime_router(
+    warehouse: Warehouse, dashboards: Dashboards, hub: Hub, heartbeat_seconds: float, metrics: Metrics
+) -> APIRouter:
+    """``/query``, ``/dashboard/realtime/{customer_id}``, ``/events/stream/{customer_id}``."""
+    router = APIRouter(tags=["realtime"])
+
+    @router.post("/query", response_model=QueryAnswer, responses=error_responses(400, 403, 429, 503))
+    @router.post("/query/", include_in_schema=False)
+    async def query(asked: QueryRequest) -> Response:
+        """Answer a question in SQL, read-only and within the tenant."""
+        return await _measured(warehouse, asked, metrics)
+
+    @router.get("/dashboard/realtime/{customer_id}", responses=error_responses(400, 503))
+    async def dashboard(customer_id: Tenant) -> Dashboard:
+        """The last 60 minutes."""
+        return await dashboards.of(customer_id)
+
+    @router.get("/events/stream/{customer_id}", response_class=EventSourceResponse, responses=error_responses(400, 503))
+    async def stream(
+        customer_id: Tenant,
+        last_event_id: Annotated[str | None, Header(description="Resume behind this message.")] = None,
+        resume_from: Annotated[
+            str | None, Query(alias="last_event_id", description="The same, for clients that cannot set headers.")
+        ] = None,
+    ) -> EventSourceResponse:
+        """Events as they are accepted (server-sent events)."""
+        given = last_event_id or resume_from
+        resume = position_of(given) if given else None
+        hub.check_room(customer_id)
+        return EventSourceResponse(
+            hub.stream(customer_id, resume),
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+            ping=heartbeat_seconds,
+            ping_message_factory=lambda: ServerSentEvent(comment="heartbeat", sep="\n"),
+            send_timeout=_SEND_SECONDS,
+            sep="\n",
+        )
+
+    return router
+
+
+async def _measured(warehouse: Warehouse, asked: QueryRequest, metrics: Metrics) -> Response:
+    tenant = metrics.capped("customer_id", asked.customer_id)
+    started = time.perf_counter()
+    status = "error"
+    try:
+        rows = await warehouse.of(asked.customer_id).ask(asked.sql, require_tenant_filter=True)
+        status = "success"
+        return _answer(rows, time.perf_counter() - started)
+    except (QueryError, Forbidden):
+        status = "refused"
+        raise
+    except MillraceError as error:
+        status = error.code
+        raise
+    finally:
+        metrics.counter(names.ANALYTICS_QUERIES, tenant, status).inc()
+        metrics.histogram(names.QUERY_LATENCY, tenant).observe(time.perf_counter() - started)
+
+
+def _answer(rows: Rows, seconds: float) -> Response:
+    body = {
+        "success": True,
+        "data": [{name: to_json(value) for name, value in row.items()} for row in rows.dicts()],
+        "columns": list(rows.columns),
+        "row_count": len(rows.rows),
+        "execution_time_ms": round(seconds * 1000, 2),
+    }
+    return Response(msgspec.json.encode(body), media_type="application/json")
