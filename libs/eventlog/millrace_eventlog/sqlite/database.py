@@ -187,7 +187,7 @@ class Database:
     def letters(self, where: str, values: Sequence[str | int], limit: int) -> list[DeadLetter]:
         """Records that were set aside. ``where`` is a condition of this package, never a request's text."""
         columns = "0, log_offset, log_index, tenant, event_id, reason, step, error, line, attempt, at_ms, id"
-        query = f"SELECT {columns} FROM dead_letters WHERE {where} ORDER BY id LIMIT ?"  # noqa: S608
+        query = f"SELECT {columns} FROM dead_letters WHERE {where} ORDER BY id LIMIT ?"
         return [DeadLetter(*row) for row in self.connection.execute(query, (*values, limit))]
 
     def letter(self, letter_id: int) -> DeadLetter:
