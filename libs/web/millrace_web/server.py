@@ -1,7 +1,10 @@
 """Runs an ASGI application until it is told to stop, and stops it within its time."""
 
+import asyncio
+import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
@@ -52,10 +55,24 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         await self._on_start()
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at a signal. Unlike uvicorn's own, the signal is not raised again at the end: what the process has opened is
+        closed behind the server, and then it ends with 0."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal stops, the second one ends at once."""
         if self.should_exit:
             self.force_exit = True
+            return
         self._on_stop()
         super().handle_exit(sig, frame)
 

@@ -1,0 +1,1 @@
+"""The whole platform in one process, and the ``millrace`` command line."""

@@ -1,0 +1,159 @@
+"""``/admin/v1``: what the command line asks of a running server. Every request needs the token of ``server.json``."""
+
+import base64
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Header, Query
+from pydantic import BaseModel, Field
+
+from millrace_consumer.audit import audit
+from millrace_core.errors import Forbidden, InvalidInput
+from millrace_core.time import iso_time
+from millrace_eventlog.ports import LogPorts
+from millrace_eventlog.records import DeadLetter, LogRecord
+from millrace_service.metrics import Metrics
+from millrace_warehouse.ports import WarehouseAdmin
+
+Status = Callable[[], Awaitable[dict[str, Any]]]
+
+
+class Letter(BaseModel):
+    """A record that was set aside."""
+
+    id: int
+    position: str
+    tenant: str
+    event_id: str
+    reason: str
+    step: str
+    error: str
+    at: str
+    line: str = Field(description="The record as it stands in the log; base64 where it is no UTF-8.")
+
+
+class LetterIds(BaseModel):
+    """Which letters to act on."""
+
+    ids: list[int] = Field(min_length=1, max_length=10_000)
+
+
+class Count(BaseModel):
+    """How many."""
+
+    count: int
+
+
+class Span(BaseModel):
+    """From the hour of one time to the hour of another, both in milliseconds since the epoch."""
+
+    first: int
+    last: int
+
+
+class AuditResult(BaseModel):
+    """What an audit found; both are 0 when all is well."""
+
+    duplicate_rows: int
+    rollup_differences: int
+
+
+def admin_router(
+    token: Callable[[], str], status: Status, log: LogPorts, warehouse: WarehouseAdmin, metrics: Metrics
+) -> APIRouter:
+    """The routes.
+
+    Args:
+        token: gives the token of this start.
+    """
+
+    def check_token(authorization: Annotated[str, Header()] = "") -> None:
+        if not secrets.compare_digest(authorization.encode(), f"Bearer {token()}".encode()):
+            raise Forbidden("The token of server.json is needed.", code="admin_token_needed")
+
+    router = APIRouter(prefix="/admin/v1", dependencies=[Depends(check_token)], include_in_schema=False)
+    router.include_router(_dead_letter_routes(log))
+
+    @router.get("/status")
+    async def read_status() -> dict[str, Any]:
+        return await status()
+
+    @router.post("/rebuild")
+    async def rebuild(span: Span) -> Count:
+        if span.first > span.last:
+            raise InvalidInput("The first hour lies behind the last one.")
+        return Count(count=await warehouse.rebuild(span.first, span.last))
+
+    @router.post("/audit")
+    async def run_audit() -> AuditResult:
+        duplicates, differences = await audit(warehouse, metrics)
+        return AuditResult(duplicate_rows=duplicates, rollup_differences=differences)
+
+    return router
+
+
+def _dead_letter_routes(log: LogPorts) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/dead-letters")
+    async def list_letters(
+        tenant: str | None = None,
+        reason: str | None = None,
+        after: int = 0,
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
+    ) -> list[Letter]:
+        return [_shown(one) for one in await log.dead_letters.list(tenant=tenant, reason=reason, after=after, limit=limit)]
+
+    @router.get("/dead-letters/{letter_id}")
+    async def show_letter(letter_id: int) -> Letter:
+        return _shown(await log.dead_letters.get(letter_id))
+
+    @router.post("/dead-letters/replay")
+    async def replay_letters(asked: LetterIds) -> Count:
+        letters = [await log.dead_letters.get(one) for one in asked.ids]
+        await log.writer.append(_records(letters))
+        return Count(count=await log.dead_letters.drop(asked.ids))
+
+    @router.post("/dead-letters/drop")
+    async def drop_letters(asked: LetterIds) -> Count:
+        return Count(count=await log.dead_letters.drop(asked.ids))
+
+    return router
+
+
+def _shown(letter: DeadLetter) -> Letter:
+    try:
+        line = letter.line.decode()
+    except UnicodeDecodeError:
+        line = base64.b64encode(letter.line).decode("ascii")
+    position = f"{letter.partition}/{letter.offset}/{letter.index}"
+    return Letter(
+        id=letter.id,
+        position=position,
+        tenant=letter.tenant,
+        event_id=letter.event_id,
+        reason=letter.reason,
+        step=letter.step,
+        error=letter.error,
+        at=iso_time(letter.at),
+        line=line,
+    )
+
+
+class _Origin(msgspec.Struct):
+    protocol: str = ""
+    key_id: str = ""
+
+
+def _records(letters: Sequence[DeadLetter]) -> list[LogRecord]:
+    """The letters as records again, with the ids that they had."""
+    decode = msgspec.json.Decoder(_Origin).decode
+    records = []
+    for letter in letters:
+        if not letter.line:
+            raise InvalidInput(f"Dead letter {letter.id} holds no record: it was damaged in the log and can only be dropped.")
+        origin = decode(letter.line)
+        records.append(LogRecord(letter.tenant, letter.event_id, letter.at, origin.protocol, origin.key_id, letter.line))
+    return records

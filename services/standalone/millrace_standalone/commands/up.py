@@ -1,0 +1,102 @@
+"""``millrace up``: everything in one process."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+
+import click
+import uvloop
+
+from millrace_core.errors import MillraceError
+from millrace_service.logging import configure_logging
+from millrace_standalone.server_file import announced
+from millrace_standalone.settings import StandaloneSettings
+from millrace_standalone.wiring import Platform, open_platform
+from millrace_web.server import listen, serve, url_of
+
+_GREETING = """
+Millrace answers at {url}
+
+  First event:  curl -X POST {url}/track -d '{{"customer_id":"demo_tenant","visitor_id":"v1","event_type":"page_view"}}'
+  A question:   curl {url}/query -H 'content-type: application/json' -d '{{"customer_id":"demo_tenant",
+                  "sql":"SELECT count() FROM events_raw WHERE customer_id = \'demo_tenant\'"}}'
+  A live shop:  millrace demo --url {url}
+"""
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (MILLRACE_HOST, 127.0.0.1).")
+@click.option("--port", type=int, help="Port to listen on (MILLRACE_PORT, 8080).")
+@click.option(
+    "--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of everything (MILLRACE_DATA_DIR, data)."
+)
+@click.option("--demo", is_flag=True, help="Fill it with a believable shop and keep the shop going.")
+def up(host: str | None, port: int | None, data_dir: Path | None, demo: bool) -> None:
+    """Run the whole platform in this process, on embedded engines."""
+    settings = StandaloneSettings.load(host=host, port=port, data_dir=data_dir)
+    configure_logging(settings.log_level, settings.log_format)
+    uvloop.run(run(settings, demo=demo))
+
+
+async def run(settings: StandaloneSettings, *, demo: bool = False) -> None:
+    """Serve until a signal comes.
+
+    Raises:
+        StartRefused: it cannot start like this.
+        MillraceError: ``consumer_failed``, after everything was closed.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(listen(settings)) as listening:
+        async with open_platform(settings) as platform:
+            url = url_of(listening)
+            with announced(settings.data_dir, url) as server:
+                platform.admin_token = server.token
+                async with _beside(_stop_when_failed(platform), *([_run_demo(url)] if demo else [])):
+                    await _serve(platform, settings, listening, url)
+        if platform.failed.is_set():
+            raise MillraceError("The consumer failed; the log says why. What was accepted is safe.", code="consumer_failed")
+
+
+async def _serve(platform: Platform, settings: StandaloneSettings, listening: socket.socket, url: str) -> None:
+    async def started() -> None:
+        while not (await platform.health.readiness()).ready:  # noqa: ASYNC110 (a check is asked, nothing tells)
+            await asyncio.sleep(0.05)
+        click.echo(_GREETING.format(url=url), err=True)
+
+    def stopping() -> None:
+        platform.health.stopping = True
+        platform.hub.close()
+
+    await serve(platform.app, listening, settings.shutdown_seconds, started, stopping)
+
+
+@contextlib.asynccontextmanager
+async def _beside(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _stop_when_failed(platform: Platform) -> None:
+    await platform.failed.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _run_demo(url: str) -> None:
+    """The demo as a process of its own, so that it takes no time from the server's loop."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "millrace_standalone", "demo", "--url", url)
+    try:
+        await process.wait()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
