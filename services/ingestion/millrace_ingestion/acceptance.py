@@ -3,7 +3,6 @@
 The hot path: about 3 µs an event after decoding (tests/bench/ingest_cost.py prints it).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,18 +12,16 @@ from millrace_core.ids import derived_id, is_no_id, new_id, normal_uuid, time_of
 from millrace_core.tenants import is_tenant
 from millrace_core.time import parse_time, warehouse_time
 from millrace_eventlog.records import LogRecord
-from millrace_ingestion.enrich.addresses import cut_address
+from millrace_ingestion.contexts import context_of
 from millrace_ingestion.enrich.agents import Agents
-from millrace_ingestion.enrich.languages import language_of
-from millrace_ingestion.enrich.visits import campaign_elsewhere, visit_text
-from millrace_ingestion.objects import check_object
+from millrace_ingestion.enrich.visits import campaign_of_properties, visit_text
+from millrace_ingestion.objects import check_object, text_at
 from millrace_ingestion.protocols.native import NOT_SENT, Batch, NativeEvent, Refused
 from millrace_ingestion.senders import Sender
 from millrace_ingestion.verdicts import Verdicts
 
 _DAY_MS: Final = 86_400_000
 _LONGEST_ID: Final = 512  # characters; the decoder checks texts, so this is for numbers
-_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,9 @@ class Acceptance:
 
     def _record(self, event: NativeEvent, index: int, sender: Sender, sent_at: int | None, verdicts: Verdicts) -> LogRecord:
         tenant, event_type = _text(event.customer_id), event.event_type
-        visitor, user, session = _text(event.visitor_id), _text(event.user_id), _text(event.session_id)
+        visitor = sent if isinstance(sent := event.visitor_id, str) else _text(sent)
+        user = sent if isinstance(sent := event.user_id, str) else _text(sent)
+        session = sent if isinstance(sent := event.session_id, str) else _text(sent)
         routing = visitor or user or session
         if not (routing and event_type and tenant and is_tenant(tenant)):
             raise _lack(tenant, event_type)
@@ -115,28 +114,19 @@ class Acceptance:
 
     def _line(self, made: Event, event: NativeEvent, sender: Sender) -> bytes:
         """Add what the event's objects say, and encode."""
-        said = context = _NOTHING
-        arrival, page_url, referrer = sender.arrival_text, event.page_url or "", event.referrer or ""
+        arrival, page_url, referrer, page, campaign = sender.arrival_text, event.page_url or "", event.referrer or "", "", None
         if event.properties is not NOT_SENT:
             made.properties, said = check_object(event.properties, "properties")
+            page, campaign = text_at(said, "page"), campaign_of_properties(said)
             if made.event_type == "page_view":  # whose vocabulary has both
-                page_url, referrer = page_url or _told(said, "url"), referrer or _told(said, "referrer")
+                page_url, referrer = page_url or text_at(said, "url"), referrer or text_at(said, "referrer")
         if event.context is not NOT_SENT:
-            text, context = check_object(event.context, "context")
-            if context:
-                made.context, arrival = text, self._arrival(context, sender)
-                page = context.get("page")
-                if isinstance(page, dict):
-                    page_url, referrer = page_url or _told(page, "url"), referrer or _told(page, "referrer")
-        visit = visit_text(page_url, referrer, _told(said, "page"), campaign_elsewhere(said, context))
-        return line_of(made, visit, arrival)
-
-    def _arrival(self, context: Mapping[str, Any], sender: Sender) -> bytes:
-        """A server that sends for a browser says in ``context`` whose browser it is; that is believed before the headers."""
-        ip, language, agent = _told(context, "ip"), _told(context, "locale"), _told(context, "userAgent")
-        if not (ip or language or agent):
-            return sender.arrival_text
-        return sender.arrival_with(cut_address(ip[:64]), language_of(language), self._agents.judge(agent) if agent else None)
+            context = context_of(event.context)
+            made.context = context.text
+            arrival = sender.arrival_with(context.ip, context.language, context.user_agent, self._agents)
+            page_url, referrer = page_url or context.page_url, referrer or context.referrer
+            campaign = campaign or context.campaign
+        return line_of(made, visit_text(page_url, referrer, page, campaign), arrival)
 
 
 def _identity(given: str | int | None, tenant: str, index: int, sender: Sender) -> tuple[str, str]:
@@ -177,12 +167,6 @@ def _text(given: str | int | None) -> str:
 
 def _as_sent(event: NativeEvent) -> str | None:
     return None if event.event_id is None else str(event.event_id)[:_LONGEST_ID]
-
-
-def _told(said: Mapping[str, Any], key: str) -> str:
-    """The text of a key, empty when it is none; as long as the column's own field may be."""
-    value = said.get(key)
-    return value[:8192] if isinstance(value, str) else ""
 
 
 def _sent_at(given: Any) -> int | None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -66,6 +67,12 @@ def check_object(raw: msgspec.Raw, field: str) -> tuple[msgspec.Raw, dict[str, A
     if has_address:
         text = _cut_in_text(text, found)
     return msgspec.Raw(msgspec.json.format(text, indent=-1)), found
+
+
+def text_at(said: Mapping[str, Any], key: str) -> str:
+    """The text of a key, empty when it is none; cut to 8,192 characters, the longest that the event's own fields may have."""
+    value = said.get(key)
+    return value[:8192] if isinstance(value, str) else ""
 
 
 def refusal_of(error: Exception, field: str) -> InvalidInput:

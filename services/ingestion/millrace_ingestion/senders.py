@@ -11,7 +11,7 @@ from millrace_core.errors import InvalidInput
 from millrace_core.events import Arrival, part_of_line
 from millrace_core.time import warehouse_time
 from millrace_ingestion.enrich.addresses import Network, client_address, cut_address, is_trusted, parse_address
-from millrace_ingestion.enrich.agents import UNKNOWN, Agent, Agents, is_browser_like
+from millrace_ingestion.enrich.agents import UNKNOWN, Agents, is_browser_like
 from millrace_ingestion.enrich.languages import language_of
 from millrace_ingestion.settings import IngestionSettings
 
@@ -30,16 +30,23 @@ class Sender:
     idempotency_key: str = ""
     arrival_text: bytes = field(init=False)
     """The arrival's part of a line."""
+    _texts: dict[tuple[str, str, str], bytes] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.arrival_text = part_of_line(self.arrival)
 
-    def arrival_with(self, ip: str, language: str, agent: Agent | None) -> bytes:
+    def arrival_with(self, ip: str, language: str, user_agent: str, agents: Agents) -> bytes:
         """The arrival's part of a line for an event that says more of its client than the request does."""
-        arrival = msgspec.structs.replace(self.arrival, ip=ip or self.arrival.ip, language=language or self.arrival.language)
-        if agent is not None:
-            arrival = msgspec.structs.replace(arrival, **agent._asdict())
-        return part_of_line(arrival)
+        key = (ip, language, user_agent)
+        text = self._texts.get(key)
+        if text is None:
+            said: dict[str, Any] = agents.judge(user_agent)._asdict() if user_agent else {}
+            if ip:
+                said["ip"] = ip
+            if language:
+                said["language"] = language
+            text = self._texts[key] = part_of_line(msgspec.structs.replace(self.arrival, **said)) if said else self.arrival_text
+        return text
 
 
 class Senders:

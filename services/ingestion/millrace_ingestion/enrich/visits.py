@@ -41,10 +41,16 @@ def _cached_text(page_url: str, referrer: str, page: str, campaign: Campaign | N
     return part_of_line(visit_of(page_url, referrer, page, campaign))
 
 
-def campaign_elsewhere(properties: Mapping[str, Any], context: Mapping[str, Any]) -> Campaign | None:
-    """UTM fields from ``properties.utm_*``, else from ``context.campaign`` (``source``, ``medium``, ``name``, …)."""
-    if not _CAMPAIGN_PROPERTIES.isdisjoint(properties):
-        return Campaign(*(campaign_text(properties.get(key)) for key in CAMPAIGN_KEYS))
-    if context and isinstance(campaign := context.get("campaign"), dict):
-        return Campaign(*(campaign_text(campaign.get(field)) for field in Campaign._fields))
-    return None
+def campaign_of_properties(properties: Mapping[str, Any]) -> Campaign | None:
+    """UTM fields from ``properties.utm_*``; None where there are none."""
+    if _CAMPAIGN_PROPERTIES.isdisjoint(properties):
+        return None
+    return Campaign(*(campaign_text(properties.get(key)) for key in CAMPAIGN_KEYS))
+
+
+def campaign_of_context(context: Mapping[str, Any]) -> Campaign | None:
+    """UTM fields from ``context.campaign`` (``source``, ``medium``, ``name``, …); None where there are none."""
+    campaign = context.get("campaign")
+    if not isinstance(campaign, dict):
+        return None
+    return Campaign(*(campaign_text(campaign.get(field)) for field in Campaign._fields))

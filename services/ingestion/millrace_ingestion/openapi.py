@@ -1,0 +1,149 @@
+"""The tracking routes in OpenAPI 3.1, to be merged into the document of the process that serves them."""
+
+from typing import Any, Final
+
+from millrace_core.tenants import TENANT_PATTERN
+
+_IDENTIFIER: Final = {
+    "anyOf": [{"type": "string", "maxLength": 512}, {"type": "integer"}, {"type": "null"}],
+    "description": "Text; a number is stored as text.",
+}
+_REQUIRED_IDENTIFIER: Final = {"anyOf": [{"type": "string", "minLength": 1, "maxLength": 512}, {"type": "integer"}]}
+_TIME: Final = {
+    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}, {"type": "null"}],
+    "description": "ISO 8601, or seconds or (from 1e11 on) milliseconds since the epoch.",
+}
+_REMARK: Final = {
+    "type": "object",
+    "required": ["index", "event_id", "code", "message"],
+    "properties": {
+        "index": {"type": "integer", "description": "The event's place in the batch, from 0."},
+        "event_id": {"type": ["string", "null"], "description": "As it was sent."},
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+    },
+}
+_ANSWER: Final = {
+    "type": "object",
+    "required": ["success", "events_accepted", "events_rejected", "message", "errors", "durable"],
+    "properties": {
+        "success": {"type": "boolean", "description": "False when events were sent and none of them was accepted."},
+        "events_accepted": {"type": "integer"},
+        "events_rejected": {"type": "integer"},
+        "message": {"type": "string"},
+        "errors": {"type": "array", "items": _REMARK},
+        "durable": {"const": "log", "description": "The accepted events are on the log's disk."},
+        "warnings": {"type": "array", "items": _REMARK, "description": "Left out when there are none."},
+    },
+}
+_ERROR: Final = {
+    "type": "object",
+    "required": ["success", "code", "message", "detail", "error", "request_id"],
+    "properties": {
+        "success": {"const": False},
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+        "detail": {"description": "What more there is to say."},
+        "error": {"type": "string"},
+        "request_id": {"type": "string"},
+        "stored": {
+            "enum": ["unknown", "nothing"],
+            "description": "With 503. `unknown`: the events may be stored, and sending them again with the same ids is safe.",
+        },
+    },
+}
+_EVENT: Final = {
+    "type": "object",
+    "required": ["customer_id", "event_type"],
+    "anyOf": [
+        {"required": [name], "properties": {name: _REQUIRED_IDENTIFIER}} for name in ("visitor_id", "user_id", "session_id")
+    ],
+    "properties": {
+        "customer_id": {"type": "string", "pattern": TENANT_PATTERN},
+        "event_type": {"type": "string", "minLength": 1, "maxLength": 256},
+        "event_name": {"type": ["string", "null"], "maxLength": 256, "description": "The default is event_type."},
+        "visitor_id": _IDENTIFIER,
+        "user_id": _IDENTIFIER,
+        "session_id": _IDENTIFIER,
+        "properties": {"type": ["object", "null"], "description": "Stored as sent. Up to 32 levels deep."},
+        "page_url": {"type": ["string", "null"], "maxLength": 8192},
+        "referrer": {"type": ["string", "null"], "maxLength": 8192},
+        "event_id": {**_IDENTIFIER, "description": "Names the event: sent again with the same id it counts once."},
+        "timestamp": {
+            **_TIME,
+            "description": "When it happened; the default is the time inside a UUIDv7 `event_id`, else the time of arrival.",
+        },
+        "sent_at": {**_TIME, "description": "The client's clock when it sent the request."},
+        "context": {
+            "type": ["object", "null"],
+            "description": "For servers that send for browsers: `ip`, `userAgent`, `locale`, `page`, `campaign` are read.",
+        },
+    },
+}
+_EXAMPLE: Final = {
+    "customer_id": "demo",
+    "visitor_id": "visitor-1",
+    "event_type": "page_view",
+    "properties": {"page": "/pricing", "title": "Pricing"},
+    "page_url": "https://shop.example.com/pricing",
+}
+_PARAMETERS: Final = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        "description": "Names this request: events without an id get theirs from it, so that a retry counts once.",
+    },
+    {"name": "X-Request-ID", "in": "header", "schema": {"type": "string"}, "description": "Comes back in the answer."},
+]
+_STRICT: Final = {
+    "name": "strict",
+    "in": "query",
+    "schema": {"enum": ["0", "1"]},
+    "description": "With `1` one rejected event rejects the whole batch (400, nothing is stored).",
+}
+_STATUSES: Final = {
+    "400": "The body or, on `/track`, its event cannot be stored as it is.",
+    "413": "The body, its inflated form, a batch or an event is too large.",
+    "415": "The content encoding is none of gzip, deflate, br and zstd.",
+    "503": "The log is not available, or the process has too much to do: send it again after `Retry-After` seconds.",
+}
+
+
+def paths() -> dict[str, Any]:
+    """The path items of ``/track`` and ``/track/batch``; they refer to nothing outside of themselves."""
+    batch = {
+        "type": "object",
+        "required": ["events"],
+        "properties": {
+            "events": {
+                "type": "array",
+                "maxItems": 10_000,
+                "items": {},
+                "description": "Events as `/track` takes them. Each has its own verdict: what cannot be stored is in `errors`.",
+            },
+            "sent_at": {"description": "The default of `sent_at` in each event."},
+        },
+        "example": {"events": [_EXAMPLE]},
+    }
+    return {
+        "/track": {"post": _operation("track", "Store an event", {**_EVENT, "example": _EXAMPLE}, _PARAMETERS)},
+        "/track/batch": {"post": _operation("track_batch", "Store a batch of events", batch, [*_PARAMETERS, _STRICT])},
+    }
+
+
+def _operation(name: str, summary: str, schema: dict[str, Any], parameters: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "operationId": name,
+        "summary": summary,
+        "tags": ["ingestion"],
+        "parameters": parameters,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "responses": {
+            "200": {"description": "The events are durable.", "content": {"application/json": {"schema": _ANSWER}}},
+            **{
+                status: {"description": text, "content": {"application/json": {"schema": _ERROR}}}
+                for status, text in _STATUSES.items()
+            },
+        },
+    }
