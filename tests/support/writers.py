@@ -52,15 +52,17 @@ class Writers:
         self._run = f"run-{seed}"
         self._now = now_ms
 
-    async def write(self, writers: int, batches: int, batch_events: int) -> None:
-        """Every writer gets this many batches acknowledged, each of one to ``batch_events`` events."""
+    async def write(self, writers: int, batch_events: int, enough: asyncio.Event) -> None:
+        """Every writer posts batches of one to ``batch_events`` events, about 20 a second, until there is enough; then each
+        has all of its batches acknowledged."""
         async with httpx.AsyncClient(timeout=10.0) as client, asyncio.TaskGroup() as tasks:
             for writer in range(writers):
-                tasks.create_task(self._writer(client, writer, batches, batch_events))
+                tasks.create_task(self._writer(client, writer, batch_events, enough))
 
-    async def _writer(self, client: httpx.AsyncClient, writer: int, batches: int, batch_events: int) -> None:
+    async def _writer(self, client: httpx.AsyncClient, writer: int, batch_events: int, enough: asyncio.Event) -> None:
         seq = 0
-        for _ in range(batches):
+        while not enough.is_set():
+            await asyncio.sleep(self._random.random() / 10)
             count = self._random.randint(1, batch_events)
             events = [self._event(writer, seq + number) for number in range(count)]
             seq += count

@@ -1,5 +1,4 @@
 """The statements that recompute a rollup and compare it. Names come from the list of rollups, values are bound."""
-# ruff: noqa: S608
 
 from typing import Final
 

@@ -31,6 +31,7 @@ INSERT_SETTINGS: Final[Mapping[str, int | str]] = {
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "max_insert_threads": 1,
     "max_insert_block_size": MAX_ROWS,
+    "max_block_size": MAX_ROWS,  # of reading the rows: its default cuts at 65,409
     "max_insert_block_size_bytes": 0,
     "min_insert_block_size_rows": 0,
     "min_insert_block_size_bytes": 0,
@@ -60,6 +61,7 @@ class ChdbWriter:
     """WarehouseWriter of the engine in this process."""
 
     def __init__(self, engine: Engine, turns: WriteTurns, folder: Path) -> None:
+        self._engine = engine
         self._turns = turns
         self._folder = folder
         self._inserts = StandingConnection(lambda: engine.admin(INSERT_SETTINGS))
@@ -108,9 +110,13 @@ class ChdbWriter:
     async def recent_ids(self) -> AsyncIterator[Sequence[str]]:
         """See WarehouseWriter."""
         try:
-            connection = await self._reads.get()
-            async for block in connection.lines(_RECENT_IDS, _RECENT):
-                yield block
+            # One of its own: a connection answers nothing else while it streams.
+            connection = await self._engine.admin()
+            try:
+                async for block in connection.lines(_RECENT_IDS, _RECENT):
+                    yield block
+            finally:
+                await connection.close()
         except EngineFailure as failure:
             raise own_error(failure) from failure
 

@@ -6,12 +6,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 
 import click
 import uvloop
 
+from millrace_consumer.partition import ignore_step
 from millrace_core.errors import MillraceError
 from millrace_service.logging import configure_logging
 from millrace_standalone.server_file import announced
@@ -43,8 +44,11 @@ def up(host: str | None, port: int | None, data_dir: Path | None, demo: bool) ->
     uvloop.run(run(settings, demo=demo))
 
 
-async def run(settings: StandaloneSettings, *, demo: bool = False) -> None:
+async def run(settings: StandaloneSettings, *, demo: bool = False, on_step: Callable[[str], None] = ignore_step) -> None:
     """Serve until a signal comes.
+
+    Args:
+        on_step: called with the name of each step of the log and the consumer; fault tests end the process there.
 
     Raises:
         StartRefused: it cannot start like this.
@@ -52,7 +56,7 @@ async def run(settings: StandaloneSettings, *, demo: bool = False) -> None:
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(listen(settings)) as listening:
-        async with open_platform(settings) as platform:
+        async with open_platform(settings, on_step=on_step) as platform:
             url = url_of(listening)
             with announced(settings.data_dir, url) as server:
                 platform.admin_token = server.token

@@ -1,0 +1,118 @@
+"""A real server: ``millrace up`` in a process of its own, on a free loopback port."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 20.0
+
+
+class Server:
+    """Starts, stops, kills and starts again on the same folder and port.
+
+    Args:
+        environment: further settings, as ``MILLRACE_…`` names.
+        crash_at: a step of the log or the consumer at which the process kills itself, and how often the step passes before.
+    """
+
+    def __init__(self, data_dir: Path, environment: dict[str, str] | None = None) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = environment or {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.log = data_dir.with_name(data_dir.name + ".log")
+
+    def start(self, crash_at: tuple[str, int] | None = None, *, wait: bool = True) -> None:
+        """Start, and wait until it is ready; without waiting where it may end before it is."""
+        command = (
+            ["millrace_standalone", "up"] if crash_at is None else ["tests.support.crashing", crash_at[0], str(crash_at[1])]
+        )
+        given = {"MILLRACE_PORT": str(self.port), "MILLRACE_DATA_DIR": str(self.data_dir)}
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *command], env={**os.environ, **given, **self._environment}, stdout=log, stderr=log
+            )
+        if wait:
+            self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Return when it is ready for work."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            assert self.running, f"the server ended at its start:\n{self.tail()}"
+            try:
+                if httpx.get(f"{self.url}/ready", timeout=5.0).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"the server is not ready after {_START_SECONDS} s:\n{self.tail()}")
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last."""
+        assert self._process is not None
+        return self._process.pid
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> int:
+        """SIGKILL; the exit code."""
+        return self._end(signal.SIGKILL)
+
+    def wait(self, seconds: float) -> int | None:
+        """The exit code, or None when it has not ended within so many seconds."""
+        assert self._process is not None
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def wait_until_stored(self) -> None:
+        """Return when everything in the log is in the warehouse."""
+        deadline = time.monotonic() + _START_SECONDS
+        lag: Any = None
+        while time.monotonic() < deadline:
+            lag = httpx.get(f"{self.url}/health", timeout=10.0).json()["details"]["lag"]
+            if lag["events"] == 0:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"the consumer is still behind: {json.dumps(lag)}\n{self.tail()}")
+
+    def tail(self) -> str:
+        """The last lines of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
+
+    def _end(self, number: int) -> int:
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+        try:
+            return self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise AssertionError(f"the server did not end within {_STOP_SECONDS} s:\n{self.tail()}") from None
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
