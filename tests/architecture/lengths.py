@@ -26,7 +26,8 @@ def too_long(root: Path) -> Iterator[str]:
                 if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                     length = (node.end_lineno or node.lineno) - _first_line(node) + 1
                     if length > _FUNCTION_LINES:
-                        yield f"{path.relative_to(root)}:{node.lineno}: {node.name} has {length} lines, {_FUNCTION_LINES} at most"
+                        place = f"{path.relative_to(root)}:{node.lineno}"
+                        yield f"{place}: {node.name} has {length} lines, {_FUNCTION_LINES} at most"
 
 
 def _first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

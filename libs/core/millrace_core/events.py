@@ -76,6 +76,6 @@ def part_of_line(part: Visit | Arrival) -> bytes:
     return b"," + text[1:-1] if len(text) > 2 else b""
 
 
-def line_of(event: Event, *parts: bytes) -> bytes:
+def line_of(event: Event, visit: bytes, arrival: bytes) -> bytes:
     """The log line of an event with the text of its other parts, without a newline; ``event_id`` stands first."""
-    return b"".join((_encode(event)[:-1], *parts, b"}"))
+    return b"%b%b%b}" % (_encode(event)[:-1], visit, arrival)

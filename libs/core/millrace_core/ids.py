@@ -9,8 +9,7 @@ from typing import Final
 
 # The namespace of every derived id. Changing it changes the identity of every event whose client sends no UUID.
 _NAMESPACE: Final = uuid.UUID("6d1f3a52-94c1-5f0e-9a7e-6f3b1c0d2e48")
-_NIL: Final = "00000000-0000-0000-0000-000000000000"
-_MAX: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+_NO_IDS: Final = frozenset({"", "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"})
 # The digit that holds the variant keeps its two random bits (RFC 9562, 4.1).
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _is_uuid = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z").match
@@ -23,7 +22,7 @@ def normal_uuid(text: str) -> str | None:
 
 def is_no_id(text: str) -> bool:
     """Whether a client's id says nothing: empty, the nil UUID or the max UUID (RFC 9562, 5.9 and 5.10)."""
-    return not text or text == _NIL or text.lower() == _MAX
+    return text in _NO_IDS or text.lower() in _NO_IDS
 
 
 @lru_cache(maxsize=1024)

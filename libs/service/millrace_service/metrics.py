@@ -20,7 +20,7 @@ class Metrics:
     """All metrics of one process. One object a process; tests make their own."""
 
     def __init__(self) -> None:
-        prometheus_client.disable_created_metrics()  # a second series for every counter, which nothing here reads
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, which nothing here reads
         self.registry = CollectorRegistry(auto_describe=True)
         prometheus_client.ProcessCollector(registry=self.registry)
         prometheus_client.PlatformCollector(registry=self.registry)

@@ -132,8 +132,7 @@ class Acceptance:
 def _identity(given: str | int | None, tenant: str, index: int, sender: Sender) -> tuple[str, str]:
     """The event's id and, where that is derived from it, the client's own: the client's UUID; an id derived from any other,
     or from the idempotency key; else a new one."""
-    text = _text(given)
-    if not is_no_id(text):
+    if given is not None and not is_no_id(text := _text(given)):
         kept = normal_uuid(text)
         return (kept, "") if kept else (derived_id(tenant, "client_event_id", text), text)
     if sender.idempotency_key:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from typing import Self
 
 from millrace_core import metrics as names
 from millrace_core.errors import LogUnavailable, RecordTooLarge
@@ -19,7 +20,7 @@ from millrace_eventlog.records import (
     TailItem,
     TailPosition,
 )
-from millrace_eventlog.sqlite.database import Database
+from millrace_eventlog.sqlite.database import Consumed, Database
 from millrace_eventlog.sqlite.recent import RecentEntries
 from millrace_eventlog.sqlite.retention import Retention
 from millrace_eventlog.sqlite.thread import LogThread
@@ -37,6 +38,12 @@ class Backlog:
         self.records = records
         self.bytes = size
         self.oldest_stored_at = oldest
+
+    @classmethod
+    def of(cls, waiting: Sequence[Consumed]) -> Self:
+        """The backlog of a log that was just opened."""
+        oldest = waiting[0].stored_at if waiting else None
+        return cls(sum(entry.records for entry in waiting), sum(entry.bytes for entry in waiting), oldest)
 
     def grow(self, entries: Sequence[LogEntry]) -> None:
         """These entries were stored."""

@@ -49,12 +49,7 @@ async def open_sqlite_log(
         granted = _grant(database)
         retention = Retention(int(settings.log_keep_seconds * 1000), settings.log_keep_bytes, clock)
         retention.consumed(database.weights(0, granted.start))
-        waiting = database.weights(granted.start)
-        backlog = Backlog(
-            sum(entry.records for entry in waiting),
-            sum(entry.bytes for entry in waiting),
-            waiting[0].stored_at if waiting else None,
-        )
+        backlog = Backlog.of(database.weights(granted.start))
         recent = RecentEntries(database.last_offset())
         append_seconds = metrics.histogram(names.LOG_APPEND)
 

@@ -22,8 +22,8 @@ _TOP_EVENTS: Final = (
     "GROUP BY event_type ORDER BY count DESC, event_type LIMIT 10"
 )
 _TOP_PAGES: Final = (
-    f"SELECT page_path AS page, sum(views) AS views, uniqMerge(visitors) AS unique_visitors FROM pages_by_minute WHERE {_RANGE} "
-    "GROUP BY page ORDER BY views DESC, page LIMIT 10"
+    f"SELECT page_path AS page, sum(views) AS views, uniqMerge(visitors) AS unique_visitors "
+    f"FROM pages_by_minute WHERE {_RANGE} GROUP BY page ORDER BY views DESC, page LIMIT 10"
 )
 _NEWEST: Final = (
     "SELECT toUnixTimestamp64Milli(max(timestamp)) AS at FROM events_raw "
