@@ -78,4 +78,4 @@ def part_of_line(part: Visit | Arrival) -> bytes:
 
 def line_of(event: Event, visit: bytes, arrival: bytes) -> bytes:
     """The log line of an event with the text of its other parts, without a newline; ``event_id`` stands first."""
-    return b"%b%b%b}" % (_encode(event)[:-1], visit, arrival)
+    return b"".join((_encode(event)[:-1], visit, arrival, b"}"))

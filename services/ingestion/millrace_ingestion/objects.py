@@ -38,6 +38,7 @@ _ADDRESS_KEYS: Final = frozenset(
 _address_in_text = re.compile(
     rb'("(?:' + "|".join(re.escape(key) for key in sorted(_ADDRESS_KEYS)).encode() + rb')"\s*:\s*")([^"]*)"'
 )
+_LF, _CR, _BRACKET, _BRACE = b"\n\r[{"  # numbers: looking for a byte takes 0.01 µs so, and 0.14 as bytes
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _NOTHING: Final = (b"", b"{}", b"null")
 
@@ -58,11 +59,11 @@ def check_object(raw: msgspec.Raw, field: str) -> tuple[msgspec.Raw, dict[str, A
         found = _decode(text)
     except (ValueError, RecursionError) as error:
         raise refusal_of(error, field) from error
-    if len(text) > MAX_KEY or b"[" in text or text.find(b"{", 1) > 0:
+    if len(text) > MAX_KEY or _BRACKET in text or _BRACE in text[1:]:
         has_address = _inspect(found, field, MAX_DEPTH)
     else:  # flat and small: nothing can be too deep or too long
         has_address = not _ADDRESS_KEYS.isdisjoint(found)
-    if not has_address and b"\n" not in text and b"\r" not in text:
+    if not has_address and _LF not in text and _CR not in text:
         return raw, found
     if has_address:
         text = _cut_in_text(text, found)
