@@ -68,7 +68,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 @pytest_asyncio.fixture
 async def warehouse(engine: Engine, tmp_path: Path) -> AsyncIterator[OpenWarehouse]:
     connection = await engine.admin()
-    await _empty(connection)
+    await empty(connection)
     turns = WriteTurns()
     opened = OpenWarehouse(engine, ChdbWriter(engine, turns, tmp_path), ChdbAdmin(engine, turns, 0), connection)
     yield opened
@@ -78,7 +78,7 @@ async def warehouse(engine: Engine, tmp_path: Path) -> AsyncIterator[OpenWarehou
         await connection.close()
 
 
-async def _empty(connection: Connection) -> None:
+async def empty(connection: Connection) -> None:
     """Drop what has rows, with its deduplication log; TRUNCATE would write an empty part for every month of every test."""
     partitions = await connection.query(
         "SELECT DISTINCT table, partition_id FROM system.parts "

@@ -44,7 +44,7 @@ class Gate:
     def __init__(
         self, parser: Parser, functions: Functions, database: str, columns: Mapping[str, Sequence[str]], tables: Sequence[str]
     ) -> None:
-        self._parser = parser
+        self.parser = parser
         self._functions = functions
         self._database = database
         self._columns = columns
@@ -61,13 +61,13 @@ class Gate:
             raise _refusal(f"the statement is longer than {_LONGEST_STATEMENT} characters")
         if "\0" in sql:
             raise QueryError("The statement holds a NUL character.")
-        tree: Node = json.loads(await self._parser.parse(sql.strip()))
+        tree: Node = json.loads(await self.parser.parse(sql.strip()))
         if tree.get("type") not in ("SelectWithUnionQuery", "SelectIntersectExceptQuery"):
             raise _refusal("only SELECT is allowed")
         if require_tenant_filter:
             check_tenant_filter(tree, tenant)
         _Walk(self._functions, self._database, self._columns, self._tables, tenant).check(tree)
-        return await self._parser.print(json.dumps(tree))
+        return await self.parser.print(json.dumps(tree))
 
 
 class _Walk:
