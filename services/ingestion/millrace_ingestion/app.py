@@ -102,9 +102,10 @@ class Tracking:
             status, answer, more = error_answer(rejected.reason, request_id, rejected.detail)
             await send_answer(send, status, answer, request_id, headers, more)
         except MillraceError as error:
-            self._parts.counting.lost_request(error.code)
-            if isinstance(error, LogUnavailable):
+            if isinstance(error, LogUnavailable):  # its events may be stored, so they do not count as dropped
                 _log.warning("log_unavailable", request_id=request_id.decode(), reason=error.message)
+            else:
+                self._parts.counting.lost_request(error.code)
             status, answer, more = error_answer(error, request_id)
             await send_answer(send, status, answer, request_id, headers, more)
         except Exception:  # noqa: BLE001 -- the last resort: a client never sees a traceback, and the process goes on

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from millrace_ingestion.enrich.addresses import cut_address
+from millrace_ingestion.enrich.agents import LONGEST_AGENT
 from millrace_ingestion.enrich.languages import language_of
 from millrace_ingestion.enrich.pages import Campaign
 from millrace_ingestion.enrich.visits import campaign_of_context
@@ -48,8 +49,8 @@ def _context(sent: bytes) -> Context:
     return Context(
         text=text,
         ip=cut_address(text_at(said, "ip")[:64]),
-        language=language_of(text_at(said, "locale")),
-        user_agent=text_at(said, "userAgent"),
+        language=language_of(text_at(said, "locale")[:64]),
+        user_agent=text_at(said, "userAgent")[:LONGEST_AGENT],
         page_url=text_at(page, "url"),
         referrer=text_at(page, "referrer"),
         campaign=campaign_of_context(said),

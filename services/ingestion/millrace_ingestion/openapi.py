@@ -73,7 +73,10 @@ _EVENT: Final = {
             **_TIME,
             "description": "When it happened; the default is the time inside a UUIDv7 `event_id`, else the time of arrival.",
         },
-        "sent_at": {**_TIME, "description": "The client's clock when it sent the request."},
+        "sent_at": {
+            "anyOf": [{"type": "string", "maxLength": 64}, {"type": "number"}, {"type": "null"}],
+            "description": "The client's clock when it sent the request. What is no time is ignored, with a warning.",
+        },
         "context": {
             "type": ["object", "null"],
             "description": "For servers that send for browsers: `ip`, `userAgent`, `locale`, `page`, `campaign` are read.",
@@ -99,8 +102,8 @@ _PARAMETERS: Final = [
 _STRICT: Final = {
     "name": "strict",
     "in": "query",
-    "schema": {"enum": ["0", "1"]},
-    "description": "With `1` one rejected event rejects the whole batch (400, nothing is stored).",
+    "schema": {"type": "string"},
+    "description": "With `1` or `true` one rejected event rejects the whole batch (400, nothing is stored).",
 }
 _STATUSES: Final = {
     "400": "The body or, on `/track`, its event cannot be stored as it is.",

@@ -18,6 +18,8 @@ from millrace_ingestion.settings import IngestionSettings
 Headers = Mapping[bytes, bytes]
 
 _LONGEST_KEY: Final = 255
+_LONGEST_HOPS: Final = 512
+"""Bytes of ``X-Forwarded-For`` that are read, from its end, where the hops that can be believed are."""
 
 
 @dataclass(slots=True)
@@ -65,7 +67,7 @@ class Senders:
             InvalidInput: ``invalid_idempotency_key``.
         """
         client = scope.get("client")
-        forwarded = b",".join(_all(scope, b"x-forwarded-for")) if b"x-forwarded-for" in headers else b""
+        forwarded = b",".join(_all(scope, b"x-forwarded-for"))[-_LONGEST_HOPS:] if b"x-forwarded-for" in headers else b""
         ip, is_proxied = self._address_of(client[0] if client else "", forwarded)
         text = headers.get(b"user-agent", b"").decode("latin-1")
         agent = self._agents.judge(text) if is_browser_like(text) else UNKNOWN

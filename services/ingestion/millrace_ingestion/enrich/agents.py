@@ -8,7 +8,8 @@ from ua_parser import Parser
 from ua_parser.loaders import load_builtins
 from ua_parser.regex import Resolver
 
-_LONGEST: Final = 1024  # real ones are under 400; matching costs time by length
+LONGEST_AGENT: Final = 1024
+"""Characters that are judged: real ones are under 400, and matching and keeping cost by length."""
 _DESKTOP: Final = frozenset({"Windows", "Mac OS X", "Linux", "Ubuntu", "Fedora", "Debian", "Chrome OS", "FreeBSD", "OpenBSD"})
 _is_television = re.compile(
     r"\b(?:smart-?tv|googletv|appletv|hbbtv|crkey|bravia|roku|aft[a-z]+)\b|\btv safari", re.IGNORECASE
@@ -50,11 +51,13 @@ class Agents:
 
     def __init__(self) -> None:
         self._parser = Parser(Resolver(load_builtins()))
-        self.judge = lru_cache(maxsize=4096)(self._judge)
+        self._judge = lru_cache(maxsize=4096)(self._parse)
 
-    def _judge(self, text: str) -> Agent:
+    def judge(self, text: str) -> Agent:
         """What this user agent says of itself."""
-        text = text[:_LONGEST]
+        return self._judge(text[:LONGEST_AGENT])
+
+    def _parse(self, text: str) -> Agent:
         if not text:
             return UNKNOWN
         found = self._parser.parse(text).with_defaults()
