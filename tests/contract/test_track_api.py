@@ -317,6 +317,8 @@ async def test_the_documented_metrics_count_what_happened(client: Tracker) -> No
     assert client.counted("events_dropped_total", customer_id="", reason="invalid_json") == 1
     assert client.counted("ingestion_latency_seconds_count", customer_id="demo") == 1
     assert client.counted("millrace_ingest_payload_bytes_count") == 2
+    assert client.counted("http_requests_total", handler="/track/batch", method="POST", status="2xx") == 1
+    assert client.counted("http_requests_total", handler="/track", method="POST", status="4xx") == 1
 
 
 async def test_labels_that_clients_choose_are_capped(client: Tracker) -> None:

@@ -42,6 +42,9 @@ PATHS: Final = frozenset({SINGLE, f"{SINGLE}/", BATCH, f"{BATCH}/"})
 
 _SLICE: Final = 1000
 """Events that are judged before the loop serves others: 5 ms."""
+_METHODS: Final = frozenset({"POST", "OPTIONS"})
+_LEFT: Final = 499
+"""Counted where the client left before an answer."""
 _STRICT: Final = frozenset({b"strict=1", b"strict=true"})
 _log = structlog.get_logger("millrace.ingestion")
 
@@ -72,16 +75,21 @@ def create_app(parts: Parts) -> App:
             raise RuntimeError(f"only HTTP is served here, not {scope['type']}")
         headers = dict(scope["headers"])
         request_id = request_id_of(headers, parts.clock())
-        if scope["path"] not in PATHS:
+        path, method = scope["path"], scope["method"]
+        if path not in PATHS:
+            path, status = "unmatched", 404
             body = plain_error(404, "not_found", "there is nothing at this path", request_id)
             await send_answer(send, 404, body, request_id, headers)
-        elif scope["method"] == "POST":
-            await tracking.answer(scope, receive, send, headers, request_id)
-        elif scope["method"] == "OPTIONS":
+        elif method == "POST":
+            status = await tracking.answer(scope, receive, send, headers, request_id)
+        elif method == "OPTIONS":
+            status = 204
             await send_answer(send, 204, b"", request_id, headers, preflight_headers(headers))
         else:
+            method, status = "other", 405
             body = plain_error(405, "method_not_allowed", "events are sent with POST", request_id)
             await send_answer(send, 405, body, request_id, headers, [(b"allow", b"POST, OPTIONS")])
+        parts.counting.answered(path.rstrip("/"), method if method in _METHODS else "other", status)
 
     return app
 
@@ -92,28 +100,27 @@ class Tracking:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send, headers: Headers, request_id: bytes) -> None:
-        """Serve one POST. Nothing is stored for a client that leaves before its body is whole."""
+    async def answer(self, scope: Scope, receive: Receive, send: Send, headers: Headers, request_id: bytes) -> int:
+        """Serve one POST and return its status. Nothing is stored for a client that leaves before its body is whole."""
+        status, more = 200, None
         try:
-            body = await self._accept(scope, receive, headers)
+            answer = await self._accept(scope, receive, headers)
         except Disconnected:
-            return
+            return _LEFT
         except _Rejected as rejected:
             status, answer, more = error_answer(rejected.reason, request_id, rejected.detail)
-            await send_answer(send, status, answer, request_id, headers, more)
         except MillraceError as error:
             if isinstance(error, LogUnavailable):  # its events may be stored, so they do not count as dropped
                 _log.warning("log_unavailable", request_id=request_id.decode(), reason=error.message)
             else:
                 self._parts.counting.lost_request(error.code)
             status, answer, more = error_answer(error, request_id)
-            await send_answer(send, status, answer, request_id, headers, more)
         except Exception:  # noqa: BLE001 -- the last resort: a client never sees a traceback, and the process goes on
             _log.exception("request_failed", request_id=request_id.decode(), path=scope["path"])
+            status = 500
             answer = plain_error(500, "internal_error", "something failed here; the log of the server says what", request_id)
-            await send_answer(send, 500, answer, request_id, headers)
-        else:
-            await send_answer(send, 200, body, request_id, headers)
+        await send_answer(send, status, answer, request_id, headers, more)
+        return status
 
     async def _accept(self, scope: Scope, receive: Receive, headers: Headers) -> bytes:
         """The answer to events that are durable."""

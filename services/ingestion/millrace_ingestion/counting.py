@@ -19,7 +19,16 @@ class Counting:
         self._metrics = metrics
         self._payload = metrics.histogram(catalogue.INGEST_PAYLOAD)
         self._counters: dict[tuple[str, str, str], prometheus_client.Counter] = {}
+        self._requests: dict[tuple[str, str, str], prometheus_client.Counter] = {}
         self._latencies: dict[str, prometheus_client.Histogram] = {}
+
+    def answered(self, handler: str, method: str, status: int) -> None:
+        """A request has its answer."""
+        key = (handler, method, f"{status // 100}xx")
+        counter = self._requests.get(key)
+        if counter is None:
+            counter = self._requests[key] = self._metrics.counter(catalogue.HTTP_REQUESTS, *key)
+        counter.inc()
 
     def received(self, wire_bytes: int) -> None:
         """A body was read."""
