@@ -26,10 +26,14 @@ CANARY = "CANARY-OF-ANOTHER-TENANT"
 
 # What the attacks reach for beside the events: none of it has a row policy, so the gate alone stands before it.
 _BAIT = (
-    "CREATE TABLE api_keys (customer_id String, secret String) ENGINE = MergeTree ORDER BY customer_id "
-    f"AS SELECT 'tenant_b', '{CANARY}'",
-    "CREATE TABLE visitor_join (visitor_id String, email String) ENGINE = Join(ANY, LEFT, visitor_id) "
-    f"AS SELECT 'v1', '{CANARY}'",
+    (
+        "CREATE TABLE api_keys (customer_id String, secret String) ENGINE = MergeTree ORDER BY customer_id "
+        f"AS SELECT 'tenant_b', '{CANARY}'"
+    ),
+    (
+        "CREATE TABLE visitor_join (visitor_id String, email String) ENGINE = Join(ANY, LEFT, visitor_id) "
+        f"AS SELECT 'v1', '{CANARY}'"
+    ),
     "CREATE VIEW events_pv AS SELECT * FROM events_raw WHERE customer_id = {tenant:String}",
     "CREATE TABLE events_hourly (customer_id String, hour DateTime, c UInt64) ENGINE = MergeTree ORDER BY hour",
 )

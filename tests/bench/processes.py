@@ -1,0 +1,97 @@
+"""Starting what is measured, and watching its memory and processor time."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from tests.support.server import Server, free_port
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def server(folder: Path, **environment: str) -> Iterator[Server]:
+    """``millrace up`` on a folder."""
+    started = Server(folder / "data", {"MILLRACE_LOG_LEVEL": "warning", **environment})
+    started.start()
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
+@contextmanager
+def naive(folder: Path) -> Iterator[str]:
+    """The naive server on a folder; its URL."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.naive", str(folder), str(port)])
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(port)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def load(url: str, bodies: Path, *, connections: int, seconds: float, rate: float = 0.0) -> dict[str, Any]:
+    """Run the load generator; its report."""
+    command = [sys.executable, "-m", "tests.bench.load", url, str(bodies)]
+    command += ["--connections", str(connections), "--seconds", str(seconds), "--rate", str(rate)]
+    done = subprocess.run(command, check=True, capture_output=True, timeout=seconds + 120)
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def memory_mb(pid: int) -> float:
+    """Resident memory of a process."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise ProcessLookupError(pid)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+class MemoryWatch:
+    """Samples a process's memory every second."""
+
+    def __init__(self, pid: int) -> None:
+        self.samples: list[float] = []
+        self._pid = pid
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(1.0):
+            self.samples.append(memory_mb(self._pid))
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"nobody listens on port {port}")

@@ -1,0 +1,35 @@
+"""The table of bars: what was measured beside what must be reached."""
+
+import platform
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    measured: str
+    bar: str
+    reached: bool | None
+    """None where the line is there to be read beside others."""
+
+
+def ratio_row(what: str, ours: float, baseline: float, bar: float, unit: str) -> Row:
+    """A line that compares two figures of the same run."""
+    ratio = ours / baseline if baseline else 0.0
+    return Row(what, f"{ours:,.0f} against {baseline:,.0f} {unit}: {ratio:.2f}x", f">= {bar:g}x", ratio >= bar)
+
+
+def print_table(rows: Iterable[Row]) -> None:
+    """As Markdown, with machine and date."""
+    write = sys.stdout.write
+    write(f"\n{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {platform.machine()}, 2 shared cores\n\n")
+    write("| | measured | must reach | |\n|---|---|---|---|\n")
+    for row in rows:
+        mark = "" if row.reached is None else "reached" if row.reached else "**not reached**"
+        write(f"| {row.what} | {row.measured} | {row.bar} | {mark} |\n")
+    sys.stdout.flush()
