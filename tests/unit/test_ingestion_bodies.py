@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from millrace_core.errors import InvalidInput, MillraceError, TooLarge, Unavailable, UnsupportedEncoding
 from millrace_ingestion.bodies import Body, BodyLimits, Disconnected, InFlight
+from millrace_ingestion.deadlines import Deadline
 
-_LIMITS = BodyLimits(wire=1_000_000, inflated=4_000_000, seconds=5.0)
+_LIMITS = BodyLimits(wire=1_000_000, inflated=4_000_000, deadline=Deadline(5.0))
 _JSON = b'{"events":[]}' * 100
 
 
@@ -128,7 +129,7 @@ async def test_a_slow_body_is_cut_at_the_deadline() -> None:
         return {"type": "http.request", "body": b"x", "more_body": True}
 
     in_flight = InFlight(1000)
-    with pytest.raises(Unavailable) as caught, Body(BodyLimits(1000, 1000, 0.1), in_flight) as body:
+    with pytest.raises(Unavailable) as caught, Body(BodyLimits(1000, 1000, Deadline(0.1)), in_flight) as body:
         await body.read(receive, {})
     assert caught.value.code == "body_timeout"
     assert in_flight.taken == 0
@@ -160,6 +161,7 @@ async def test_beyond_the_bytes_in_flight_bodies_are_refused() -> None:
 _BOMBS = """
 import gzip, resource, sys, zlib, asyncio, brotli, zstandard
 from millrace_ingestion.bodies import Body, BodyLimits, InFlight
+from millrace_ingestion.deadlines import Deadline
 from millrace_core.errors import TooLarge
 kind = sys.argv[1]
 zeros = b"0" * 2**20
@@ -175,7 +177,7 @@ else:
 async def main():
     async def receive():
         return {"type": "http.request", "body": wire, "more_body": False}
-    with Body(BodyLimits(5 * 2**20, 20 * 2**20, 10), InFlight(2**28)) as body:
+    with Body(BodyLimits(5 * 2**20, 20 * 2**20, Deadline(10)), InFlight(2**28)) as body:
         try:
             await body.read(receive, {b"content-encoding": kind.encode()})
         except TooLarge as error:

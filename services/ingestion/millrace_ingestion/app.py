@@ -16,6 +16,7 @@ from millrace_eventlog.ports import LogWriter
 from millrace_ingestion.acceptance import Acceptance
 from millrace_ingestion.bodies import Body, BodyLimits, Disconnected, InFlight, Receive
 from millrace_ingestion.counting import Counting
+from millrace_ingestion.deadlines import Deadline
 from millrace_ingestion.idempotency import Answers, name_of
 from millrace_ingestion.protocols import native
 from millrace_ingestion.replies import (
@@ -61,7 +62,7 @@ class Parts:
     in_flight: InFlight
     body_limits: BodyLimits
     event_limits: native.Limits
-    append_seconds: float
+    append_deadline: Deadline
     clock: Callable[[], int]
     """Milliseconds since the epoch."""
 
@@ -158,7 +159,7 @@ class Tracking:
             return known
         if records:
             try:
-                async with asyncio.timeout(parts.append_seconds):
+                with parts.append_deadline:
                     await parts.writer.append(records)
             except TimeoutError as error:
                 raise LogUnavailable("the log did not answer in time; the events may or may not be stored") from error

@@ -11,6 +11,7 @@ import brotli  # type: ignore[import-untyped]
 import zstandard
 
 from millrace_core.errors import InvalidInput, TooLarge, Unavailable, UnsupportedEncoding
+from millrace_ingestion.deadlines import Deadline
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -50,11 +51,11 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """Bytes of a body on the wire and inflated, and seconds that it may take to arrive."""
+    """Bytes of a body on the wire and inflated, and how long it may take to arrive."""
 
     wire: int
     inflated: int
-    seconds: float
+    deadline: Deadline
 
 
 class Body:
@@ -86,10 +87,12 @@ class Body:
         """
         self._check_declared(headers.get(b"content-length"))
         try:
-            async with asyncio.timeout(self._limits.seconds):
+            with self._limits.deadline:
                 wire = await self._receive(receive)
         except TimeoutError as error:
-            raise Unavailable(f"the body took longer than {self._limits.seconds:g} seconds", code="body_timeout") from error
+            raise Unavailable(
+                f"the body took longer than {self._limits.deadline.seconds:g} seconds", code="body_timeout"
+            ) from error
         self.wire_bytes = len(wire)
         encoding = _encoding(wire, headers.get(b"content-encoding"))
         return wire if encoding == "identity" else await self._inflate(wire, encoding)

@@ -8,6 +8,7 @@ from millrace_ingestion.acceptance import Acceptance, TimeWindow
 from millrace_ingestion.app import App, Parts, create_app
 from millrace_ingestion.bodies import BodyLimits, InFlight
 from millrace_ingestion.counting import Counting
+from millrace_ingestion.deadlines import Deadline
 from millrace_ingestion.enrich.agents import Agents
 from millrace_ingestion.idempotency import Answers
 from millrace_ingestion.protocols.native import Limits
@@ -42,9 +43,11 @@ def build(
             counting=Counting(metrics),
             answers=Answers(settings.ingest_idempotency_keys),
             in_flight=InFlight(settings.ingest_inflight_bytes),
-            body_limits=BodyLimits(settings.ingest_body_bytes, settings.ingest_inflated_bytes, settings.ingest_body_seconds),
+            body_limits=BodyLimits(
+                settings.ingest_body_bytes, settings.ingest_inflated_bytes, Deadline(settings.ingest_body_seconds)
+            ),
             event_limits=Limits(settings.ingest_batch_events, settings.ingest_event_bytes),
-            append_seconds=settings.ingest_append_seconds,
+            append_deadline=Deadline(settings.ingest_append_seconds),
             clock=clock,
         )
     )
