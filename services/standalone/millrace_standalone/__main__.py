@@ -5,7 +5,13 @@ import sys
 import click
 
 from millrace_core.errors import MillraceError
+from millrace_standalone.commands.demo import demo
+from millrace_standalone.commands.dlq import dlq
+from millrace_standalone.commands.import_file import import_file
+from millrace_standalone.commands.rebuild import audit, rebuild
+from millrace_standalone.commands.status import status
 from millrace_standalone.commands.up import up
+from millrace_standalone.commands.version import version
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -14,7 +20,7 @@ def millrace() -> None:
     """Event analytics that never loses or doubles an accepted event."""
 
 
-for _command in (up,):
+for _command in (up, demo, import_file, status, dlq, rebuild, audit, version):
     millrace.add_command(_command)
 
 

@@ -14,6 +14,7 @@ from millrace_analytics.live.hub import Hub
 from millrace_consumer import wiring as consumer
 from millrace_consumer.consumer import Consumer
 from millrace_consumer.partition import ignore_step
+from millrace_core import metrics as names
 from millrace_core.time import iso_time, now_ms
 from millrace_eventlog.ports import LogPorts
 from millrace_eventlog.wiring import open_log
@@ -41,9 +42,23 @@ class Platform:
     hub: Hub
     health: Health
     consumer: Consumer
+    stop_seconds: float
     failed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the consumer ended by itself, which it never does on purpose."""
     admin_token: str = ""
+    _stop_by: float | None = None
+
+    def begin_stop(self) -> None:
+        """Be not ready from now on, and end live streams. The time that a stop may take has begun."""
+        self.health.stopping = True
+        self.hub.close()
+        self._stop_by = asyncio.get_running_loop().time() + self.stop_seconds
+
+    def seconds_left(self) -> float:
+        """How much of the time of a stop is left, a second at least."""
+        if self._stop_by is None:
+            return self.stop_seconds
+        return max(1.0, self._stop_by - asyncio.get_running_loop().time())
 
 
 def version() -> str:
@@ -71,8 +86,10 @@ async def open_platform(
         consuming = consumer.build(settings, log, warehouse, metrics, health, clock=clock, on_step=on_step)
         tracking = ingestion.build(settings, log.writer, metrics, health, clock=clock)
         answering = analytics.build(settings, warehouse.reads, log.tail, metrics, health)
-        platform = Platform(app=tracking, hub=answering.hub, health=health, consumer=consuming.consumer)
-        status = _status(log, warehouse, consuming.consumer, health)
+        platform = Platform(
+            app=tracking, hub=answering.hub, health=health, consumer=consuming.consumer, stop_seconds=settings.shutdown_seconds
+        )
+        status = _status(log, warehouse, consuming.consumer, health, metrics)
         app = create_app(
             "Millrace",
             version(),
@@ -95,7 +112,7 @@ async def open_platform(
             yield platform
         finally:
             stop.set()
-            await _finish(running, settings.shutdown_seconds)
+            await _finish(running, platform.seconds_left())
 
 
 class _Dispatch:
@@ -131,7 +148,9 @@ async def _finish(running: "asyncio.Task[None]", seconds: float) -> None:
         await asyncio.wait({running}, timeout=1.0)
 
 
-def _status(log: LogPorts, warehouse: WarehousePorts, consuming: Consumer, health: Health) -> Callable[[], Any]:
+def _status(
+    log: LogPorts, warehouse: WarehousePorts, consuming: Consumer, health: Health, metrics: Metrics
+) -> Callable[[], Any]:
     async def status() -> dict[str, Any]:
         lag = await consuming.lag()
         oldest = lag.oldest_stored_at
@@ -145,6 +164,7 @@ def _status(log: LogPorts, warehouse: WarehousePorts, consuming: Consumer, healt
                 "seconds": 0.0 if oldest is None else round(max(0, now_ms() - oldest) / 1000, 3),
                 "oldest_at": None if oldest is None else iso_time(oldest),
             },
+            "freshness": _freshness(metrics),
             "dead_letters": await log.dead_letters.count(),
             "log_bytes": log.bytes_on_disk(),
             "tables": [
@@ -154,3 +174,11 @@ def _status(log: LogPorts, warehouse: WarehousePorts, consuming: Consumer, healt
         }
 
     return status
+
+
+def _freshness(metrics: Metrics) -> dict[str, Any]:
+    """From accepted to queryable, of the oldest event of each batch since the start."""
+    name = names.FRESHNESS.name
+    batches = metrics.registry.get_sample_value(f"{name}_count") or 0.0
+    seconds = metrics.registry.get_sample_value(f"{name}_sum") or 0.0
+    return {"batches": int(batches), "average_seconds": round(seconds / batches, 3) if batches else None}

@@ -8,14 +8,15 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import uvloop
 
 from millrace_consumer.partition import ignore_step
-from millrace_core.errors import MillraceError
+from millrace_core.errors import MillraceError, StartRefused
 from millrace_service.logging import configure_logging
-from millrace_standalone.server_file import announced
+from millrace_standalone.server_file import announced, running_server
 from millrace_standalone.settings import StandaloneSettings
 from millrace_standalone.wiring import Platform, open_platform
 from millrace_web.server import listen, serve, url_of
@@ -23,10 +24,10 @@ from millrace_web.server import listen, serve, url_of
 _GREETING = """
 Millrace answers at {url}
 
-  First event:  curl -X POST {url}/track -d '{{"customer_id":"demo_tenant","visitor_id":"v1","event_type":"page_view"}}'
-  A question:   curl {url}/query -H 'content-type: application/json' -d '{{"customer_id":"demo_tenant",
-                  "sql":"SELECT count() FROM events_raw WHERE customer_id = \'demo_tenant\'"}}'
-  A live shop:  millrace demo --url {url}
+  First event:  curl {url}/track -d '{{"customer_id":"demo_tenant","visitor_id":"v1","event_type":"page_view"}}'
+  Live stream:  curl -N {url}/events/stream/demo_tenant
+  Last hour:    curl {url}/dashboard/realtime/demo_tenant
+  A whole shop: {command} demo --url {url}
 """
 
 
@@ -54,8 +55,8 @@ async def run(settings: StandaloneSettings, *, demo: bool = False, on_step: Call
         StartRefused: it cannot start like this.
         MillraceError: ``consumer_failed``, after everything was closed.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(listen(settings)) as listening:
+    _make_folder(settings.data_dir)
+    with contextlib.closing(_listen(settings)) as listening:
         async with open_platform(settings, on_step=on_step) as platform:
             url = url_of(listening)
             with announced(settings.data_dir, url) as server:
@@ -70,13 +71,38 @@ async def _serve(platform: Platform, settings: StandaloneSettings, listening: so
     async def started() -> None:
         while not (await platform.health.readiness()).ready:  # noqa: ASYNC110 (a check is asked, nothing tells)
             await asyncio.sleep(0.05)
-        click.echo(_GREETING.format(url=url), err=True)
+        click.echo(_GREETING.format(url=url, command=_own_command()), err=True)
 
-    def stopping() -> None:
-        platform.health.stopping = True
-        platform.hub.close()
+    # Requests get the first half of the time: the consumer needs the rest for its last batch.
+    await serve(platform.app, listening, settings.shutdown_seconds / 2, started, platform.begin_stop)
 
-    await serve(platform.app, listening, settings.shutdown_seconds, started, stopping)
+
+def _own_command() -> str:
+    """What to type for this program: it may be in a virtual environment that is not active."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "millrace" else "millrace"
+
+
+def _make_folder(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartRefused(
+            f"the folder {data_dir} cannot be made ({error.strerror}): choose another with --data-dir"
+        ) from error
+
+
+def _listen(settings: StandaloneSettings) -> socket.socket:
+    try:
+        return listen(settings)
+    except StartRefused as refused:
+        with contextlib.suppress(StartRefused):
+            server = running_server(settings.data_dir)
+            if urlsplit(server.url).port == settings.port:
+                raise StartRefused(
+                    f"process {server.pid} already serves {settings.data_dir} at {server.url}: another server needs another "
+                    "--port and another --data-dir"
+                ) from refused
+        raise
 
 
 @contextlib.asynccontextmanager

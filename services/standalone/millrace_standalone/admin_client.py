@@ -1,0 +1,71 @@
+"""Asks a running server under ``/admin/v1``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self
+
+import httpx
+
+from millrace_core.errors import MillraceError, Unavailable
+
+_SECONDS: Final = 3600.0  # a rebuild of years is one request
+
+
+class AdminClient:
+    """One server.
+
+    Args:
+        token: of its ``server.json``.
+    """
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/")
+        timeout = httpx.Timeout(10.0, read=_SECONDS)
+        self._http = httpx.Client(base_url=self.url, timeout=timeout, headers={"authorization": f"Bearer {token}"})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def status(self) -> dict[str, Any]:
+        """What the server knows of itself."""
+        return dict(self._ask("GET", "/status"))
+
+    def letters(self, *, tenant: str | None, reason: str | None, limit: int) -> list[dict[str, Any]]:
+        """Dead letters, the oldest first."""
+        filters = {"tenant": tenant, "reason": reason, "limit": limit}
+        return list(self._ask("GET", "/dead-letters", {name: value for name, value in filters.items() if value is not None}))
+
+    def letter(self, letter_id: int) -> dict[str, Any]:
+        """One dead letter."""
+        return dict(self._ask("GET", f"/dead-letters/{letter_id}"))
+
+    def replay(self, ids: Sequence[int]) -> int:
+        """Put letters back into the log; how many."""
+        return int(self._ask("POST", "/dead-letters/replay", body={"ids": list(ids)})["count"])
+
+    def drop(self, ids: Sequence[int]) -> int:
+        """Remove letters for good; how many."""
+        return int(self._ask("POST", "/dead-letters/drop", body={"ids": list(ids)})["count"])
+
+    def rebuild(self, first: int, last: int) -> int:
+        """Recompute the rollups between two times in milliseconds since the epoch; the number of hours."""
+        return int(self._ask("POST", "/rebuild", body={"first": first, "last": last})["count"])
+
+    def audit(self) -> dict[str, int]:
+        """Compare the rollups with the events and look for events stored twice."""
+        return dict(self._ask("POST", "/audit"))
+
+    def _ask(self, method: str, path: str, parameters: Mapping[str, Any] | None = None, body: Any = None) -> Any:
+        try:
+            answer = self._http.request(method, f"/admin/v1{path}", params=parameters, json=body)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unavailable(f"{self.url} does not answer: start a server with `millrace up`") from error
+        if answer.is_success:
+            return answer.json()
+        try:
+            told = answer.json()
+            raise MillraceError(told["message"], code=told["code"])
+        except (ValueError, KeyError, TypeError):
+            raise MillraceError(f"{self.url} answers {answer.status_code}, so it is no Millrace") from None

@@ -1,0 +1,115 @@
+"""``millrace demo``: a believable web shop, past and present."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+
+from millrace_core.time import now_ms
+from millrace_standalone.commands.progress import Progress
+from millrace_standalone.commands.server_options import data_dir_option, key_option, server_url, url_option
+from millrace_standalone.demo.shop import live_shop, past_shop
+from millrace_standalone.demo.visits import Happening
+from millrace_standalone.tracking import TrackingClient
+
+_BATCH: Final = 1000
+_DAY_MS: Final = 86_400_000
+_LIVE_SECONDS: Final = 0.25
+"""How often what just happened is sent."""
+
+
+@click.command()
+@click.option("--customer", default="demo_tenant", show_default=True, help="Whose shop it is.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, 2000),
+    default=2.0,
+    show_default=True,
+    help="Events a second, live; 0 only fills the past.",
+)
+@click.option("--days", type=click.FloatRange(0, 1800), default=7.0, show_default=True, help="How far back the past goes.")
+@click.option(
+    "--events-per-day",
+    type=click.FloatRange(1),
+    default=50_000,
+    show_default=True,
+    help="Events of an average day of the past.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed tells the same story, with the same ids.")
+@url_option
+@key_option
+@data_dir_option
+def demo(
+    customer: str,
+    rate: float,
+    days: float,
+    events_per_day: float,
+    seed: int,
+    url: str | None,
+    key: str | None,
+    data_dir: Path | None,
+) -> None:
+    """Send the events of a web shop: first those of the past days, then live ones until Ctrl-C.
+
+    Running it again over the same days adds nothing that is already there.
+    """
+    target = server_url(data_dir, url)
+    with TrackingClient(target, key) as client:
+        now = now_ms()
+        try:
+            if days:
+                _send_past(
+                    client, past_shop(customer, seed, events_per_day).events(now - round(days * _DAY_MS), now), now, days
+                )
+            if rate:
+                _send_live(client, live_shop(customer, seed, rate).events(now))
+        except KeyboardInterrupt:
+            click.echo("\nThe shop is closed.", err=True)
+    click.echo(f"Look at it: curl {target}/dashboard/realtime/{customer}", err=True)
+
+
+def _send_past(client: TrackingClient, events: Iterator[Happening], now: int, days: float) -> None:
+    progress = Progress("The past", days)
+    started, sent = time.monotonic(), 0
+
+    def told() -> str:
+        return f"{sent:,} events, {sent / max(time.monotonic() - started, 0.001):,.0f} a second"
+
+    for verdict in client.send_all(_in_batches(events)):
+        sent += verdict.accepted
+        progress.show(days - (now - verdict.mark) / _DAY_MS, told())
+    progress.show(days, told(), last=True)
+
+
+def _in_batches(events: Iterator[Happening]) -> Iterator[tuple[int, list[bytes]]]:
+    """Batches, each marked with the time of its last event."""
+    batch: list[bytes] = []
+    at = 0
+    for event in events:
+        batch.append(event.text)
+        at = event.at
+        if len(batch) == _BATCH:
+            yield at, batch
+            batch = []
+    if batch:
+        yield at, batch
+
+
+def _send_live(client: TrackingClient, events: Iterator[Happening]) -> None:
+    progress = Progress("Live")
+    sent = 0
+    batch: list[bytes] = []
+    until = now_ms()
+    for event in events:
+        while event.at > until or len(batch) >= _BATCH:
+            if batch:
+                sent += client.send(None, batch).accepted
+                batch = []
+                progress.show(0, f"{sent:,} events so far; Ctrl-C ends it")
+            if event.at > until:
+                # Waits for the next event; what comes within the same quarter of a second goes out together.
+                time.sleep(max(_LIVE_SECONDS, (event.at - now_ms()) / 1000))
+                until = now_ms()
+        batch.append(event.text)

@@ -1,0 +1,50 @@
+"""Which server a command speaks to: the one of a data folder, or any by its URL."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import click
+
+from millrace_standalone.admin_client import AdminClient
+from millrace_standalone.server_file import running_server
+from millrace_standalone.settings import StandaloneSettings
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+
+data_dir_option = click.option(
+    "--data-dir", type=click.Path(file_okay=False, path_type=Path), help="The server's folder (MILLRACE_DATA_DIR, data)."
+)
+url_option = click.option("--url", help="A server's URL, instead of the one that runs on the data folder.")
+key_option = click.option("--key", envvar="MILLRACE_KEY", help="Key for the server at --url.")
+
+
+def needs_admin(command: Callable[Concatenate[AdminClient, _Given], _Result]) -> Callable[..., _Result]:
+    """For a command on the running server: adds ``--data-dir``, ``--url`` and ``--key``, and gives it the client."""
+
+    @data_dir_option
+    @url_option
+    @key_option
+    @functools.wraps(command)
+    def with_client(
+        data_dir: Path | None, url: str | None, key: str | None, *args: _Given.args, **given: _Given.kwargs
+    ) -> _Result:
+        if url is None:
+            server = running_server(folder(data_dir))
+            url, key = server.url, server.token
+        with AdminClient(url, key or "") as client:
+            return command(client, *args, **given)
+
+    return with_client
+
+
+def server_url(data_dir: Path | None, url: str | None) -> str:
+    """The URL that was given, else that of the server on the data folder."""
+    return url.rstrip("/") if url is not None else running_server(folder(data_dir)).url
+
+
+def folder(data_dir: Path | None) -> Path:
+    """The data folder that was given, else the one of the settings."""
+    return StandaloneSettings.load(data_dir=data_dir).data_dir

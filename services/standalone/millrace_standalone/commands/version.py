@@ -1,0 +1,11 @@
+"""``millrace version``."""
+
+import click
+
+from millrace_standalone.wiring import version as installed_version
+
+
+@click.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(installed_version())

@@ -1,0 +1,154 @@
+"""Reading a file of events row by row: NDJSON or CSV, packed with gzip or not."""
+
+import csv
+import gzip
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Literal, Self
+
+from millrace_core.errors import InvalidInput
+
+_LONGEST_LINE: Final = 8 * 2**20
+_BOM: Final = b"\xef\xbb\xbf"
+
+Form = Literal["ndjson", "csv"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Behind a row: the byte in the unpacked file, and how many lines are before it."""
+
+    offset: int = 0
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row as it stands in the file."""
+
+    line: int
+    """Of the file, from 1; where the row ends, if it has several."""
+    text: bytes
+    """For CSV the cells joined by NUL, which no other row with other cells equals."""
+    cells: list[str] | None
+    """None for NDJSON."""
+    end: Place
+
+
+class Source:
+    """An open file of events.
+
+    Args:
+        start: where to begin; the header of a CSV file is read in any case.
+
+    Raises:
+        InvalidInput: the file cannot be read, or is neither NDJSON nor CSV.
+    """
+
+    def __init__(self, path: Path, form: Form | None = None, start: Place | None = None) -> None:
+        try:
+            self._raw = path.open("rb")
+            self.size = path.stat().st_size
+        except OSError as error:
+            raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
+        packed = self._raw.read(2) == b"\x1f\x8b"
+        self._raw.seek(0)
+        self._file: IO[bytes] = gzip.GzipFile(fileobj=self._raw) if packed else self._raw  # type: ignore[assignment]
+        self._place = Place()
+        self._delimiter = ","
+        self.form: Form = form or self._recognise(path)
+        self.header = self._read_header() if self.form == "csv" else []
+        self.identity = self._read_identity()
+        if start is not None and start.offset > self._place.offset:
+            self._file.seek(start.offset)
+            self._place = start
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._file.close()
+        self._raw.close()
+
+    @property
+    def bytes_read(self) -> int:
+        """Of the file as it is on disk, so that a packed one has an end to measure against."""
+        return self._raw.tell()
+
+    def rows(self) -> Iterator[Row]:
+        """The rows that are left; empty lines are none.
+
+        Raises:
+            InvalidInput: the packed file is damaged from here on.
+        """
+        try:
+            yield from self._csv_rows() if self.form == "csv" else self._json_rows()
+        except (EOFError, OSError, csv.Error) as error:
+            raise InvalidInput(f"line {self._place.line + 1} cannot be read: {error}") from error
+
+    def _json_rows(self) -> Iterator[Row]:
+        for line in self._lines():
+            text = line.strip()
+            if text:
+                yield Row(self._place.line, text, None, self._place)
+
+    def _csv_rows(self) -> Iterator[Row]:
+        # Bytes that are no UTF-8 pass as lone surrogates, which make a rejected row instead of an end of the import.
+        for cells in self._reader():
+            if cells:
+                text = "\0".join(cells).encode("utf-8", "surrogateescape")
+                yield Row(self._place.line, text, cells, self._place)
+
+    def _reader(self) -> Iterator[list[str]]:
+        csv.field_size_limit(_LONGEST_LINE)
+        return csv.reader((line.decode("utf-8", "surrogateescape") for line in self._lines()), delimiter=self._delimiter)
+
+    def _lines(self) -> Iterator[bytes]:
+        while line := self._file.readline(_LONGEST_LINE):
+            cut = len(line) == _LONGEST_LINE and not line.endswith(b"\n")
+            offset = self._place.offset + len(line)
+            while cut and (rest := self._file.readline(_LONGEST_LINE)):
+                offset += len(rest)
+                cut = not rest.endswith(b"\n")
+            self._place = Place(offset, self._place.line + 1)
+            yield line.removeprefix(_BOM) if self._place.line == 1 else line
+
+    def _recognise(self, path: Path) -> Form:
+        name = path.name.lower().removesuffix(".gz")
+        if name.endswith((".csv", ".tsv")):
+            return "csv"
+        if name.endswith((".ndjson", ".jsonl")):
+            return "ndjson"
+        begin = self._peek().lstrip()
+        if begin.startswith(b"["):
+            raise InvalidInput(f"{path} is one JSON array; an import reads one object a line (`jq -c '.[]'` makes it so)")
+        return "ndjson" if begin.startswith(b"{") else "csv"
+
+    def _peek(self) -> bytes:
+        try:
+            begin = self._file.read(4096)
+            self._file.seek(0)
+        except (EOFError, OSError) as error:
+            raise InvalidInput(f"the file cannot be unpacked: {error}") from error
+        return begin.removeprefix(_BOM)
+
+    def _read_header(self) -> list[str]:
+        first = self._peek().split(b"\n", 1)[0].decode("utf-8", "surrogateescape")
+        self._delimiter = max(",;\t|", key=first.count)
+        header = next(self._reader(), None)
+        if not header:
+            raise InvalidInput("the file is empty; a CSV file begins with the names of its columns")
+        return [name.strip() for name in header]
+
+    def _read_identity(self) -> str:
+        """What tells this file from others: how it begins. It stays when the file is renamed, packed or continued."""
+        place = self._place
+        first = next(self.rows(), None)
+        self._place = place
+        self._file.seek(place.offset)
+        digest = hashlib.blake2b("\0".join(self.header).encode("utf-8", "surrogateescape"), digest_size=16)
+        digest.update(first.text if first is not None else b"")
+        return digest.hexdigest()
