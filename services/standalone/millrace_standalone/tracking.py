@@ -20,7 +20,7 @@ _AT_ONCE: Final = 3
 _GZIP: Final = 31  # window of 32 KiB with a gzip header (zlib's manual, deflateInit2)
 _LONGEST_PAUSE: Final = 30.0
 _FIRST_PATIENCE: Final = 5.0
-_PATIENCE: Final = 300.0
+_RESTART_PATIENCE: Final = 300.0
 _TRY_AGAIN: Final = (429, 502, 503, 504)
 
 _Mark = TypeVar("_Mark")
@@ -50,15 +50,16 @@ class TrackingClient:
     Args:
         url: base URL of the server.
         key: sent as a bearer token where given.
+        patience: seconds to wait for a first answer; a server that has answered once is waited for longer, through a restart.
     """
 
-    def __init__(self, url: str, key: str | None = None) -> None:
+    def __init__(self, url: str, key: str | None = None, *, patience: float = _FIRST_PATIENCE) -> None:
         self.url = url.rstrip("/")
         headers = {"content-type": "application/json", "content-encoding": "gzip"}
         if key is not None:
             headers["authorization"] = f"Bearer {key}"
         self._http = httpx.Client(timeout=30.0, headers=headers)
-        self._answered = False
+        self._patience = patience
         self._stopping = threading.Event()
 
     def __enter__(self) -> Self:
@@ -116,12 +117,11 @@ class TrackingClient:
             try:
                 answer = self._http.post(f"{self.url}/track/batch", content=packed)
             except httpx.TransportError as error:
-                # At first somebody may have mistyped the URL; later the server is being restarted.
-                if time.monotonic() - since > (_PATIENCE if self._answered else _FIRST_PATIENCE):
+                if time.monotonic() - since > self._patience:
                     raise Unavailable(f"{self.url} does not answer: start a server with `millrace up`") from error
                 wait = pause
             else:
-                self._answered = True
+                self._patience = max(self._patience, _RESTART_PATIENCE)
                 if answer.status_code not in _TRY_AGAIN:
                     return answer
                 wait = _retry_after(answer) or pause

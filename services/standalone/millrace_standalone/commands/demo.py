@@ -14,7 +14,7 @@ from millrace_standalone.demo.shop import live_shop, past_shop
 from millrace_standalone.demo.visits import Happening
 from millrace_standalone.tracking import TrackingClient
 
-_BATCH: Final = 1000
+_BATCH: Final = 2000
 _DAY_MS: Final = 86_400_000
 _LIVE_SECONDS: Final = 0.25
 """How often what just happened is sent."""

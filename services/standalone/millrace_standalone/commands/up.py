@@ -16,7 +16,7 @@ import uvloop
 from millrace_consumer.partition import ignore_step
 from millrace_core.errors import MillraceError, StartRefused
 from millrace_service.logging import configure_logging
-from millrace_standalone.server_file import announced, running_server
+from millrace_standalone.server_file import RunningServer, announced, running_server
 from millrace_standalone.settings import StandaloneSettings
 from millrace_standalone.wiring import Platform, open_platform
 from millrace_web.server import listen, serve, url_of
@@ -95,14 +95,20 @@ def _listen(settings: StandaloneSettings) -> socket.socket:
     try:
         return listen(settings)
     except StartRefused as refused:
-        with contextlib.suppress(StartRefused):
-            server = running_server(settings.data_dir)
-            if urlsplit(server.url).port == settings.port:
-                raise StartRefused(
-                    f"process {server.pid} already serves {settings.data_dir} at {server.url}: another server needs another "
-                    "--port and another --data-dir"
-                ) from refused
-        raise
+        server = _server_on(settings.data_dir)
+        if server is None or urlsplit(server.url).port != settings.port:
+            raise
+        raise StartRefused(
+            f"process {server.pid} already serves {settings.data_dir} at {server.url}: another server needs another --port and "
+            "another --data-dir"
+        ) from refused
+
+
+def _server_on(data_dir: Path) -> RunningServer | None:
+    try:
+        return running_server(data_dir)
+    except StartRefused:
+        return None
 
 
 @contextlib.asynccontextmanager

@@ -10,7 +10,7 @@ from millrace_standalone.importing.source import Place, Row, Source
 from millrace_standalone.importing.state import RejectedFile, State, StateFile
 from millrace_standalone.tracking import TrackingClient, Verdict
 
-_BATCH_EVENTS: Final = 1000
+_BATCH_EVENTS: Final = 2000
 _BATCH_BYTES: Final = 2 * 2**20  # under the 20 MiB that the server inflates, ten times
 
 

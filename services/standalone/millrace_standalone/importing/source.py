@@ -54,6 +54,13 @@ class Source:
             self.size = path.stat().st_size
         except OSError as error:
             raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
+        try:
+            self._open(path, form, start)
+        except BaseException:
+            self._raw.close()
+            raise
+
+    def _open(self, path: Path, form: Form | None, start: Place | None) -> None:
         packed = self._raw.read(2) == b"\x1f\x8b"
         self._raw.seek(0)
         self._file: IO[bytes] = gzip.GzipFile(fileobj=self._raw) if packed else self._raw  # type: ignore[assignment]
