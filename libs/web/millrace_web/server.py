@@ -97,6 +97,8 @@ async def serve(
         lifespan="off",
         server_header=False,
         date_header=False,
+        proxy_headers=False,  # ingestion reads them itself, from proxies that the settings name
+        ws="none",
         timeout_graceful_shutdown=max(1, int(grace_seconds)),
         timeout_keep_alive=30,
         backlog=2048,
