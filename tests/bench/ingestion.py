@@ -1,4 +1,6 @@
-"""The ingestion service alone on a log of its own: what stands against ``naive``, which has no consumer either. Run as a server:
+"""The ingestion service alone on a log of its own: what stands against ``naive``, which has no consumer either.
+
+Run as a server:
 
 python -m tests.bench.ingestion DATA_DIR PORT
 """

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import structlog
 
 from millrace_consumer.batches import Batch
-from millrace_consumer.dead_letters import DeadLetterLimit, refused_rows
+from millrace_consumer.dead_letters import DeadLetterLimit, judged_rows
 from millrace_core import metrics as names
 from millrace_core.errors import RowsRefused, WarehouseUnavailable
 from millrace_eventlog.ports import DeadLetters
@@ -111,12 +111,15 @@ class BatchStore:
                 return
 
     async def _set_aside_refused(self, batch: Batch, error: RowsRefused) -> None:
-        rows = batch.kept()
-        reasons = await refused_rows(batch, rows, self._warehouse.probe)
+        trial = self._limit.trial()
+        reasons: dict[int, str] = {}
+        async for rows, reason in judged_rows(batch, batch.kept(), self._warehouse.probe):
+            reasons |= {} if reason is None else dict.fromkeys(rows, reason)
+            if trial.passes_limit(refused=reason is not None, rows=len(rows)):
+                raise TooManyRefused(f"too many rows are refused: {reason}") from error
         if not reasons:
             raise WarehouseUnavailable("the warehouse refuses a batch, but none of its rows alone") from error
-        if self._limit.exceeded_by([row in reasons for row in rows]):
-            raise TooManyRefused(f"{len(reasons)} of {len(rows)} rows are refused: {next(iter(reasons.values()))}") from error
+        self._limit.keep(trial)
         await self._dead_letters.put([self._letter(batch, row, reason) for row, reason in reasons.items()])
         self._metrics.counter(names.DEAD_LETTERS, "refused_by_warehouse").inc(len(reasons))
         _log.warning("rows_set_aside", rows=len(reasons), reason=next(iter(reasons.values())))

@@ -162,7 +162,8 @@ class ChdbWriter:
         except (EngineFailure, OSError) as error:
             failure = error if isinstance(error, EngineFailure) else EngineFailure(0, str(error))
             refused = insert_error(failure)
-            _log.warning("insert_failed", table=table, code=failure.code, refused=isinstance(refused, RowsRefused))
+            if token:
+                _log.warning("insert_failed", code=failure.code, refused=isinstance(refused, RowsRefused))
             raise refused from failure
 
     async def _read(self, sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:

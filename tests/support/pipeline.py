@@ -1,0 +1,119 @@
+"""The consumer between the real log and the real engine, in this process: what fault tests of one step take apart.
+
+A life is what happens between a start and an end of the process; the log's folder and the engine's tables outlive it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from millrace_consumer.consumer import Consumer
+from millrace_consumer.settings import ConsumerSettings
+from millrace_core.errors import Unavailable
+from millrace_core.events import Arrival, Event, Visit, line_of, part_of_line
+from millrace_core.ids import new_id
+from millrace_core.time import now_ms, warehouse_time
+from millrace_eventlog.ports import LogPorts
+from millrace_eventlog.records import LogRecord
+from millrace_eventlog.settings import LogSettings
+from millrace_eventlog.wiring import open_log
+from millrace_service.metrics import Metrics
+from millrace_warehouse.ports import WarehousePorts, WarehouseWriter
+from tests.support.warehouse import OpenWarehouse
+
+
+@dataclass
+class Life:
+    """One run of the consumer."""
+
+    log: LogPorts
+    consumer: Consumer
+    metrics: Metrics
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    died: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it has ended at the step that it dies at."""
+
+    async def until_stored(self) -> None:
+        """Return when everything in the log is in the warehouse."""
+        async with asyncio.timeout(60):
+            while (await self.consumer.lag()).records or not await self._is_ready():
+                await asyncio.sleep(0.01)
+
+    async def until_in_trouble(self) -> Unavailable:
+        """What the consumer waits for, once it waits."""
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    await self.consumer.check()
+                except Unavailable as trouble:
+                    if trouble.code != "consumer_unassigned":
+                        return trouble
+                await asyncio.sleep(0.01)
+
+    def sample(self, name: str, **labels: str) -> float:
+        """The value of a metric."""
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+    async def _is_ready(self) -> bool:
+        try:
+            await self.consumer.check()
+        except Unavailable:
+            return False
+        return True
+
+
+class Died(Exception):
+    """Ends a life at a step."""
+
+
+@contextlib.asynccontextmanager
+async def life(
+    folder: Path,
+    warehouse: OpenWarehouse,
+    *,
+    writer: WarehouseWriter | None = None,
+    clock: Callable[[], int] = now_ms,
+    dies_at: str = "",
+    settings: ConsumerSettings | None = None,
+) -> AsyncIterator[Life]:
+    """Open the log, run the consumer, stop it at the end as a SIGTERM does.
+
+    Args:
+        writer: what stands before the engine; the engine's own where nothing does.
+        dies_at: the step at which the consumer ends, leaving everything as it is there.
+    """
+    metrics = Metrics()
+    ports = WarehousePorts(writer or warehouse.writer, None, warehouse.admin)  # type: ignore[arg-type] # it reads no tenant's rows
+    given = settings or ConsumerSettings(consumer_flush_seconds=0.02, consumer_backoff_seconds=0.2)
+    async with open_log(LogSettings(), folder, metrics) as log:
+        died = asyncio.Event()
+
+        def on_step(step: str) -> None:
+            if step == dies_at:
+                died.set()
+                raise Died(step)
+
+        consumer = Consumer(given, log.reader, log.dead_letters, ports, metrics, clock=clock, on_step=on_step)
+        alive = Life(log, consumer, metrics, died=died)
+        running = asyncio.create_task(consumer.run(alive.stop))
+        try:
+            yield alive
+        finally:
+            alive.stop.set()
+            with contextlib.suppress(ExceptionGroup) if dies_at else contextlib.nullcontext():
+                await asyncio.wait_for(running, 30)
+
+
+def record(number: int, *, tenant: str = "faults", timestamp: str | None = None, event_id: str | None = None) -> LogRecord:
+    """A record as ingestion appends it."""
+    at = now_ms()
+    made = Event(event_id or new_id(at), tenant, "page_view", timestamp or warehouse_time(at), f"v{number % 7}")
+    line = line_of(made, part_of_line(Visit(page_path="/")), part_of_line(Arrival(warehouse_time(at), "native")))
+    return LogRecord(tenant, made.event_id, at, "native", "", line)
+
+
+def records(count: int) -> Sequence[LogRecord]:
+    """So many records."""
+    return [record(number) for number in range(count)]
