@@ -18,6 +18,7 @@ def configure_logging(level: str, form: Literal["auto", "json", "console"]) -> N
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.ExtraAdder(),
+        _without_colors,
     ]
     renderers: list[Any] = (
         [structlog.dev.ConsoleRenderer()]
@@ -47,3 +48,9 @@ def configure_logging(level: str, form: Literal["auto", "json", "console"]) -> N
     root.setLevel(level.upper())
     for noisy in ("uvicorn.access", "clickhouse_connect", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _without_colors(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Leave out uvicorn's second text of a message, which is for terminals."""
+    event.pop("color_message", None)
+    return event

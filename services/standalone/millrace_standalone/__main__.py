@@ -1,27 +1,46 @@
 """The ``millrace`` command."""
 
+import importlib
 import sys
+from typing import Final
 
 import click
 
 from millrace_core.errors import MillraceError
-from millrace_standalone.commands.demo import demo
-from millrace_standalone.commands.dlq import dlq
-from millrace_standalone.commands.import_file import import_file
-from millrace_standalone.commands.rebuild import audit, rebuild
-from millrace_standalone.commands.status import status
-from millrace_standalone.commands.up import up
-from millrace_standalone.commands.version import version
+
+_COMMANDS: Final = {
+    "up": "up.up",
+    "demo": "demo.demo",
+    "import": "import_file.import_file",
+    "status": "status.status",
+    "dlq": "dlq.dlq",
+    "rebuild": "rebuild.rebuild",
+    "audit": "rebuild.audit",
+    "version": "version.version",
+}
+"""Where each command is. Only the one that is asked for is imported: the server's libraries take a second."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """The commands, each imported when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        """Their names, the most used first."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 (click's signature)
+        """The command of this name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(".")
+        command: click.Command = getattr(importlib.import_module(f"millrace_standalone.commands.{module}"), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="millrace")
 def millrace() -> None:
     """Event analytics that never loses or doubles an accepted event."""
-
-
-for _command in (up, demo, import_file, status, dlq, rebuild, audit, version):
-    millrace.add_command(_command)
 
 
 def main() -> None:

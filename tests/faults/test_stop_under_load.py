@@ -1,0 +1,41 @@
+"""SIGTERM in the middle of work: what was accepted is there, the end comes in time, and nobody is answered with a fault."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from millrace_core.time import now_ms
+from tests.support.checker import assert_exact, stored_in
+from tests.support.server import Server
+from tests.support.writers import CurrentUrl, Writers
+
+pytestmark = pytest.mark.faults
+
+
+async def test_a_server_that_is_stopped_under_load_drains_and_ends_with_zero(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data")
+    await asyncio.to_thread(server.start)
+    writers = Writers(CurrentUrl(server.url), tmp_path / "acked", 5, now_ms())
+    enough = asyncio.Event()
+    writing = asyncio.create_task(writers.write(writers=6, batch_events=200, enough=enough))
+    try:
+        for _ in range(2):
+            await asyncio.sleep(3)
+            async with httpx.AsyncClient(timeout=None) as client, client.stream("GET", f"{server.url}/events/stream/fault_a"):
+                began = time.monotonic()
+                assert await asyncio.to_thread(server.stop) == 0  # within 20 s, or it fails; a live stream is open
+                print(f"stopped in {time.monotonic() - began:.1f} s")  # noqa: T201
+            assert not (server.data_dir / "server.json").exists()
+            await asyncio.to_thread(server.start)
+        enough.set()
+        await asyncio.wait_for(writing, 60)
+        await asyncio.to_thread(server.wait_until_stored)
+        assert await asyncio.to_thread(server.stop) == 0
+    finally:
+        writing.cancel()
+        if server.running:
+            server.kill()
+    assert_exact(writers.sent, await asyncio.to_thread(stored_in, server.data_dir))

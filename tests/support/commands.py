@@ -1,0 +1,42 @@
+"""The command line as a user types it: ``millrace …`` in a process of its own."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+def millrace(*arguments: str | Path, **environment: str) -> Done:
+    """Run a command to its end."""
+    with started(*arguments, **environment) as process:
+        try:
+            out, err = process.communicate(timeout=_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return Done(process.returncode, out, err)
+
+
+def started(*arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
+    """Start a command."""
+    command = [sys.executable, "-m", "millrace_standalone", *map(str, arguments)]
+    return subprocess.Popen(
+        command,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
