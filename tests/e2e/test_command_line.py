@@ -125,6 +125,9 @@ def test_an_import_that_is_killed_goes_on_from_where_it_was(server: Server, tmp_
 
 
 def test_status_and_audit_tell_how_it_is(server: Server) -> None:
+    event = {"customer_id": "status", "visitor_id": "v", "event_type": "page_view", "properties": {"page": "/"}}
+    httpx.post(f"{server.url}/track", json=event).raise_for_status()
+    server.wait_until_stored()
     told = json.loads(millrace("status", "--json", "--data-dir", server.data_dir).out)
     assert told["lag"]["events"] == 0
     assert told["dead_letters"] == 0
