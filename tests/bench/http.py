@@ -1,38 +1,64 @@
-"""Tracking requests against the naive server on the same log, one after the other in the same run."""
+"""Tracking requests against the naive server on the same log, one after the other in the same run.
+
+First the ingestion service alone (the naive server has no consumer either), at several numbers of connections: with few of
+them the naive batch waits for one commit after the other, with many its commits are shared. Then the whole platform.
+"""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.bench.bodies import write_bodies
-from tests.bench.processes import load, naive, server
+from tests.bench.processes import Process, alone, load, naive, server
 from tests.bench.table import Row, ratio_row
 
 _SECONDS = 8.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    report: dict[str, Any]
+    cpu: float
+    """Processor seconds of the server."""
+
+    @property
+    def per_core(self) -> float:
+        """Events a second of processor time."""
+        return float(self.report["accepted"]) / self.cpu
+
+    @property
+    def rate(self) -> float:
+        """Events a second."""
+        return float(self.report["events_per_second"])
+
+
 def measure(folder: Path) -> Iterator[Row]:
-    """Single events and batches of 100, each to its durable answer, the consumer running."""
+    """Single events and batches of 100, each to its durable answer."""
     single, batch = write_bodies(folder / "single", 1), write_bodies(folder / "batch", 100)
-    with naive(folder / "naive") as url:
-        naive_single = load(f"{url}/track", single, connections=64, seconds=_SECONDS)
-        naive_batch = load(f"{url}/track/batch", batch, connections=16, seconds=_SECONDS)
-    with server(folder) as ours:
-        our_single = load(f"{ours.url}/track", single, connections=64, seconds=_SECONDS)
-        ours.wait_until_stored()
-        our_batch = load(f"{ours.url}/track/batch", batch, connections=16, seconds=_SECONDS)
-    for report in (naive_single, naive_batch, our_single, our_batch):
-        assert set(report["statuses"]) == {"200"}, report
-    yield ratio_row(
-        "single-event POST, durable, 64 connections",
-        our_single["requests_per_second"],
-        naive_single["requests_per_second"],
-        5,
-        "/s",
+    with naive(folder / "naive") as theirs, alone(folder / "alone") as ours:
+        naive_single, our_single = (_load(each, "/track", single, 64) for each in (theirs, ours))
+        yield ratio_row(
+            "single-event POST, durable, per core", our_single.per_core, naive_single.per_core, 5, "/s of processor"
+        )
+        yield ratio_row("the same, per second of the clock, 64 connections", our_single.rate, naive_single.rate, None, "/s")
+        for connections in (1, 4, 16, 64):
+            naive_batch, our_batch = (_load(each, "/track/batch", batch, connections) for each in (theirs, ours))
+            what = f"batch of 100 to durable answer, {connections} connections"
+            yield ratio_row(what, our_batch.rate, naive_batch.rate, 10, "events/s")
+    with server(folder) as platform:
+        process = Process(platform.url, platform.pid)
+        with_consumer = _load(process, "/track", single, 64)
+        platform.wait_until_stored()
+        batches_with_consumer = _load(process, "/track/batch", batch, 16)
+    yield ratio_row("single-event POST, the consumer running beside", with_consumer.rate, naive_single.rate, None, "/s")
+    yield Row(
+        "batch of 100, 16 connections, the consumer running beside", f"{batches_with_consumer.rate:,.0f} events/s", "", None
     )
-    yield ratio_row(
-        "batch of 100 to durable answer, 16 connections",
-        our_batch["events_per_second"],
-        naive_batch["events_per_second"],
-        10,
-        "events/s",
-    )
+
+
+def _load(process: Process, path: str, bodies: Path, connections: int) -> _Measured:
+    before = process.cpu_seconds()
+    report = load(f"{process.url}{path}", bodies, connections=connections, seconds=_SECONDS)
+    assert set(report["statuses"]) == {"200"}, report
+    return _Measured(report, process.cpu_seconds() - before)

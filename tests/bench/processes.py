@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,15 +29,35 @@ def server(folder: Path, **environment: str) -> Iterator[Server]:
         started.stop()
 
 
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A server under measurement."""
+
+    url: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Processor time so far."""
+        return cpu_seconds(self.pid)
+
+
+def naive(folder: Path) -> AbstractContextManager[Process]:
+    """The naive server on a folder."""
+    return _started("tests.bench.naive", folder)
+
+
+def alone(folder: Path) -> AbstractContextManager[Process]:
+    """The ingestion service on a log of its own."""
+    return _started("tests.bench.ingestion", folder)
+
+
 @contextmanager
-def naive(folder: Path) -> Iterator[str]:
-    """The naive server on a folder; its URL."""
+def _started(module: str, folder: Path) -> Iterator[Process]:
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.naive", str(folder), str(port)])
-    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen([sys.executable, "-m", module, str(folder), str(port)])
     try:
         _wait_for(port)
-        yield url
+        yield Process(f"http://127.0.0.1:{port}", process.pid)
     finally:
         process.terminate()
         process.wait(20)

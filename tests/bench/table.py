@@ -18,10 +18,11 @@ class Row:
     """None where the line is there to be read beside others."""
 
 
-def ratio_row(what: str, ours: float, baseline: float, bar: float, unit: str) -> Row:
+def ratio_row(what: str, ours: float, baseline: float, bar: float | None, unit: str) -> Row:
     """A line that compares two figures of the same run."""
-    ratio = ours / baseline if baseline else 0.0
-    return Row(what, f"{ours:,.0f} against {baseline:,.0f} {unit}: {ratio:.2f}x", f">= {bar:g}x", ratio >= bar)
+    ratio = ours / baseline
+    measured = f"{ours:,.0f} against {baseline:,.0f} {unit}: {ratio:.2f}x"
+    return Row(what, measured, "", None) if bar is None else Row(what, measured, f">= {bar:g}x", ratio >= bar)
 
 
 def print_table(rows: Iterable[Row]) -> None:

@@ -48,7 +48,7 @@ class LossyWriter:
         """As the engine's."""
         return self._writer.recent_ids()
 
-    async def insert(self, rows: bytes, token: str) -> None:
+    async def insert(self, rows: bytes | Sequence[bytes], token: str) -> None:
         """Insert, or fail before or behind."""
         self.inserts += 1
         what = next(self._plan, "works")

@@ -6,8 +6,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-_SECONDS = 120.0
-
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -18,11 +16,11 @@ class Done:
     err: str
 
 
-def millrace(*arguments: str | Path, **environment: str) -> Done:
-    """Run a command to its end."""
+def millrace(*arguments: str | Path, seconds: float = 120.0, **environment: str) -> Done:
+    """Run a command to its end, which has to come within so many seconds."""
     with started(*arguments, **environment) as process:
         try:
-            out, err = process.communicate(timeout=_SECONDS)
+            out, err = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             raise

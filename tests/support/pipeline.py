@@ -32,6 +32,8 @@ class Life:
     consumer: Consumer
     metrics: Metrics
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    begin: asyncio.Event = field(default_factory=asyncio.Event)
+    """The consumer waits for it."""
     died: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it has ended at the step that it dies at."""
 
@@ -77,11 +79,13 @@ async def life(
     clock: Callable[[], int] = now_ms,
     dies_at: str = "",
     settings: ConsumerSettings | None = None,
+    waits: bool = False,
 ) -> AsyncIterator[Life]:
     """Open the log, run the consumer, stop it at the end as a SIGTERM does.
 
     Args:
         writer: what stands before the engine; the engine's own where nothing does.
+        waits: the consumer does nothing until it is told to begin.
         dies_at: the step at which the consumer ends, leaving everything as it is there.
     """
     metrics = Metrics()
@@ -97,13 +101,20 @@ async def life(
 
         consumer = Consumer(given, log.reader, log.dead_letters, ports, metrics, clock=clock, on_step=on_step)
         alive = Life(log, consumer, metrics, died=died)
-        running = asyncio.create_task(consumer.run(alive.stop))
+        if not waits:
+            alive.begin.set()
+        running = asyncio.create_task(_run(alive))
         try:
             yield alive
         finally:
             alive.stop.set()
             with contextlib.suppress(ExceptionGroup) if dies_at else contextlib.nullcontext():
                 await asyncio.wait_for(running, 30)
+
+
+async def _run(alive: Life) -> None:
+    await alive.begin.wait()
+    await alive.consumer.run(alive.stop)
 
 
 def record(number: int, *, tenant: str = "faults", timestamp: str | None = None, event_id: str | None = None) -> LogRecord:

@@ -41,7 +41,7 @@ def test_each_row_is_the_line_with_its_position(sizes: list[int]) -> None:
     entries = [_entry(10 + number, [_record(new_id(_AT)) for _ in range(size)]) for number, size in enumerate(sizes)]
     batch = _batch([*entries], start=10)
 
-    rows = [json.loads(line) for line in batch.payload().splitlines()]
+    rows = [json.loads(line) for line in b"".join(batch.payload()).splitlines()]
 
     positions = [(entry.offset, index) for entry in entries for index in range(len(entry.records))]
     assert [(row["_o"], row["_i"]) for row in rows] == positions
@@ -86,4 +86,4 @@ def test_dropped_rows_are_not_sent_and_counted_once() -> None:
     assert batch.drop([1, 2]) == 2
     assert batch.drop([2, 3]) == 1
     assert batch.kept() == [0]
-    assert len(batch.payload().splitlines()) == 1
+    assert len(b"".join(batch.payload()).splitlines()) == 1

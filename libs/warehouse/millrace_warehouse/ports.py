@@ -32,10 +32,10 @@ class StoredPosition:
 class WarehouseWriter(Protocol):
     """What the consumer needs."""
 
-    async def insert(self, rows: bytes, token: str) -> None:
-        """Store newline-delimited JSON rows of ``events_raw`` as one block. The rows of a token are stored once: calling
-        again with the same token and rows completes what an interrupted call left undone, in the table and in every
-        rollup. Returning means durable.
+    async def insert(self, rows: bytes | Sequence[bytes], token: str) -> None:
+        """Store newline-delimited JSON rows of ``events_raw``, in one piece or several, as one block. The rows of a token
+        are stored once: calling again with the same token and rows completes what an interrupted call left undone, in the
+        table and in every rollup. Returning means durable.
 
         Raises:
             RowsRefused: a row can never be stored; nothing was.

@@ -3,6 +3,7 @@
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from millrace_consumer.recent_ids import RecentIds
 from millrace_core.time import warehouse_time
@@ -33,12 +34,14 @@ class Batch:
         self._crc32 = 0
         self._entries: list[LogEntry] = []
         self._first_rows: list[int] = []
-        self._rows: list[bytes] = []
+        self._pieces: list[bytes] = []
+        """The rows of each entry."""
+        self._count = 0
         self._dropped: set[int] = set()
-        self._seen: set[tuple[str, str]] = set()
+        self._seen: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self._count
 
     @property
     def empty(self) -> bool:
@@ -53,25 +56,21 @@ class Batch:
             self._crc32 = zlib.crc32(f"damaged {entry.offset} {entry.records}".encode(), self._crc32)
             return
         self._crc32 = zlib.crc32(entry.crc32.to_bytes(4, "big"), self._crc32)
-        first = len(self._rows)
+        first, records = self._count, entry.records
         self._entries.append(entry)
         self._first_rows.append(first)
-        # 0.3 µs a row (python -m tests.bench consumer): the line is never parsed, only its opening brace is replaced.
-        head = b'{"_p":%d,"_o":%d,"ingested_at":"%b","_i":' % (
-            self.partition,
-            entry.offset,
-            warehouse_time(entry.stored_at).encode(),
-        )
-        self._rows += [head + b"%d," % index + record.line[1:] + b"\n" for index, record in enumerate(entry.records)]
-        self.bytes += sum(map(len, self._rows[first:]))
-        ids = [record.event_id for record in entry.records]
+        self._count += len(records)
+        rows = b"".join(_rows(self.partition, entry, range(len(records))))
+        self._pieces.append(rows)
+        self.bytes += len(rows)
+        ids = [record.event_id for record in records]
         self.suspects += [first + index for index in recent.suspects(ids)]
         recent.add(ids)
-        self._drop_repeated(first, entry.records)
+        self._find_repeated(first, ids, records)
 
     def intent(self, now: int) -> Intent:
         """What to write down before the insert."""
-        return Intent(end=self.end, crc32=self._crc32, count=len(self._rows), written_at=now)
+        return Intent(end=self.end, crc32=self._crc32, count=self._count, written_at=now)
 
     @property
     def crc32(self) -> int:
@@ -94,8 +93,8 @@ class Batch:
     def kept(self) -> list[int]:
         """The rows that are to be stored."""
         if not self._dropped:
-            return list(range(len(self._rows)))
-        return [row for row in range(len(self._rows)) if row not in self._dropped]
+            return list(range(self._count))
+        return [row for row in range(self._count) if row not in self._dropped]
 
     def drop(self, rows: Iterable[int]) -> int:
         """Leave these rows out; how many were not left out before."""
@@ -103,23 +102,39 @@ class Batch:
         self._dropped.update(rows)
         return len(self._dropped) - before
 
-    def payload(self, rows: Sequence[int] | None = None) -> bytes:
-        """Newline-delimited JSON of the given rows, or of all that are kept."""
-        if rows is None and not self._dropped:
-            return b"".join(self._rows)
-        return b"".join([self._rows[row] for row in (self.kept() if rows is None else rows)])
+    def payload(self, rows: Sequence[int] | None = None) -> Sequence[bytes]:
+        """Newline-delimited JSON of the given rows, or of all that are kept, in pieces."""
+        if rows is None:
+            if not self._dropped:
+                return self._pieces
+            rows = self.kept()
+        pieces: list[bytes] = []
+        for number, of_entry in groupby(rows, lambda row: bisect_right(self._first_rows, row) - 1):
+            first = self._first_rows[number]
+            pieces += _rows(self.partition, self._entries[number], [row - first for row in of_entry])
+        return pieces
 
     def oldest_received_at(self) -> int | None:
         """Milliseconds since the epoch, None in a batch without rows."""
         return min((entry.records[0].received_at for entry in self._entries if entry.records), default=None)
 
-    def _drop_repeated(self, first: int, records: Sequence[LogRecord]) -> None:
-        identities = [(record.tenant, record.event_id) for record in records]
-        fresh = set(identities)
-        if len(fresh) == len(identities) and self._seen.isdisjoint(fresh):
+    def _find_repeated(self, first: int, ids: Sequence[str], records: Sequence[LogRecord]) -> None:
+        fresh = set(ids)
+        if len(fresh) == len(ids) and self._seen.isdisjoint(fresh):
             self._seen |= fresh
             return
-        for index, identity in enumerate(identities):
-            if identity in self._seen:
+        # An id came twice; it repeats an event only where the tenant is the same.
+        known = {(one.tenant, one.event_id) for entry in self._entries[:-1] for one in entry.records}
+        for index, record in enumerate(records):
+            identity = (record.tenant, record.event_id)
+            if identity in known:
                 self.repeated.append(first + index)
-            self._seen.add(identity)
+            known.add(identity)
+        self._seen |= fresh
+
+
+def _rows(partition: int, entry: LogEntry, indexes: Iterable[int]) -> list[bytes]:
+    """These records of an entry as rows. 0.4 µs a row: the line is never parsed, only its opening brace is replaced."""
+    stored_at = warehouse_time(entry.stored_at).encode()
+    head = b'{"_p":%d,"_o":%d,"ingested_at":"%b","_i":' % (partition, entry.offset, stored_at)
+    return [b"%b%d,%b\n" % (head, index, entry.records[index].line[1:]) for index in indexes]

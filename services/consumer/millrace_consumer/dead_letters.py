@@ -18,7 +18,7 @@ async def judged_rows(batch: Batch, rows: Sequence[int], probe: Probe) -> AsyncI
 
     Found by halving until each refused row stands alone: two bad rows in 10,000 take 53 probes.
     """
-    reason = await probe(batch.payload(rows))
+    reason = await probe(b"".join(batch.payload(rows)))
     if reason is None or len(rows) == 1:
         yield rows, reason
         return

@@ -31,8 +31,12 @@ class Patience:
     def __init__(self, stop: asyncio.Event, longest: float) -> None:
         self._stop = stop
         self._longest = longest
-        self.trouble: Unavailable | None = None
-        """What the last attempt failed with, None while all is well."""
+        self._troubles: dict[str, Unavailable] = {}
+
+    @property
+    def trouble(self) -> Unavailable | None:
+        """What an attempt under way failed with last, None while all is well."""
+        return next(iter(self._troubles.values()), None)
 
     async def until_done(self, what: str, attempt: Callable[[], Awaitable[Result]]) -> Result:
         """The attempt's result.
@@ -45,12 +49,12 @@ class Patience:
             try:
                 result = await attempt()
             except Unavailable as error:
-                self.trouble = error
+                self._troubles[what] = error
                 _log.warning(
                     "consumer_waits", attempt=what, code=error.code, cause=str(error.__cause__ or error), seconds=pause
                 )
             else:
-                self.trouble = None
+                self._troubles.pop(what, None)
                 return result
             await self._sleep(random.uniform(pause / 2, pause))  # noqa: S311 (jitter needs no secrecy)
             pause = min(pause * 2, self._longest)

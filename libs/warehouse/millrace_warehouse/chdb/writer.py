@@ -69,15 +69,16 @@ class ChdbWriter:
         self._reads = StandingConnection(engine.admin)
         self._running: set[asyncio.Task[None]] = set()
 
-    async def insert(self, rows: bytes, token: str) -> None:
+    async def insert(self, rows: bytes | Sequence[bytes], token: str) -> None:
         """See WarehouseWriter. Goes on to its end when the caller is cancelled: half an insert helps nobody.
 
         Raises:
             ValueError: more rows than one block holds.
         """
-        if rows.count(b"\n") > MAX_ROWS:
+        pieces = [rows] if isinstance(rows, bytes) else rows
+        if sum(piece.count(b"\n") for piece in pieces) > MAX_ROWS:
             raise ValueError(f"an insert holds {MAX_ROWS} rows at most")
-        task = asyncio.create_task(self._insert(rows, token), name="warehouse_insert")
+        task = asyncio.create_task(self._insert(pieces, token), name="warehouse_insert")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         try:
@@ -89,7 +90,7 @@ class ChdbWriter:
     async def probe(self, rows: bytes) -> str | None:
         """See WarehouseWriter."""
         try:
-            await self._load(self._probes, "events_probe", rows, "")
+            await self._load(self._probes, "events_probe", [rows], "")
         except RowsRefused as refused:
             return refused.message
         return None
@@ -149,11 +150,11 @@ class ChdbWriter:
         for connection in (self._inserts, self._probes, self._reads):
             await connection.close()
 
-    async def _insert(self, rows: bytes, token: str) -> None:
+    async def _insert(self, rows: Sequence[bytes], token: str) -> None:
         async with self._turns.insert():
             await self._load(self._inserts, "events_raw", rows, token)
 
-    async def _load(self, connections: StandingConnection, table: str, rows: bytes, token: str) -> None:
+    async def _load(self, connections: StandingConnection, table: str, rows: Sequence[bytes], token: str) -> None:
         settings = f"SETTINGS insert_deduplication_token = {_quoted(token)} " if token else ""
         try:
             connection = await connections.get()
@@ -175,20 +176,21 @@ class ChdbWriter:
 
 
 @contextmanager
-def _readable(rows: bytes, folder: Path) -> Iterator[str]:
+def _readable(rows: Sequence[bytes], folder: Path) -> Iterator[str]:
     """The rows under a path that the engine can open: in memory where the system can do that, else in the folder."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("rows")
         try:
             with os.fdopen(descriptor, "wb", closefd=False) as file:
-                file.write(rows)
+                file.writelines(rows)
             yield f"/proc/self/fd/{descriptor}"
         finally:
             os.close(descriptor)
         return
     path = folder / f"rows-{uuid.uuid4().hex}"
     try:
-        path.write_bytes(rows)
+        with path.open("wb") as file:
+            file.writelines(rows)
         yield str(path)
     finally:
         path.unlink(missing_ok=True)
