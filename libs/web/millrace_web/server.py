@@ -1,6 +1,7 @@
 """Runs an ASGI application until it is told to stop, and stops it within its time."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -53,6 +54,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
         await super().startup(sockets)
+        _calm_garbage_collection()
         await self._on_start()
 
     @contextmanager
@@ -75,6 +77,14 @@ class _Server(uvicorn.Server):
             return
         self._on_stop()
         super().handle_exit(sig, frame)
+
+
+def _calm_garbage_collection() -> None:
+    """Leave what lives as long as the process out of collections, and make full ones rare. By default each full one goes
+    through everything whenever a quarter is new: with 2,000 live streams 0.4 s in which nobody is served (tests.bench sse)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 100)
 
 
 async def serve(

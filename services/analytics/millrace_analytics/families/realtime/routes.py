@@ -1,5 +1,6 @@
 """The routes of the realtime family. Ingestion's are a service of their own."""
 
+import random
 import time
 from typing import Annotated
 
@@ -53,7 +54,8 @@ def realtime_router(
         return EventSourceResponse(
             hub.stream(customer_id, resume),
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-            ping=heartbeat_seconds,
+            # Each client at a pace of its own: 2,000 heartbeats at once held every stream up for 0.4 s (tests.bench sse).
+            ping=heartbeat_seconds * random.uniform(0.6, 1.0),  # noqa: S311
             ping_message_factory=lambda: ServerSentEvent(comment="heartbeat", sep="\n"),
             send_timeout=_SEND_SECONDS,
             sep="\n",
