@@ -21,7 +21,7 @@ _SECONDS = 60.0
 def measure(folder: Path) -> Iterator[Row]:
     """Start, idle, then the shop."""
     began = time.perf_counter()
-    with server(folder, MILLRACE_LOG_RETENTION_SECONDS="60") as ours:
+    with server(folder) as ours:
         ready = time.perf_counter() - began
         time.sleep(15)
         cpu, since = cpu_seconds(ours.pid), time.perf_counter()

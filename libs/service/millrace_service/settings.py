@@ -43,10 +43,10 @@ class ServerSettings(Settings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     data_dir: Path = Field(Path("data"), description="Folder of everything that the embedded size stores.")
-    auth: Literal["open", "required"] | None = Field(
+    auth: Literal["open"] | None = Field(
         None,
         description="Who may do what. `open` trusts whoever reaches the port; it is the default on loopback, and has to be "
-        "said where the address is not loopback.",
+        "said where the address is not loopback. There are no keys yet, so there is nothing else to choose.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["auto", "json", "console"] = Field(

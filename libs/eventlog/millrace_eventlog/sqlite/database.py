@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from millrace_core.errors import NotFound, StartRefused
+from millrace_core.time import now_ms
 from millrace_eventlog.records import Damaged, DeadLetter, Intent, LogEntry, LogRecord
 from millrace_eventlog.sqlite.packing import pack, unpack
 
@@ -98,16 +99,17 @@ class Database:
         """Entries from offset ``start`` on, at least one if there is any, until so many records or bytes are reached."""
         query = "SELECT id, at_ms, records, bytes, crc32, record_index, payload FROM log WHERE id >= ? ORDER BY id"
         found: list[LogEntry | Damaged] = []
-        with closing(self.connection.execute(query, (start,))) as rows:
-            try:
+        try:
+            with closing(self.connection.execute(query, (start,))) as rows:
                 for row in rows:
                     records, size = records - row[2], size - row[3]
                     if found and (records < 0 or size < 0):
                         break
                     found.append(_entry(*row))
-            except sqlite3.DatabaseError:
-                behind = found[-1].offset + 1 if found else start
-                return found or self._skip_unreadable(behind)
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            return found or self._skip_unreadable(start)
         return found
 
     def _skip_unreadable(self, start: int) -> list[LogEntry | Damaged]:
@@ -150,11 +152,31 @@ class Database:
     def weights(self, first: int, end: int | None = None) -> list[Consumed]:
         """What the entries from ``first`` up to ``end`` (exclusive) weigh, without reading them."""
         query = "SELECT id, at_ms, records, bytes FROM log WHERE id >= ? AND id < ? ORDER BY id"
-        return [Consumed(*row) for row in self.connection.execute(query, (first, end or 2**62))]
+        try:
+            return [Consumed(*row) for row in self.connection.execute(query, (first, end or 2**62))]
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            return [one for offset in range(first, end or self.last_offset() + 1) for one in self._weight(query, offset)]
+
+    def _weight(self, query: str, offset: int) -> list[Consumed]:
+        """Of one entry; nothing where its page cannot be read."""
+        try:
+            return [Consumed(*row) for row in self.connection.execute(query, (offset, offset + 1))]
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            return []
 
     def stored_at_or_after(self, offset: int) -> int | None:
         """When the first entry from this offset on was stored."""
-        row = self.connection.execute("SELECT at_ms FROM log WHERE id >= ? ORDER BY id LIMIT 1", (offset,)).fetchone()
+        query = "SELECT at_ms FROM log WHERE id >= ? ORDER BY id LIMIT 1"
+        try:
+            row = self.connection.execute(query, (offset,)).fetchone()
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            return now_ms()  # there is one, and nobody can tell since when
         return None if row is None else int(row[0])
 
     def remove_below(self, offset: int) -> None:
@@ -220,6 +242,11 @@ class Database:
     def free_pages(self) -> int:
         """Pages that no row uses."""
         return int(self.connection.execute("PRAGMA freelist_count").fetchone()[0])
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file holds what SQLite did not write. Everything else (no memory, no descriptor) may pass."""
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _entry(offset: int, at_ms: int, count: int, _size: int, crc32: int, index: bytes, payload: bytes) -> LogEntry | Damaged:

@@ -43,7 +43,10 @@ async def open_sqlite_log(
     Raises:
         StartRefused: another process holds the file, it is of a newer version, or it cannot be opened.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartRefused(f"the folder {path.parent} cannot be made: {error.strerror}") from error
     with only_process(path.with_name(path.name + ".lock")):
         database = await asyncio.to_thread(_open, path)
         granted = _grant(database)

@@ -1,0 +1,1 @@
+"""The documentation; ``generate`` writes its reference pages."""

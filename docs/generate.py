@@ -1,0 +1,164 @@
+"""Writes docs/reference from the code, so that it cannot tell anything else.
+
+python -m docs.generate          writes the pages
+python -m docs.generate --check  prints what differs, and exits 1 if anything does
+"""
+
+import difflib
+import inspect
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from pydantic.fields import FieldInfo
+
+from millrace_core.metrics import CATALOGUE
+from millrace_service.settings import PREFIX
+from millrace_standalone.__main__ import millrace
+from millrace_standalone.settings import StandaloneSettings
+from millrace_warehouse.migrations import all_migrations
+
+FOLDER = Path(__file__).parent / "reference"
+_NOTE = "<!-- Made by `make docs` from the code. -->\n"
+
+
+def settings() -> str:
+    """Every setting, by the part that reads it."""
+    lines = [
+        "# Settings",
+        "",
+        "Environment variables. A value that is not allowed stops the start, and the message says what is. Sizes are bytes, or",
+        "numbers with a unit (`16MiB`); lists are JSON.",
+    ]
+    for owner in StandaloneSettings.__mro__:
+        own = [name for name in inspect.get_annotations(owner) if name in StandaloneSettings.model_fields]
+        if own:
+            lines += ["", f"## {_title(owner)}", "", "| variable | default | allowed | meaning |", "|---|---|---|---|"]
+            lines += [_setting(name, StandaloneSettings.model_fields[name]) for name in own]
+    return "\n".join(lines)
+
+
+def _title(owner: type) -> str:
+    words = re.findall("[A-Z][a-z]+", owner.__name__.removesuffix("Settings")) or ["Server"]
+    return " ".join(words).capitalize()
+
+
+def _setting(name: str, field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=True)
+    shown = "" if default in (None, "", []) else f"`{default}`"
+    return f"| `{PREFIX}{name.upper()}` | {shown} | {_allowed(field)} | {_cell(field.description or '')} |"
+
+
+def _allowed(field: FieldInfo) -> str:
+    kind = (
+        str(field.annotation) if "[" in str(field.annotation) else getattr(field.annotation, "__name__", str(field.annotation))
+    )
+    named = re.findall(r"'([^']+)'", kind) if "Literal" in kind else []
+    words = {"ByteSize": "size", "str": "text", "int": "whole number", "float": "number", "bool": "`true`, `false`"}
+    said = ", ".join(f"`{one}`" for one in named) or words.get(
+        kind, "list" if "list" in kind else kind.lower().removesuffix(" | none").replace("str", "text")
+    )
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    bounds = [
+        f"{sign} {getattr(limit, attribute)}"
+        for limit in field.metadata
+        for attribute, sign in signs.items()
+        if hasattr(limit, attribute)
+    ]
+    return _cell(", ".join([said, *bounds]))
+
+
+def metrics() -> str:
+    """Every metric of `/metrics`."""
+    lines = [
+        "# Metrics",
+        "",
+        "Served at `/metrics` for Prometheus. Labels whose values clients choose (`customer_id`, `event_type`) are capped; the",
+        "rest counts as `other`.",
+        "",
+        "| name | kind | unit | labels | meaning |",
+        "|---|---|---|---|---|",
+    ]
+    for metric in CATALOGUE:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        lines.append(f"| `{metric.name}` | {metric.kind} | {metric.unit} | {labels} | {_cell(metric.meaning)} |")
+    return "\n".join(lines)
+
+
+def tables() -> str:
+    """What the migrations create."""
+    lines = [
+        "# Tables",
+        "",
+        "As the migrations create them, in the database `analytics`. Questions in SQL see a tenant's own rows of `events_raw`",
+        "and of the rollups. What may be asked is decided by the gate ([ADR 3](../adr/0003-two-barriers.md)).",
+    ]
+    for each in all_migrations():
+        lines += ["", f"## Migration {each.version}: {each.name}", "", "```sql", each.text.strip(), "```"]
+    return "\n".join(lines)
+
+
+def commands() -> str:
+    """The command line."""
+    lines = ["# Commands", "", "`millrace COMMAND --help` says the same."]
+    context = click.Context(millrace, info_name="millrace")
+    for name in millrace.list_commands(context):
+        command = millrace.get_command(context, name)
+        assert command is not None
+        lines += _command(command, f"millrace {name}", context)
+    return "\n".join(lines)
+
+
+def _command(command: click.Command, title: str, parent: click.Context) -> list[str]:
+    context = click.Context(
+        command, info_name=title.rsplit(" ", 1)[-1], parent=parent, max_content_width=100, terminal_width=100
+    )
+    lines = ["", f"## {title}", "", "```", command.get_help(context), "```"]
+    if isinstance(command, click.Group):
+        for name, child in command.commands.items():
+            lines += _command(child, f"{title} {name}", context)
+    return lines
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings,
+    "metrics.md": metrics,
+    "tables.md": tables,
+    "commands.md": commands,
+}
+
+
+def differences() -> list[str]:
+    """Lines by which the pages differ from what the code says."""
+    found: list[str] = []
+    for name, make in PAGES.items():
+        path = FOLDER / name
+        there = path.read_text() if path.exists() else ""
+        found += difflib.unified_diff(there.splitlines(), _page(make).splitlines(), name, "the code", lineterm="")
+    return found
+
+
+def _page(make: Callable[[], str]) -> str:
+    text = "\n".join(line.rstrip() for line in make().splitlines())
+    return f"{_NOTE}\n{text}\n"
+
+
+def main() -> None:
+    """Write the pages, or compare them."""
+    if "--check" in sys.argv[1:]:
+        found = differences()
+        sys.stdout.write("".join(f"{line}\n" for line in found))
+        raise SystemExit(1 if found else 0)
+    FOLDER.mkdir(exist_ok=True)
+    for name, make in PAGES.items():
+        (FOLDER / name).write_text(_page(make))
+
+
+if __name__ == "__main__":
+    main()

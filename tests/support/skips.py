@@ -1,0 +1,17 @@
+"""The last lines of a run: which tests were skipped, and why. Nothing is skipped silently."""
+
+import pytest
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List them."""
+    terminalreporter.section("what was skipped, and why")
+    skipped = terminalreporter.stats.get("skipped", [])
+    for report in skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        terminalreporter.write_line(f"{report.nodeid}: {reason.removeprefix('Skipped: ')}")
+    deselected = len(terminalreporter.stats.get("deselected", []))
+    if deselected:
+        terminalreporter.write_line(f"{deselected} tests were deselected by the command line")
+    if not skipped and not deselected:
+        terminalreporter.write_line("nothing")
