@@ -46,6 +46,10 @@ def _codes(tree: ast.AST) -> Iterator[str]:
             for line in node.body:
                 if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name) and line.targets[0].id == "code":
                     yield from _text(line.value)
+        if isinstance(node, ast.Dict):  # of numbers of the engine to what is said: (code, message)
+            for value in node.values:
+                if isinstance(value, ast.Tuple) and len(value.elts) == 2 and isinstance(value.elts[0], ast.Constant):
+                    yield from (code for code in _text(value.elts[0]) if re.fullmatch("[a-z_]+", code))
         if isinstance(node, ast.Call):
             for keyword in node.keywords:
                 if keyword.arg == "code":

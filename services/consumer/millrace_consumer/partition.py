@@ -26,6 +26,7 @@ from millrace_service.metrics import Metrics
 from millrace_warehouse.ports import WarehouseAdmin
 
 _IDLE_WAIT_SECONDS: Final = 1.0
+_LONGEST_WAIT_SECONDS: Final = 2.0
 _HOUR_MS: Final = 3_600_000
 
 OnStep = Callable[[str], None]
@@ -63,6 +64,7 @@ class PartitionConsumer:
         self._tools = tools
         self._patience = patience
         self._stop = stop
+        self._delivered_in = 0.0
 
     async def run(self) -> None:
         """Finish what the last holder began, then consume; the last batch is stored before this returns.
@@ -117,8 +119,12 @@ class PartitionConsumer:
                 await asyncio.wait([delivering])
 
     def _patience_left(self, oldest: LogEntry | Damaged) -> float:
-        """Seconds until a batch that begins with this entry leaves; within the setting whatever the wall clock does."""
-        longest = self._tools.settings.consumer_flush_seconds
+        """Seconds until a batch that begins with this entry leaves; bounded whatever the wall clock does.
+
+        The setting, but twice the last delivery where that took long: the busier the warehouse, the larger its batches, the
+        fewer its parts to merge.
+        """
+        longest = max(self._tools.settings.consumer_flush_seconds, min(2 * self._delivered_in, _LONGEST_WAIT_SECONDS))
         waited = (self._tools.clock() - oldest.stored_at) / 1000 if isinstance(oldest, LogEntry) else 0.0
         return min(longest, max(0.0, longest - waited))
 
@@ -131,6 +137,7 @@ class PartitionConsumer:
         return await self._patience.until_done("read", lambda: self._tools.reader.read(self._partition, start, limit))
 
     async def _deliver(self, batch: Batch) -> None:
+        began = time.monotonic()
         intent = batch.intent(self._tools.clock())
         self._tools.on_step("consumer.before-intent")
         await self._patience.until_done("intend", lambda: self._tools.reader.intend(self._partition, intent))
@@ -139,6 +146,7 @@ class PartitionConsumer:
         self._tools.on_step("consumer.after-insert")
         await self._commit(batch.end)
         self._tools.on_step("consumer.after-commit")
+        self._delivered_in = time.monotonic() - began
 
     async def _commit(self, upto: int) -> None:
         await self._patience.until_done("commit", lambda: self._tools.reader.commit(self._partition, upto))
