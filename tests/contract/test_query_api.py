@@ -61,8 +61,8 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
     f"SELECT toStartOfHour(now() - INTERVAL 1 DAY) > now() AS later, NULL AS nothing {_MINE} LIMIT 1": [
         {"later": 0, "nothing": None}
     ],
-    f"SELECT toDateTime64('2026-02-16 12:00:00.5', 3, 'UTC') AS at, toDecimal64(1.5, 2) AS price, [1] AS list {_MINE} LIMIT 1;": [
-        {"at": "2026-02-16T12:00:00.500Z", "price": 1.5, "list": [1]}
+    f"SELECT toDateTime64('2026-02-16 12:00:00.5', 3, 'UTC') AS at, toDecimal64(1.5, 2) AS p, [1] AS list {_MINE} LIMIT 1;": [
+        {"at": "2026-02-16T12:00:00.500Z", "p": 1.5, "list": [1]}
     ],
 }
 

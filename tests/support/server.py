@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +22,27 @@ class Server:
 
     Args:
         environment: further settings, as ``MILLRACE_…`` names.
-        crash_at: a step of the log or the consumer at which the process kills itself, and how often the step passes before.
+        command: the module to run instead of ``millrace up``, and its arguments.
     """
 
-    def __init__(self, data_dir: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, environment: dict[str, str] | None = None, command: Sequence[str] = ("millrace_standalone", "up")
+    ) -> None:
         self.data_dir = data_dir
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = environment or {}
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self.log = data_dir.with_name(data_dir.name + ".log")
 
     def start(self, crash_at: tuple[str, int] | None = None, *, wait: bool = True) -> None:
-        """Start, and wait until it is ready; without waiting where it may end before it is."""
-        command = (
-            ["millrace_standalone", "up"] if crash_at is None else ["tests.support.crashing", crash_at[0], str(crash_at[1])]
-        )
+        """Start, and wait until it is ready; without waiting where it may end before it is.
+
+        Args:
+            crash_at: a step of the log or the consumer at which the process kills itself, and how often the step passes before.
+        """
+        command = self._command if crash_at is None else ("tests.support.crashing", crash_at[0], str(crash_at[1]))
         given = {"MILLRACE_PORT": str(self.port), "MILLRACE_DATA_DIR": str(self.data_dir)}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

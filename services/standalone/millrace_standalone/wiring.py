@@ -1,6 +1,7 @@
 """The composition root: opens every port once and makes all three services on them."""
 
 import asyncio
+import functools
 import importlib.metadata
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -61,8 +62,9 @@ class Platform:
         return max(1.0, self._stop_by - asyncio.get_running_loop().time())
 
 
+@functools.cache
 def version() -> str:
-    """Of the installed distribution."""
+    """Of the installed distribution, whose files are read once."""
     return importlib.metadata.version("millrace")
 
 
@@ -179,6 +181,7 @@ def _status(
 def _freshness(metrics: Metrics) -> dict[str, Any]:
     """From accepted to queryable, of the oldest event of each batch since the start."""
     name = names.FRESHNESS.name
-    batches = metrics.registry.get_sample_value(f"{name}_count") or 0.0
-    seconds = metrics.registry.get_sample_value(f"{name}_sum") or 0.0
+    kept = metrics.registry.restricted_registry([f"{name}_count", f"{name}_sum"])
+    found = {sample.name: sample.value for metric in kept.collect() for sample in metric.samples}
+    batches, seconds = found.get(f"{name}_count", 0.0), found.get(f"{name}_sum", 0.0)
     return {"batches": int(batches), "average_seconds": round(seconds / batches, 3) if batches else None}

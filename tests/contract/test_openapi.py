@@ -1,0 +1,53 @@
+"""What the OpenAPI document promises, tried with made-up requests (schemathesis): no answer is a fault of the server.
+
+Live streams are left out here, since they do not end: ``test_stream_api.py`` tries them.
+"""
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+
+from tests.support.server import Server
+
+
+@pytest.fixture(scope="module")
+def document(server: Server) -> schemathesis.BaseSchema:
+    return schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+
+
+def test_no_request_makes_the_server_fail(document: schemathesis.BaseSchema) -> None:
+    tried = 0
+    for found in document.get_all_operations():
+        operation = found.ok()
+        if not operation.path.startswith("/events/stream/"):
+            _try(operation)
+            tried += 1
+    assert tried >= 9
+
+
+def _try(operation: Any) -> None:
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy())
+    def attempt(case: "schemathesis.Case[Any]") -> None:
+        response = case.call(timeout=30)
+        assert response.status_code < 500, f"{case.as_curl_command()}\n{response.text}"
+        if response.status_code >= 400:
+            assert response.json()["success"] is False
+            assert response.json()["code"]
+
+    attempt()
+
+
+def test_the_document_names_every_documented_route(document: schemathesis.BaseSchema) -> None:
+    paths = set(document.raw_schema["paths"])
+    documented = {
+        "/track",
+        "/track/batch",
+        "/query",
+        "/dashboard/realtime/{customer_id}",
+        "/events/stream/{customer_id}",
+        "/health",
+    }
+    assert documented <= paths
