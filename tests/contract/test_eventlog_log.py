@@ -8,13 +8,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from pydantic import ByteSize
 
 from millrace_core.errors import LogUnavailable, NotFound, StartRefused
+from millrace_core.time import now_ms
 from millrace_eventlog.records import DeadLetter, Intent, LogEntry, ReadLimit, TailGap, TailPosition
 from millrace_eventlog.settings import LogSettings
-from millrace_eventlog.sqlite.database import Database
 from millrace_eventlog.sqlite.log import SqliteLogReader
-from tests.support.eventlog import OpenLog, ids_of, opened, tailed
+from tests.support.eventlog import ids_of, opened, tailed
 from tests.support.pipeline import record, records
 
 
@@ -112,9 +113,7 @@ async def test_only_what_is_consumed_is_forgotten(tmp_path: Path) -> None:
             await log.ports.writer.append(records(2))
         before = await log.ids()
         await log.ports.reader.commit(0, 3)
-        async with asyncio.timeout(10):
-            while await _offsets_in_file(log) != [3, 4, 5]:
-                await asyncio.sleep(0.05)
+        await log.until_kept([3, 4, 5])
     async with opened(tmp_path, soon) as log:
         assert await log.ids(3) == before[4:]
         late = records(1)
@@ -122,12 +121,33 @@ async def test_only_what_is_consumed_is_forgotten(tmp_path: Path) -> None:
         assert (await log.entries(3))[-1].offset == 6  # offsets are never given twice
 
 
-async def _offsets_in_file(log: OpenLog) -> list[int]:
-    def offsets(database: Database) -> list[int]:
-        return [entry.offset for entry in database.read(0, 1000, 2**30)]
+async def test_consumed_entries_stay_up_to_the_size_that_is_set(tmp_path: Path) -> None:
+    sent = [records(2) for _ in range(6)]
+    room = sum(len(one.line) for call in sent[2:4] for one in call)  # exactly what offsets 3 and 4 weigh
+    settings = LogSettings(log_keep_seconds=10_000, log_keep_bytes=ByteSize(room))
+    async with opened(tmp_path, settings) as log:
+        for call in sent:
+            await log.ports.writer.append(call)
+        await log.ports.reader.commit(0, 3)
+        await log.until_kept([1, 2, 3, 4, 5, 6])
+        await log.ports.reader.commit(0, 5)
+        await log.until_kept([3, 4, 5, 6])
+    async with opened(tmp_path, settings) as log:
+        await log.until_kept([3, 4, 5, 6])
 
-    assert isinstance(log.ports.reader, SqliteLogReader)
-    return await log.ports.reader._thread.read(offsets)
+
+async def test_consumed_entries_stay_for_the_time_that_is_set(tmp_path: Path) -> None:
+    ahead = 0
+    async with opened(tmp_path, LogSettings(log_keep_seconds=100), clock=lambda: now_ms() + ahead) as log:
+        for _ in range(4):
+            await log.ports.writer.append(records(2))
+        await log.ports.reader.commit(0, 3)
+        ahead = 50_000
+        await log.until_kept([1, 2, 3, 4])
+        ahead = 101_000
+        await log.until_kept([3, 4])
+        ahead = 10**9  # however old, what is not consumed stays
+        await log.until_kept([3, 4])
 
 
 async def test_a_follower_resumes_behind_what_it_saw_and_is_told_what_is_gone(tmp_path: Path) -> None:
@@ -148,9 +168,7 @@ async def test_a_follower_resumes_behind_what_it_saw_and_is_told_what_is_gone(tm
         assert await following == ids_of(new)
     async with opened(tmp_path, LogSettings(log_keep_seconds=0, log_keep_bytes=0)) as log:
         await log.ports.reader.commit(0, 4)
-        async with asyncio.timeout(10):
-            while (await _offsets_in_file(log))[0] < 4:
-                await asyncio.sleep(0.05)
+        await log.until_kept([4, 5])
         assert await tailed(log.ports.tail, TailPosition({0: (2, 0)}), 5) == [
             TailGap(0, 2, 3),
             *everything[9:],

@@ -1,16 +1,22 @@
 """The log's ports on a folder, and what tests read back from them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from millrace_core.time import now_ms
 from millrace_eventlog.ports import LogPorts, LogTail
-from millrace_eventlog.records import Damaged, Granted, LogEntry, LogRecord, ReadLimit, TailGap, TailItem, TailPosition
+from millrace_eventlog.records import Damaged, Granted, Intent, LogEntry, LogRecord, ReadLimit, TailGap, TailItem, TailPosition
 from millrace_eventlog.settings import LogSettings
+from millrace_eventlog.sqlite.database import Database
+from millrace_eventlog.sqlite.log import SqliteLogReader
 from millrace_eventlog.wiring import open_log
 from millrace_service.metrics import Metrics
+
+Seen = TypeVar("Seen")
 
 ALL = ReadLimit(records=1_000_000, bytes=2**40, wait_seconds=0.0)
 
@@ -34,16 +40,38 @@ class OpenLog:
         """Event ids from this offset on, in order."""
         return [one.event_id for entry in await self.entries(start) if isinstance(entry, LogEntry) for one in entry.records]
 
+    async def kept(self) -> list[int]:
+        """Offsets that retention has left in the file, which reads of recent entries do not look into."""
+        return await self._in_file(lambda file: [entry.offset for entry in file.read(0, ALL.records, ALL.bytes)])
+
+    async def position(self) -> tuple[int, Intent | None]:
+        """The consumer's position and intent as the file has them."""
+        return await self._in_file(Database.cursor)
+
+    async def _in_file(self, look: Callable[[Database], Seen]) -> Seen:
+        assert isinstance(self.ports.reader, SqliteLogReader)
+        return await self.ports.reader._thread.read(look)
+
+    async def until_kept(self, offsets: Sequence[int]) -> None:
+        """Return when exactly these are left, and still are some rounds of retention later."""
+        async with asyncio.timeout(10):
+            while await self.kept() != list(offsets):
+                await asyncio.sleep(0.01)
+        for _ in range(5):  # each call is a turn of the log's thread, and each turn ends with retention
+            assert await self.kept() == list(offsets)
+
     async def damaged(self) -> list[Damaged]:
         """Entries that cannot be read."""
         return [entry for entry in await self.entries() if isinstance(entry, Damaged)]
 
 
 @asynccontextmanager
-async def opened(folder: Path, settings: LogSettings | None = None) -> AsyncIterator[OpenLog]:
-    """Open the log of a folder."""
+async def opened(
+    folder: Path, settings: LogSettings | None = None, clock: Callable[[], int] = now_ms
+) -> AsyncIterator[OpenLog]:
+    """Open the log of a folder. The clock is retention's."""
     metrics = Metrics()
-    async with open_log(settings or LogSettings(), folder, metrics) as ports:
+    async with open_log(settings or LogSettings(), folder, metrics, clock=clock) as ports:
         granted = await anext(aiter(ports.reader.assignments()))
         assert isinstance(granted, Granted)
         yield OpenLog(ports, granted, metrics)
