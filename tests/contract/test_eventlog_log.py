@@ -255,3 +255,15 @@ async def test_a_closed_log_says_so(tmp_path: Path) -> None:
             await log.ports.writer.append(records(1))
         with pytest.raises(LogUnavailable):
             await log.ports.reader.commit(0, 1)
+
+
+async def test_what_is_asked_while_the_log_closes_is_answered(tmp_path: Path) -> None:
+    async with opened(tmp_path) as log:
+        await log.ports.writer.append(records(1))
+        closing = asyncio.create_task(log.ports.writer.close())
+        await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            for ask in (log.ports.reader.commit(0, 2), log.ports.dead_letters.count(), log.ports.writer.append(records(1))):
+                with pytest.raises(LogUnavailable):
+                    await ask
+        await closing

@@ -143,7 +143,7 @@ class LogThread:
         await asyncio.to_thread(self._thread.join)
 
     async def _call(self, work: Callable[[Database], Result], *, writes: bool) -> Result:
-        if not self._thread.is_alive():
+        if self._closed or not self._thread.is_alive():  # behind the end in the queue nobody would answer
             raise LogUnavailable("The log is closed.")
         done: asyncio.Future[Result] = self._loop.create_future()
         self._queue.put(_Call(work, done, writes))
