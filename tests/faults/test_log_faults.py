@@ -101,6 +101,24 @@ def _fill_up(ballast: Path) -> None:
     assert os.statvfs(ballast).f_bavail == 0
 
 
+async def test_a_commit_that_failed_on_a_full_disk_has_consumed_nothing(small_disk: Callable[[int], Path]) -> None:
+    folder = small_disk(16 * _MB)
+    at_once = LogSettings(log_min_free_bytes=0, log_keep_seconds=0, log_keep_bytes=0)
+    async with opened(folder / "log", at_once) as log:
+        for _ in range(200):  # more than retention takes in one turn, so that some of its turns find room again
+            await log.ports.writer.append(records(1))
+        await _until_checkpointed(folder / "log")
+        _fill_up(folder / "ballast")
+        with pytest.raises(LogUnavailable):
+            await log.ports.reader.commit(0, 200)
+        (folder / "ballast").unlink()
+        await log.until_kept(range(1, 201))
+        assert (await log.ports.reader.lag(0)).records == 200
+        await log.ports.reader.commit(0, 200)
+        assert (await log.ports.reader.lag(0)).records == 1
+        await log.until_kept([200])
+
+
 async def _until_checkpointed(folder: Path) -> None:
     """Return when the write-ahead file is empty, so that the next commit needs room."""
     async with asyncio.timeout(10):

@@ -132,16 +132,16 @@ class SqliteLogReader:
         """See LogReader."""
         start = self._committed
 
-        def work(database: Database) -> tuple[int, int, int | None]:
+        def work(database: Database) -> tuple[list[Consumed], int | None]:
             done = database.weights(start, upto)
             database.set_next(upto)
-            self._retention.consumed(done)
-            behind = database.stored_at_or_after(upto)
-            return sum(entry.records for entry in done), sum(entry.bytes for entry in done), behind
+            return done, database.stored_at_or_after(upto)
 
-        records, size, oldest = await self._thread.write(work)
+        done, oldest = await self._thread.write(work)
         self._committed = max(start, upto)
-        self._backlog.shrink(records, size, oldest)
+        self._backlog.shrink(sum(entry.records for entry in done), sum(entry.bytes for entry in done), oldest)
+        # Not within the work: retention may remove these at once, and a commit that fails has consumed nothing.
+        await self._thread.read(lambda _: self._retention.consumed(done))
 
     async def lag(self, _partition: int) -> Lag:
         """See LogReader."""
