@@ -150,6 +150,19 @@ async def test_consumed_entries_stay_for_the_time_that_is_set(tmp_path: Path) ->
         await log.until_kept([3, 4])
 
 
+async def test_a_late_commit_of_a_lower_position_takes_nothing_back(tmp_path: Path) -> None:
+    async with opened(tmp_path) as log:
+        for _ in range(4):
+            await log.ports.writer.append(records(2))
+        await log.ports.reader.commit(0, 4)
+        before = await log.ports.reader.lag(0)
+        await log.ports.reader.commit(0, 2)
+        assert await log.ports.reader.lag(0) == before
+    async with opened(tmp_path) as log:
+        assert log.granted.start == 4
+        assert await log.ports.reader.lag(0) == before
+
+
 async def test_a_follower_resumes_behind_what_it_saw_and_is_told_what_is_gone(tmp_path: Path) -> None:
     async with opened(tmp_path, LogSettings(log_keep_seconds=0, log_keep_bytes=0)) as log:
         tail, writer = log.ports.tail, log.ports.writer

@@ -131,6 +131,7 @@ class SqliteLogReader:
     async def commit(self, _partition: int, upto: int) -> None:
         """See LogReader."""
         start = self._committed
+        upto = max(start, upto)  # what is in the warehouse stays there, whatever is tried again
 
         def work(database: Database) -> tuple[list[Consumed], int | None]:
             done = database.weights(start, upto)
@@ -138,7 +139,7 @@ class SqliteLogReader:
             return done, database.stored_at_or_after(upto)
 
         done, oldest = await self._thread.write(work)
-        self._committed = max(start, upto)
+        self._committed = upto
         self._backlog.shrink(sum(entry.records for entry in done), sum(entry.bytes for entry in done), oldest)
         # Not within the work: retention may remove these at once, and a commit that fails has consumed nothing.
         await self._thread.read(lambda _: self._retention.consumed(done))
