@@ -12,13 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+from pydantic import ByteSize
 from pydantic.fields import FieldInfo
 
 from millrace_core.metrics import CATALOGUE
 from millrace_service.settings import PREFIX
 from millrace_standalone.__main__ import millrace
 from millrace_standalone.settings import StandaloneSettings
+from millrace_warehouse.gate.tables import HIDDEN_COLUMNS, READABLE
 from millrace_warehouse.migrations import all_migrations
+from millrace_warehouse.migrations.tables import EVENT_IDS_HOURS, ROLLUPS, TABLES
 
 FOLDER = Path(__file__).parent / "reference"
 _NOTE = "<!-- Made by `make docs` from the code. -->\n"
@@ -47,7 +50,7 @@ def _title(owner: type) -> str:
 
 def _setting(name: str, field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True)
-    shown = "" if default in (None, "", []) else f"`{default}`"
+    shown = "" if default in (None, "", []) else f"`{_readable(field, default)}`"
     return f"| `{PREFIX}{name.upper()}` | {shown} | {_allowed(field)} | {_cell(field.description or '')} |"
 
 
@@ -62,12 +65,20 @@ def _allowed(field: FieldInfo) -> str:
     )
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
     bounds = [
-        f"{sign} {getattr(limit, attribute)}"
+        f"{sign} {_readable(field, getattr(limit, attribute))}"
         for limit in field.metadata
         for attribute, sign in signs.items()
         if hasattr(limit, attribute)
     ]
     return _cell(", ".join([said, *bounds]))
+
+
+def _readable(field: FieldInfo, value: object) -> str:
+    """A size with the largest unit that keeps it whole (`64MiB`), as the setting itself may be written."""
+    if field.annotation is not ByteSize or not isinstance(value, int):
+        return str(value)
+    exponent = next((each for each in (3, 2, 1) if value >= 1024**each and value % 1024**each == 0), 0)
+    return f"{value // 1024**exponent}{('', 'KiB', 'MiB', 'GiB')[exponent]}"
 
 
 def metrics() -> str:
@@ -89,15 +100,37 @@ def metrics() -> str:
 
 def tables() -> str:
     """What the migrations create."""
+    hidden = ", ".join(f"`{name}`" for name in sorted(HIDDEN_COLUMNS))
     lines = [
         "# Tables",
         "",
-        "As the migrations create them, in the database `analytics`. Questions in SQL see a tenant's own rows of `events_raw`",
-        "and of the rollups. What may be asked is decided by the gate ([ADR 3](../adr/0003-two-barriers.md)).",
+        "In the database `analytics`. Questions in SQL see a tenant's own rows of the tables that say so, without the columns",
+        f"{hidden}. What may be asked is decided by the gate ([ADR 3](../adr/0003-two-barriers.md)).",
+        "",
+        "| table | what it holds | in questions |",
+        "|---|---|---|",
     ]
+    holds = _contents()
+    lines += [f"| `{table.name}` | {holds[table.name]} | {'yes' if table.name in READABLE else ''} |" for table in TABLES]
     for each in all_migrations():
         lines += ["", f"## Migration {each.version}: {each.name}", "", "```sql", each.text.strip(), "```"]
     return "\n".join(lines)
+
+
+def _contents() -> dict[str, str]:
+    """What is in each table and view; one that nobody described stops the run."""
+    rollups = {
+        rollup.name: f"a rollup: `{rollup.count}` and visitors by `{rollup.bucket}`, `{rollup.dimension}` and `is_bot`"
+        for rollup in ROLLUPS
+    }
+    return {
+        "events_raw": "every event, a row each: [what its columns mean](events.md)",
+        "event_ids": f"the ids of the last {EVENT_IDS_HOURS} hours, by which an event that is sent again is recognised",
+        "events_probe": "nothing: it reads rows as `events_raw` does, to find those that would be refused",
+        "schema_migrations": "the migrations that ran, with their checksums; the start makes it, not a migration",
+        **rollups,
+        **{f"{target}_mv": f"a view: fills `{target}` from `events_raw`" for target in ("event_ids", *rollups)},
+    }
 
 
 def commands() -> str:
@@ -139,7 +172,7 @@ def differences() -> list[str]:
     found: list[str] = []
     for name, make in PAGES.items():
         path = FOLDER / name
-        there = path.read_text() if path.exists() else ""
+        there = path.read_text(encoding="utf-8") if path.exists() else ""
         found += difflib.unified_diff(there.splitlines(), _page(make).splitlines(), name, "the code", lineterm="")
     return found
 
@@ -157,7 +190,7 @@ def main() -> None:
         raise SystemExit(1 if found else 0)
     FOLDER.mkdir(exist_ok=True)
     for name, make in PAGES.items():
-        (FOLDER / name).write_text(_page(make))
+        (FOLDER / name).write_text(_page(make), encoding="utf-8")
 
 
 if __name__ == "__main__":
