@@ -48,8 +48,7 @@ async def open_sqlite_log(
     except OSError as error:
         raise StartRefused(f"the folder {path.parent} cannot be made: {error.strerror}") from error
     with only_process(path.with_name(path.name + ".lock")):
-        database = await asyncio.to_thread(_open, path)
-        granted = _grant(database)
+        database, granted = await asyncio.to_thread(_open, path)
         retention = Retention(int(settings.log_keep_seconds * 1000), settings.log_keep_bytes, clock)
         retention.consumed(database.weights(0, granted.start))
         backlog = Backlog.of(database.weights(granted.start))
@@ -84,9 +83,10 @@ async def open_sqlite_log(
             await thread.close()
 
 
-def _open(path: Path) -> Database:
+def _open(path: Path) -> tuple[Database, Granted]:
     try:
-        return Database(path)
+        database = Database(path)
+        return database, _grant(database)
     except sqlite3.Error as error:
         raise StartRefused(f"the log {path} cannot be opened: {error}") from error
 
