@@ -1,10 +1,14 @@
 """The last lines of a run: which tests were skipped, and why. Nothing is skipped silently."""
 
+from collections.abc import Generator
+
 import pytest
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List them."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+    """List them, behind everything else that is said of the run."""
+    yield
     terminalreporter.section("what was skipped, and why")
     skipped = terminalreporter.stats.get("skipped", [])
     for report in skipped:
@@ -14,4 +18,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if deselected:
         terminalreporter.write_line(f"{deselected} tests were deselected by the command line")
     if not skipped and not deselected:
-        terminalreporter.write_line("nothing")
+        terminalreporter.write_line("nothing was skipped")
