@@ -6,7 +6,9 @@ by its own settings, or a writer before it that loses answers.
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -43,6 +45,7 @@ class LossyWriter:
         self.probe = self._writer.probe
         self.stored_ids = self._writer.stored_ids
         self.stored_positions = self._writer.stored_positions
+        self.restore_ids = self._writer.restore_ids
 
     def recent_ids(self) -> AsyncIterator[Sequence[str]]:
         """As the engine's."""
@@ -166,6 +169,68 @@ async def test_a_pending_batch_whose_token_the_engine_forgot_is_judged_by_positi
         await warehouse.connection.command(f"{window} 100000")
 
     await assert_stored_once(warehouse, 110)
+
+
+def _crash_the_machine(folder: Path) -> None:
+    """What another boot finds: the process was not shut down, and the machine was."""
+    with closing(sqlite3.connect(folder / "log.db")) as connection:
+        connection.execute("UPDATE meta SET value = 'of before' WHERE name = 'boot_id'")
+        connection.commit()
+
+
+_COUNTED = "event_type, is_bot, count(), uniqState(visitor_id)"
+LOST = {
+    "events_by_hour": f"SELECT customer_id, toStartOfHour(timestamp) AS hour, {_COUNTED}",
+    "events_by_minute": f"SELECT customer_id, toStartOfMinute(timestamp) AS minute, {_COUNTED}",
+    "event_ids": "SELECT customer_id, event_id, toStartOfHour(ingested_at), _p, _o, _i",
+}
+"""How each table is filled; a crash between the events and one of these leaves its part of the pending batch out."""
+
+
+@pytest.mark.parametrize("machine", [False, True], ids=["the process", "the machine"])
+@pytest.mark.parametrize("late", [0, 3_600_000], ids=["at once", "an hour later"])
+@pytest.mark.parametrize("table", LOST)
+async def test_a_batch_that_a_crash_left_out_of_one_table_is_completed_there(
+    tmp_path: Path, warehouse: OpenWarehouse, table: str, late: int, *, machine: bool
+) -> None:
+    async with life(tmp_path, warehouse) as alive:
+        await alive.log.writer.append(records(50))
+        await alive.until_stored()
+    await _die_with_a_batch_pending(tmp_path, warehouse, "consumer.after-insert", now_ms)
+    await warehouse.connection.command(f"TRUNCATE TABLE {table}")
+    group = "" if table == "event_ids" else "GROUP BY 1, 2, 3, 4"
+    await warehouse.connection.command(f"INSERT INTO {table} {LOST[table]} FROM events_raw WHERE _o = 1 {group}")
+    if machine:
+        _crash_the_machine(tmp_path)
+    async with life(tmp_path, warehouse, clock=lambda: now_ms() + late) as alive:
+        await alive.until_stored()
+
+    await assert_stored_once(warehouse, 150)
+
+
+async def test_rows_that_the_machine_lost_behind_a_commit_are_put_back(tmp_path: Path, warehouse: OpenWarehouse) -> None:
+    async with life(tmp_path, warehouse) as alive:
+        for _ in range(3):
+            await alive.log.writer.append(records(40))
+            await alive.until_stored()
+    with closing(sqlite3.connect(tmp_path / "log.db")) as connection:
+        connection.execute("UPDATE meta SET value = '0' WHERE name = 'clean'")
+        connection.commit()
+    _crash_the_machine(tmp_path)
+    await warehouse.connection.command("DELETE FROM events_raw WHERE _o = 2")
+    await warehouse.connection.command("DELETE FROM event_ids WHERE _o = 2")
+    # The first start after it dies as well; the next one still knows that it has to look.
+    async with life(tmp_path, warehouse, waits=True):
+        pass
+    with closing(sqlite3.connect(tmp_path / "log.db")) as connection:
+        connection.execute("UPDATE meta SET value = '0' WHERE name = 'clean'")
+        connection.commit()
+    async with life(tmp_path, warehouse) as alive:
+        async with asyncio.timeout(60):
+            while alive.sample("millrace_consumer_reconciled_records_total") < 40:
+                await asyncio.sleep(0.05)
+
+    await assert_stored_once(warehouse, 120)
 
 
 async def test_another_size_of_batches_after_a_crash_changes_no_pending_batch(tmp_path: Path, warehouse: OpenWarehouse) -> None:

@@ -108,7 +108,10 @@ async def life(
             yield alive
         finally:
             alive.stop.set()
-            with contextlib.suppress(ExceptionGroup) if dies_at else contextlib.nullcontext():
+            if not alive.begin.is_set():
+                running.cancel()
+            expected = (ExceptionGroup,) if dies_at else (asyncio.CancelledError,) if running.cancelling() else ()
+            with contextlib.suppress(*expected):
                 await asyncio.wait_for(running, 30)
 
 

@@ -75,6 +75,15 @@ class WarehouseWriter(Protocol):
         """
         ...
 
+    async def restore_ids(self, partition: int, first: int, last: int) -> None:
+        """Make the ids of the stored rows that came from entries ``first`` to ``last`` (inclusive) recent where a half-done
+        insert left them out.
+
+        Raises:
+            WarehouseUnavailable: unknown whether done; the same call may be tried again.
+        """
+        ...
+
 
 class TenantWarehouse(Protocol):
     """The reads of one tenant. Whatever is asked, only this tenant's rows answer."""

@@ -69,6 +69,7 @@ class BatchStore:
         if missing:
             await self._insert(batch, f"{batch.token}:r1")
             self._metrics.counter(names.CONSUMER_RECONCILED).inc(missing)
+        await self._warehouse.restore_ids(batch.partition, batch.start, batch.end - 1)
         return missing
 
     async def _leave_out_duplicates(self, batch: Batch) -> None:

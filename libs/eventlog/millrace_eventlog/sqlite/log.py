@@ -136,6 +136,8 @@ class SqliteLogReader:
         def work(database: Database) -> tuple[list[Consumed], int | None]:
             done = database.weights(start, upto)
             database.set_next(upto)
+            if self._granted.unclean:
+                database.set_meta("unclean", "0")
             return done, database.stored_at_or_after(upto)
 
         done, oldest = await self._thread.write(work)

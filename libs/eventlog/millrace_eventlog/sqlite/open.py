@@ -93,11 +93,13 @@ def _open(path: Path) -> tuple[Database, Granted]:
 
 def _grant(database: Database) -> Granted:
     """Where the consumer continues. A shutdown that was not clean on another boot of the machine may have lost what the
-    warehouse said was stored; after a mere crash of the process the operating system still had it."""
+    warehouse said was stored; after a mere crash of the process the operating system still had it. Known until the first
+    commit, behind which the consumer has looked."""
     boot = _boot_id()
-    unclean = database.meta("boot_id") not in (None, boot) and database.meta("clean") != "1"
-    database.set_meta("boot_id", boot)
-    database.set_meta("clean", "0")
+    rebooted = database.meta("boot_id") not in (None, boot) and database.meta("clean") != "1"
+    unclean = rebooted or database.meta("unclean") == "1"
+    for name, value in (("unclean", "1" if unclean else "0"), ("boot_id", boot), ("clean", "0")):
+        database.set_meta(name, value)
     start, intent = database.cursor()
     log_id = database.meta("log_id")
     assert log_id is not None

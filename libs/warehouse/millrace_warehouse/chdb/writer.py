@@ -55,6 +55,11 @@ _RECENT_IDS: Final = "SELECT event_id FROM event_ids WHERE ingested_hour >= now(
 _STORED_POSITIONS: Final = (
     "SELECT DISTINCT _o, _i FROM events_raw WHERE _p = {partition:UInt16} AND _o BETWEEN {first:UInt64} AND {last:UInt64}"
 )
+_RESTORE_IDS: Final = (
+    "INSERT INTO event_ids SELECT customer_id, event_id, toStartOfHour(ingested_at), _p, _o, _i FROM events_raw "
+    "WHERE _p = {partition:UInt16} AND _o BETWEEN {first:UInt64} AND {last:UInt64} AND (_o, _i) NOT IN "
+    "(SELECT _o, _i FROM event_ids WHERE _p = {partition:UInt16} AND _o BETWEEN {first:UInt64} AND {last:UInt64})"
+)
 
 
 class ChdbWriter:
@@ -125,6 +130,16 @@ class ChdbWriter:
         """See WarehouseWriter."""
         rows = await self._read(_STORED_POSITIONS, {"partition": partition, "first": first, "last": last})
         return [(row[0], row[1]) for row in rows]
+
+    async def restore_ids(self, partition: int, first: int, last: int) -> None:
+        """See WarehouseWriter."""
+        values = {"partition": partition, "first": first, "last": last}
+        try:
+            async with self._turns.insert():
+                connection = await self._reads.get()
+                await connection.command(_RESTORE_IDS, {**values})
+        except EngineFailure as failure:
+            raise own_error(failure) from failure
 
     async def warm_up(self) -> None:
         """Take every step of an insert once without storing anything: the first one costs 150 to 250 ms more.
