@@ -1,7 +1,6 @@
 """Everything at once, for minutes: accepted, stored, in bounded memory."""
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,21 +21,19 @@ def measure(folder: Path) -> Iterator[Row]:
     with server(folder) as ours:
         cpu = cpu_seconds(ours.pid)
         with MemoryWatch(ours.pid) as memory:
-            started = time.perf_counter()
             report = load(f"{ours.url}/track/batch", batch, connections=32, seconds=_SECONDS, rate=_RATE)
             lag = httpx.get(f"{ours.url}/health", timeout=30).json()["details"]["lag"]
-            ours.wait_until_stored()
-            took = time.perf_counter() - started
-        used = (cpu_seconds(ours.pid) - cpu) / took
+            used = (cpu_seconds(ours.pid) - cpu) / report["seconds"]
+            ours.wait_until_stored(_SECONDS)
     assert set(report["statuses"]) == {"200"}, report
-    stored = report["accepted"] / took
+    stored = (report["accepted"] - lag["events"]) / report["seconds"]
     third = max(1, len(memory.samples) // 3)
     early, late = max(memory.samples[:third]), max(memory.samples[-third:])
     yield Row(
-        f"sustained end to end, batches of 100, {took:.0f} s",
+        f"sustained end to end, batches of 100, {report['seconds']:.0f} s",
         f"{stored:,.0f} events/s stored, {used:.2f} cores, lag at the end {lag['events']:,}, answer p99 {report['p99_ms']} ms",
         f">= {_BAR:,} events/s",
-        stored >= _BAR * 0.995,
+        stored >= _BAR * 0.995,  # the generator itself sends 0.1 % less
     )
     yield Row(
         "memory while that lasts",

@@ -91,9 +91,9 @@ class Server:
         except subprocess.TimeoutExpired:
             return None
 
-    def wait_until_stored(self) -> None:
-        """Return when everything in the log is in the warehouse."""
-        deadline = time.monotonic() + _START_SECONDS
+    def wait_until_stored(self, seconds: float = _START_SECONDS) -> None:
+        """Return when everything in the log is in the warehouse, which has to be within so many seconds."""
+        deadline = time.monotonic() + seconds
         lag: Any = None
         while time.monotonic() < deadline:
             lag = httpx.get(f"{self.url}/health", timeout=10.0).json()["details"]["lag"]
