@@ -280,3 +280,15 @@ async def test_what_is_asked_while_the_log_closes_is_answered(tmp_path: Path) ->
                 with pytest.raises(LogUnavailable):
                     await ask
         await closing
+
+
+async def test_work_that_fails_in_an_unknown_way_ends_neither_the_thread_nor_what_others_stored(tmp_path: Path) -> None:
+    async with opened(tmp_path) as log:
+        sent = records(3)
+        await log.ports.writer.append(sent)
+        for attempt in (log.ports.dead_letters.get(10**30), log.ports.dead_letters.drop([10**30])):
+            with pytest.raises(LogUnavailable):
+                await attempt
+        more = records(2)
+        await log.ports.writer.append(more)
+        assert await log.ids() == [*ids_of(sent), *ids_of(more)]

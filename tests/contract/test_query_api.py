@@ -1,7 +1,9 @@
 """``POST /query`` and the live dashboard of a real server, as the realtime family documents them."""
 
+import contextlib
 import datetime
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -168,3 +170,18 @@ def test_what_is_not_there_is_an_error_of_the_same_shape(server: Server) -> None
         answer = httpx.request(method, f"{server.url}{path}")
         assert answer.status_code == status
         assert answer.json().keys() == _ERROR
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(server: Server) -> None:
+    declared = httpx.post(f"{server.url}/query", content=b" " * (3 * 2**20), timeout=30)
+    assert (declared.status_code, declared.json()["code"]) == (413, "body_too_large")
+    sent: list[int] = []
+
+    def chunks() -> Iterator[bytes]:
+        for number in range(10_000):
+            sent.append(number)
+            yield b" " * 65_536
+
+    with contextlib.suppress(httpx.TransportError):  # the server hangs up in the middle
+        assert httpx.post(f"{server.url}/query", content=chunks(), timeout=30).status_code == 413
+    assert len(sent) < 5_000

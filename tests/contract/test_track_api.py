@@ -339,3 +339,33 @@ def test_the_openapi_fragment_names_every_status_that_is_given() -> None:
     for path in ("/track", "/track/batch"):
         responses: dict[str, Any] = paths()[path]["post"]["responses"]
         assert set(responses) == {"200", "400", "413", "415", "503"}
+
+
+async def test_an_idempotency_key_for_other_events_is_refused_and_nothing_of_them_is_lost_silently() -> None:
+    client = tracker()
+    first = await client.post("/track/batch", {"events": [EVENT]}, idempotency_key="k")
+    again = await client.post("/track/batch", {"events": [EVENT | {"sent_at": "2026-02-16T12:00:01Z"}]}, idempotency_key="k")
+    other = await client.post("/track/batch", {"events": [EVENT | {"event_type": "purchase"}]}, idempotency_key="k")
+    own_id = EVENT | {"event_type": "purchase", "event_id": "p-1"}
+    with_id = await client.post("/track/batch", {"events": [own_id]}, idempotency_key="k")
+
+    assert (first.status, again.status, again.text) == (200, 200, first.text)
+    assert (other.status, other.body["code"]) == (409, "idempotency_key_reused")
+    assert with_id.status == 200
+    assert [line["event_type"] for line in client.log.lines] == ["click", "purchase"]
+
+
+@pytest.mark.parametrize("agent", ["Googlebot/2.1", "facebookexternalhit/1.1", "AhrefsBot/7.0", "GPTBot/1.2", "bingbot/2.0"])
+async def test_a_bot_that_does_not_pass_for_a_browser_is_a_bot(agent: str) -> None:
+    assert (await tracker().line({}, user_agent=agent))["is_bot"] is True
+
+
+@pytest.mark.parametrize("agent", ["python-requests/2.32", "okhttp/4.12", "Millrace-SDK/1.0", "analytics-python/2.3"])
+async def test_a_server_that_sends_events_is_none(agent: str) -> None:
+    assert "is_bot" not in await tracker().line({}, user_agent=agent)
+
+
+@pytest.mark.parametrize("timestamp", ["2026-02-16T12:00:00+99:99", "1_771_243_200", "١٧٧١٢٤٣٢٠٠"])
+async def test_what_is_no_time_is_rejected(timestamp: str) -> None:
+    reply = await tracker().post("/track", EVENT | {"timestamp": timestamp})
+    assert (reply.status, reply.body["code"]) == (400, "invalid_timestamp")

@@ -259,3 +259,46 @@ def test_commands_without_a_server_say_so(tmp_path: Path) -> None:
     assert done.code == 2
     assert "millrace up" in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("command", [("status",), ("dlq", "list"), ("demo", "--days", "1")], ids=str)
+@pytest.mark.parametrize(
+    "given", [("--url", "http://[::1"), ("--url", "ftp://x"), ("--url", "http://127.0.0.1:1", "--key", "ü")]
+)
+def test_a_url_or_key_that_cannot_be_is_one_line(command: tuple[str, ...], given: tuple[str, ...]) -> None:
+    done = millrace(*command, *given)
+    assert done.code == 2
+    assert len(done.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("days", ["nan", "inf", "-1"])
+def test_days_that_are_no_number_are_refused(days: str) -> None:
+    done = millrace("demo", "--days", days, "--url", "http://127.0.0.1:1")
+    assert done.code == 2
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"customer_id,visitor_id,event_type\rcr,v,e\r",
+        bytes(range(256)) * 64,
+        b'customer_id,visitor_id,event_type,note\nq,v1,e,"unclosed\nq,v2,e,b\n',
+    ],
+    ids=["carriage returns", "no text", "an open quote"],
+)
+def test_a_file_that_is_no_csv_is_one_line_and_nothing_is_swallowed(server: Server, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "odd.csv"
+    file.write_bytes(content)
+    done = millrace("import", file, "--url", server.url)
+    assert done.code != 0
+    assert "Traceback" not in done.err
+    assert ask(server, "q", "count()") == [0]
+
+
+def test_a_dead_letter_of_an_impossible_number_harms_nobody(server: Server) -> None:
+    for command in ("show", "drop", "replay"):
+        done = millrace("dlq", command, "99999999999999999999", "--data-dir", server.data_dir)
+        assert done.code == 2
+        assert "Traceback" not in done.err
+    assert httpx.get(f"{server.url}/ready").status_code == 200

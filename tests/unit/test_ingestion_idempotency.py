@@ -11,26 +11,26 @@ def _record(tenant: str, event_id: str) -> LogRecord:
 def test_an_answer_is_kept_for_a_day() -> None:
     now = 0.0
     answers = Answers(10, clock=lambda: now)
-    answers.keep(b"a", b"answer")
+    answers.keep(b"a", b"content", b"answer")
     now = 24 * 3600 - 1.0
-    assert answers.find(b"a") == b"answer"
+    assert answers.find(b"a", b"content") == b"answer"
     now = 24 * 3600.0
-    assert answers.find(b"a") is None
+    assert answers.find(b"a", b"content") is None
 
 
 def test_the_oldest_leave_when_there_are_too_many() -> None:
     answers = Answers(2)
     for name in (b"a", b"b", b"c"):
-        answers.keep(name, name)
-    assert [answers.find(name) for name in (b"a", b"b", b"c")] == [None, b"b", b"c"]
+        answers.keep(name, b"content", name)
+    assert [answers.find(name, b"content") for name in (b"a", b"b", b"c")] == [None, b"b", b"c"]
 
 
 def test_large_answers_and_a_store_of_none_keep_nothing() -> None:
     answers, none = Answers(2), Answers(0)
-    answers.keep(b"a", b"x" * 5000)
-    none.keep(b"a", b"x")
-    assert answers.find(b"a") is None
-    assert none.find(b"a") is None
+    answers.keep(b"a", b"content", b"x" * 5000)
+    none.keep(b"a", b"content", b"x")
+    assert answers.find(b"a", b"content") is None
+    assert none.find(b"a", b"content") is None
 
 
 def test_a_request_is_named_by_its_key_and_its_events() -> None:

@@ -3,6 +3,7 @@
     MillraceError
     ├── InvalidInput            the request can never succeed as it is
     │   ├── TooLarge            a size limit was passed
+    │   ├── Conflict            it contradicts an earlier request
     │   └── UnsupportedEncoding a content encoding that nobody here decodes
     ├── NotFound                the named thing is not there
     ├── Forbidden               the request asks for another tenant's data, or does not say whose
@@ -53,6 +54,12 @@ class UnsupportedEncoding(InvalidInput):
     """The content encoding is none that this server decodes."""
 
     code = "unsupported_encoding"
+
+
+class Conflict(InvalidInput):
+    """The request contradicts an earlier one."""
+
+    code = "conflict"
 
 
 class NotFound(MillraceError):

@@ -40,6 +40,9 @@ def parse_time(value: str | float) -> int | None:
     return _from_number(value)
 
 
+_NUMBER: Final = re.compile(r"\s*[+-]?[0-9]{1,20}(\.[0-9]*)?\s*\Z", re.ASCII)
+
+
 def _from_number(value: float) -> int | None:
     if not -1e15 < value < 1e15:  # also refuses NaN
         return None
@@ -49,10 +52,7 @@ def _from_number(value: float) -> int | None:
 def _parse_text(text: str) -> int | None:
     found = _ISO.match(text)
     if found is None:
-        try:
-            return _from_number(float(text))
-        except ValueError:
-            return None
+        return _from_number(float(text)) if _NUMBER.match(text) else None
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     leap = second == "60"  # a leap second is the first moment of the next minute
     try:
@@ -71,7 +71,10 @@ def _parse_text(text: str) -> int | None:
     if fraction:
         millis += int(fraction[:3].ljust(3, "0"))
     if zone and zone not in "Zz":
-        offset = int(zone[1:3]) * 60 + int(zone[-2:])
+        hours, minutes = int(zone[1:3]), int(zone[-2:])
+        if hours > 18 or minutes > 59:  # no place on earth is further from UTC (ISO 8601-1)
+            return None
+        offset = hours * 60 + minutes
         millis -= (offset if zone[0] == "+" else -offset) * 60_000
     return millis
 

@@ -8,7 +8,7 @@ from millrace_service.settings import Settings
 class QuerySettings(Settings):
     """Limits of a statement that a person or a model wrote, and of how many run at once."""
 
-    query_seconds: float = Field(10.0, gt=0, le=600, description="How long a statement may run.")
+    query_seconds: float = Field(10.0, ge=1, le=600, description="How long a statement may run.")
     query_memory_bytes: ByteSize = Field(ByteSize(1 * 2**30), ge=2**20, description="Memory that a statement may take.")
     query_read_rows: int = Field(500_000_000, ge=1, description="Rows that a statement may read.")
     query_read_bytes: ByteSize = Field(ByteSize(50 * 2**30), ge=1, description="Bytes that a statement may read.")

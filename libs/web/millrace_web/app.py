@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from millrace_core import metrics as names
 from millrace_core.errors import MillraceError
 from millrace_service.metrics import Metrics
+from millrace_web.bodies import BodyLimit
 from millrace_web.errors import error_body, error_headers, status_of
 from millrace_web.hosts import HostCheck
 from millrace_web.requests import RequestLog, request_id_of
@@ -69,6 +70,7 @@ def create_app(
             allow_headers=["content-type", "authorization", "x-request-id", "last-event-id"],
             expose_headers=["x-request-id", "retry-after"],
         )
+    app.add_middleware(BodyLimit)
     app.add_middleware(HostCheck, hosts=hosts)
 
     def count(route: str, method: str, status: int) -> None:

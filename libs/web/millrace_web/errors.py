@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from millrace_core.errors import (
+    Conflict,
     Forbidden,
     InvalidInput,
     MillraceError,
@@ -20,6 +21,7 @@ _STATUS: Final[tuple[tuple[type[MillraceError], int], ...]] = (
     (TooLarge, 413),
     (RecordTooLarge, 413),
     (UnsupportedEncoding, 415),
+    (Conflict, 409),
     (InvalidInput, 400),
     (QueryError, 400),
     (Forbidden, 403),
@@ -34,6 +36,7 @@ _NAMES: Final = {
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    409: "Conflict",
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",

@@ -17,7 +17,7 @@ from millrace_ingestion.acceptance import Acceptance
 from millrace_ingestion.bodies import Body, BodyLimits, Disconnected, InFlight, Receive
 from millrace_ingestion.counting import Counting
 from millrace_ingestion.deadlines import Deadline
-from millrace_ingestion.idempotency import Answers, name_of
+from millrace_ingestion.idempotency import Answers, content_of, name_of
 from millrace_ingestion.protocols import native
 from millrace_ingestion.replies import (
     Headers,
@@ -140,7 +140,7 @@ class Tracking:
             if verdicts.errors:
                 parts.counting.dropped(verdicts)
                 _reject_whole(verdicts, is_single=is_single, query=scope.get("query_string", b""))
-            answer = await self._store(verdicts, sender.idempotency_key, is_single=is_single)
+            answer = await self._store(verdicts, batch, sender.idempotency_key, is_single=is_single)
         parts.counting.stored(verdicts.accepted, time.perf_counter() - began)
         return answer
 
@@ -151,10 +151,11 @@ class Tracking:
             self._parts.counting.lost_request(reason.code)
             raise _Rejected(reason, reason.message) from reason
 
-    async def _store(self, verdicts: Verdicts, key: str, *, is_single: bool) -> bytes:
+    async def _store(self, verdicts: Verdicts, batch: native.Batch, key: str, *, is_single: bool) -> bytes:
         parts, records = self._parts, verdicts.records
         name = name_of(key, len(verdicts.errors), records) if key and records else b""
-        if name and (known := parts.answers.find(name)) is not None:
+        content = content_of(batch.events) if name else b""
+        if name and (known := parts.answers.find(name, content)) is not None:
             verdicts.accepted.clear()
             return known
         if records:
@@ -165,7 +166,7 @@ class Tracking:
                 raise LogUnavailable("the log did not answer in time; the events may or may not be stored") from error
         answer = single_answer(verdicts) if is_single else batch_answer(verdicts)
         if name:
-            parts.answers.keep(name, answer)
+            parts.answers.keep(name, content, answer)
         return answer
 
 

@@ -3,7 +3,7 @@
 import base64
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Depends, Header, Query
@@ -20,6 +20,9 @@ from millrace_warehouse.ports import WarehouseAdmin
 Status = Callable[[], Awaitable[dict[str, Any]]]
 
 
+_LAST_MS: Final = 4_102_444_800_000  # 2100-01-01
+
+
 class Letter(BaseModel):
     """A record that was set aside."""
 
@@ -34,10 +37,13 @@ class Letter(BaseModel):
     line: str = Field(description="The record as it stands in the log; base64 where it is no UTF-8.")
 
 
+LetterId = Annotated[int, Field(ge=0, le=2**63 - 1)]
+
+
 class LetterIds(BaseModel):
     """Which letters to act on."""
 
-    ids: list[int] = Field(min_length=1, max_length=10_000)
+    ids: list[LetterId] = Field(min_length=1, max_length=10_000)
 
 
 class Count(BaseModel):
@@ -49,8 +55,8 @@ class Count(BaseModel):
 class Span(BaseModel):
     """From the hour of one time to the hour of another, both in milliseconds since the epoch."""
 
-    first: int
-    last: int
+    first: Annotated[int, Field(ge=0, le=_LAST_MS)]
+    last: Annotated[int, Field(ge=0, le=_LAST_MS)]
 
 
 class AuditResult(BaseModel):
@@ -101,13 +107,13 @@ def _dead_letter_routes(log: LogPorts) -> APIRouter:
     async def list_letters(
         tenant: str | None = None,
         reason: str | None = None,
-        after: int = 0,
+        after: LetterId = 0,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
     ) -> list[Letter]:
         return [_shown(one) for one in await log.dead_letters.list(tenant=tenant, reason=reason, after=after, limit=limit)]
 
     @router.get("/dead-letters/{letter_id}")
-    async def show_letter(letter_id: int) -> Letter:
+    async def show_letter(letter_id: LetterId) -> Letter:
         return _shown(await log.dead_letters.get(letter_id))
 
     @router.post("/dead-letters/replay")

@@ -196,7 +196,7 @@ class LogThread:
             results = [item.work(self._database) for item in writes]
             self._on_step("log.before-commit")
             connection.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001 (whatever the work raises, the thread goes on: without it there is no log)
             self._roll_back(error)
             self._fail([*appends, *writes], error)
             return
@@ -219,10 +219,10 @@ class LogThread:
     def _answer_read(self, item: _Call) -> None:
         try:
             result = item.work(self._database)
-        except sqlite3.Error as error:
-            self._fail([item], error)
         except MillraceError as error:
             self._loop.call_soon_threadsafe(_refuse, [item.done], error)
+        except Exception as error:  # noqa: BLE001 (as above)
+            self._fail([item], error)
         else:
             self._loop.call_soon_threadsafe(_settle, item.done, result)
 

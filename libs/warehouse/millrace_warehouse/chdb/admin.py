@@ -1,5 +1,6 @@
 """What operators need of the engine: schema, sizes, and the proof that rollups equal the events."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -49,6 +50,7 @@ class ChdbAdmin:
         self._turns = turns
         self._ttl_days = events_ttl_days
         self._connection = StandingConnection(lambda: engine.admin(_SETTINGS))
+        self._rebuilding: set[asyncio.Task[None]] = set()
 
     async def migrate(self) -> Sequence[str]:
         """See WarehouseAdmin. Sets the retention of events, too."""
@@ -85,7 +87,8 @@ class ChdbAdmin:
         """See WarehouseAdmin. The hours of both times are rebuilt, too; hours whose events may have expired are left alone.
 
         Hour by hour, with inserts in between and none meanwhile: the hour's rows of each rollup are deleted and computed
-        again. A crash in the middle leaves that hour short until the rebuild runs again.
+        again. When the caller is cancelled the hour is finished before. A crash in the middle leaves that hour short until
+        the rebuild runs again.
         """
         hours = range(first // HOUR_MS, last // HOUR_MS + 1)
         if self._ttl_days:
@@ -93,15 +96,23 @@ class ChdbAdmin:
             hours = range(max(hours.start, oldest), hours.stop)
         for hour in hours:
             span = {"first": hour * HOUR_MS, "end": (hour + 1) * HOUR_MS}
-            async with self._turns.rebuild():
-                for rollup in ROLLUPS:
-                    await self._replace(rollup, span)
+            task = asyncio.create_task(self._rebuild_hour(span), name="rebuild")
+            self._rebuilding.add(task)
+            task.add_done_callback(self._rebuilding.discard)
+            await asyncio.shield(task)
         _log.info("rollups_rebuilt", first=first, last=last, hours=len(hours))
         return len(hours)
 
     async def close(self) -> None:
-        """Close the connection. Idempotent."""
+        """Let the hour that is being rebuilt end, then close the connection. Idempotent."""
+        if self._rebuilding:
+            await asyncio.wait(self._rebuilding)
         await self._connection.close()
+
+    async def _rebuild_hour(self, span: Mapping[str, int]) -> None:
+        async with self._turns.rebuild():
+            for rollup in ROLLUPS:
+                await self._replace(rollup, span)
 
     async def _replace(self, rollup: Rollup, span: Mapping[str, int]) -> None:
         if (await self._query(rollup_sql.has_rows(rollup), span)).rows:  # a delete costs a rewrite even of nothing

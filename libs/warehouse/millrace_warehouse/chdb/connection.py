@@ -31,6 +31,8 @@ class Connection:
         self._on_discard = on_discard
         self._turn = asyncio.Lock()
         self.closed = False
+        self.abandoned: asyncio.Future[Any] | None = None
+        """The call that was cancelled and still runs: some functions of the engine cannot be interrupted."""
 
     async def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Rows:
         """Run a SELECT; its rows with Python values. Without rows it has no columns either: that is all that the engine
@@ -100,6 +102,7 @@ class Connection:
                 return await asyncio.shield(running)
             except asyncio.CancelledError:
                 self._discard()
+                self.abandoned = running
                 running.add_done_callback(self._abandoned)
                 raise
             except (DriverError, OSError) as error:

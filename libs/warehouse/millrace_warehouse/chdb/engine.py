@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,8 +23,11 @@ from millrace_warehouse.migrations.tables import DATABASE, TABLES
 
 _log = structlog.get_logger("millrace.warehouse")
 
-# Calls that run at once: the writer's, the admin's and as many reads as the services let through; each holds a thread.
-_THREADS: Final = 32
+# Calls that run at once; each holds a thread. Those of tenants have threads of their own: however many of their statements
+# cannot be interrupted, the consumer goes on.
+_THREADS: Final = 16
+_TENANT_THREADS: Final = 32
+_CLOSE_SECONDS: Final = 3.0
 
 _SERVER: Final[Mapping[str, int]] = {}
 
@@ -35,6 +39,7 @@ class Engine:
         self._folder = folder
         self._marker = marker
         self._executor = executor
+        self._tenants = ThreadPoolExecutor(_TENANT_THREADS, thread_name_prefix="chdb-tenant")
         self._discarded = metrics.counter(names.WAREHOUSE_DISCARDED)
 
     @classmethod
@@ -73,7 +78,7 @@ class Engine:
         if not is_tenant(tenant) or tenant == self._marker:
             raise ValueError("not a tenant's name")
         # readonly stands last: behind it no setting can be changed, by us or by a statement
-        return await self._connect({"log_comment": tenant, **limits, "readonly": 1})
+        return await self._connect({"log_comment": tenant, **limits, "readonly": 1}, self._tenants)
 
     async def unmarked_client(self) -> Connection:
         """A read-only connection of nobody, for the start-up self-test and for parsing: must see no row of any table.
@@ -84,8 +89,15 @@ class Engine:
         return await self._connect({"readonly": 1})
 
     async def close(self) -> None:
-        """Wait for running calls, then stop the threads. Connections are to be closed before."""
+        """Wait for running calls, then stop the threads; for a while only where a tenant's statement cannot be interrupted.
+        Connections are to be closed before."""
         await asyncio.to_thread(self._executor.shutdown)
+        self._tenants.shutdown(wait=False, cancel_futures=True)
+        ending = threading.Thread(target=self._tenants.shutdown, name="chdb-ending", daemon=True)
+        ending.start()
+        await asyncio.to_thread(ending.join, _CLOSE_SECONDS)
+        if ending.is_alive():
+            _log.warning("queries_abandoned")
 
     def _prepare(self) -> None:
         try:
@@ -99,12 +111,13 @@ class Engine:
         except (DriverError, OSError) as error:
             raise StartRefused(f"the warehouse in {self._folder} cannot be opened: {_why(error)}") from error
 
-    async def _connect(self, settings: Mapping[str, int | str]) -> Connection:
+    async def _connect(self, settings: Mapping[str, int | str], executor: ThreadPoolExecutor | None = None) -> Connection:
+        executor = executor or self._executor
         try:
-            client = await asyncio.get_running_loop().run_in_executor(self._executor, self._client, DATABASE, settings)
+            client = await asyncio.get_running_loop().run_in_executor(executor, self._client, DATABASE, settings)
         except (DriverError, OSError) as error:
             raise failure_of(error) from error
-        return Connection(client, self._executor, self._discarded.inc)
+        return Connection(client, executor, self._discarded.inc)
 
     def _client(self, database: str | None, settings: Mapping[str, int | str]) -> clickhouse_connect.driver.client.Client:
         return clickhouse_connect.get_client(

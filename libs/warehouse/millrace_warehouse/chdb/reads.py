@@ -1,9 +1,11 @@
 """Reads of one tenant: a read-only connection that sees this tenant's rows only (barrier B), behind the gate (barrier A)."""
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -112,8 +114,9 @@ class ChdbReads:
             yield
 
     @asynccontextmanager
-    async def turn(self, tenant: str) -> AsyncIterator[None]:
-        """A turn of a statement that somebody wrote.
+    async def turn(self, tenant: str) -> AsyncIterator["Turn"]:
+        """A turn of a statement that somebody wrote. It lasts until the engine has ended the statement, however long before
+        the client was told that it took too long: what cannot be interrupted must not be piled up.
 
         Raises:
             TooManyRequests: none was free within the time that a statement may wait.
@@ -122,23 +125,43 @@ class ChdbReads:
             raise self._too_many("Too many queries of this customer_id are running.")
         self._asking_tenants[tenant] = self._asking_tenants.get(tenant, 0) + 1
         try:
-            try:
-                async with asyncio.timeout(self._settings.query_wait_seconds):
-                    await self._asking.acquire()
-            except TimeoutError as error:
+            async with asyncio.timeout(self._settings.query_wait_seconds):
+                await self._asking.acquire()
+        except BaseException as error:
+            self._leave(tenant)
+            if isinstance(error, TimeoutError):
                 raise self._too_many("Too many queries are running.") from error
-            try:
-                yield
-            finally:
-                self._asking.release()
+            raise
+        turn = Turn()
+        try:
+            yield turn
         finally:
-            self._asking_tenants[tenant] -= 1
-            if not self._asking_tenants[tenant]:
-                del self._asking_tenants[tenant]
+            if turn.until is None or turn.until.done():
+                self._end(tenant)
+            else:
+                _log.warning("query_goes_on", tenant=tenant)
+                turn.until.add_done_callback(lambda _: self._end(tenant))
+
+    def _end(self, tenant: str) -> None:
+        self._asking.release()
+        self._leave(tenant)
+
+    def _leave(self, tenant: str) -> None:
+        self._asking_tenants[tenant] -= 1
+        if not self._asking_tenants[tenant]:
+            del self._asking_tenants[tenant]
 
     def _too_many(self, message: str) -> TooManyRequests:
         self._limited.inc()
         return TooManyRequests(message, code="too_many_queries", retry_after=2)
+
+
+@dataclass(slots=True)
+class Turn:
+    """One statement's turn."""
+
+    until: "asyncio.Future[Any] | None" = None
+    """What has to end before the turn does."""
 
 
 class ChdbTenantReads:
@@ -166,20 +189,24 @@ class ChdbTenantReads:
 
     async def ask(self, sql: str, *, require_tenant_filter: bool = False) -> Rows:
         """See TenantWarehouse."""
-        async with self._reads.turn(self._tenant):
+        async with self._reads.turn(self._tenant) as turn:
             scoped = await self._reads.gate.scope(sql, self._tenant, require_tenant_filter=require_tenant_filter)
             try:
                 async with asyncio.timeout(self._reads.seconds):
-                    return await self._rows(scoped, None)
+                    return await self._rows(scoped, None, turn)
             except TimeoutError as error:
                 raise QueryError("The query took longer than allowed.", code="query_timeout") from error
             except EngineFailure as failure:
                 _log.info("query_refused", tenant=self._tenant, code=failure.code, cause=failure.text)
                 raise statement_error(failure) from failure
 
-    async def _rows(self, sql: str, parameters: Mapping[str, Any] | None) -> Rows:
+    async def _rows(self, sql: str, parameters: Mapping[str, Any] | None, turn: Turn | None = None) -> Rows:
         async with self._reads.connection(self._tenant) as connection:
-            answer = _decode(await connection.raw(sql, "JSONCompact", parameters))
+            try:
+                answer = _decode(await connection.raw(sql, "JSONCompact", parameters))
+            finally:
+                if turn is not None:
+                    turn.until = connection.abandoned
         return Rows([column.name for column in answer.meta], answer.data)
 
 
@@ -188,7 +215,7 @@ def limits_of(settings: QuerySettings) -> dict[str, int | str]:
     return {
         **_JSON,
         "implicit_select": 0,
-        "max_execution_time": int(max(1, settings.query_seconds)),
+        "max_execution_time": math.ceil(settings.query_seconds),
         "max_memory_usage": settings.query_memory_bytes,
         "max_rows_to_read": settings.query_read_rows,
         "max_bytes_to_read": settings.query_read_bytes,

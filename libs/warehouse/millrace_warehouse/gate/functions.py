@@ -25,7 +25,7 @@ _SYNTAX: Final = frozenset(
 )
 # The engine cannot be interrupted within a block, and these take minutes for one (2 s of limit became 14 s and more).
 _UNINTERRUPTIBLE: Final = re.compile(
-    r"(multi(fuzzy)?match|.*levenshtein|.*editdistance|jaro|damerau|.*hyperscan)", re.IGNORECASE
+    r"(multi(fuzzy)?match|.*levenshtein|.*editdistance|jaro|damerau|.*hyperscan|arraysimilarity)", re.IGNORECASE
 )
 _COMBINATORS: Final = tuple(
     "if array distinct ornull ordefault state merge foreach resample map simplestate mergestate argmin argmax null".split()

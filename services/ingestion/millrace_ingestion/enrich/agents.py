@@ -23,7 +23,7 @@ _is_library = re.compile(
     re.IGNORECASE,
 ).match
 # What ua-parser files under the phone that the bot pretends to be.
-_is_crawler = re.compile(r"(?<!cu)bot\b|crawler|spider|[a-z]bot/", re.IGNORECASE).search
+_is_crawler = re.compile(r"(?<!cu)bot\b|crawler|spider|externalhit|[a-z]bot/", re.IGNORECASE).search
 
 
 class Agent(NamedTuple):
@@ -39,8 +39,8 @@ UNKNOWN: Final = Agent()
 
 
 def is_browser_like(text: str) -> bool:
-    """Whether a header is worth judging: browsers, and bots that pass for one, begin with these."""
-    return text.startswith(("Mozilla/", "Opera/"))
+    """Whether a header is worth judging: that of a browser, or of a bot. A server's SDK is neither."""
+    return text.startswith(("Mozilla/", "Opera/")) or (_is_crawler(text) is not None and not _is_library(text))
 
 
 class Agents:

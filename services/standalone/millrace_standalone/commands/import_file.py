@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from millrace_standalone.commands.progress import Progress
-from millrace_standalone.commands.server_options import data_dir_option, key_option, server_url, url_option
+from millrace_standalone.commands.server_options import checked_key, data_dir_option, key_option, server_url, url_option
 from millrace_standalone.importing.mapping import FIELDS, Mapper
 from millrace_standalone.importing.run import Import
 from millrace_standalone.importing.source import Form, Source
@@ -58,7 +58,8 @@ def import_file(
 
     Columns named like an event's fields are these, `properties.x` and `context.x` go where they say, every other one into the
     properties. Stopped in the middle, the same command goes on from there. A row without event_id gets one made of the file and
-    the row, so that an import that is run again adds nothing. Rows that are not taken are in FILE.rejected.ndjson, beside the
+    the row, so that an import that is run again adds nothing; a file is known by how it begins, so rows of several files that
+    begin alike need an event_id. Rows that are not taken are in FILE.rejected.ndjson, beside the
     state.
     """
     state = state or file.with_name(file.name + ".import")
@@ -67,7 +68,7 @@ def import_file(
     with Source(file, form) as fresh:
         known = kept.read("\0".join((fresh.identity, customer or "", *map("=".join, sorted(renamed)))))
     rejected = RejectedFile(state.with_name(file.name + ".rejected.ndjson"), known.rejected_bytes)
-    with Source(file, form, known.place) as source, TrackingClient(target, key) as client:
+    with Source(file, form, known.place) as source, TrackingClient(target, checked_key(key) if key else None) as client:
         mapper = Mapper(source.identity, source.header, customer, dict(renamed))
         _run(Import(source, mapper, client, known, kept, rejected), source, file)
     kept.remove()

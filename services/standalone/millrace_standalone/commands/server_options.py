@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import click
+import httpx
 
+from millrace_core.errors import InvalidInput
 from millrace_standalone.admin_client import AdminClient
 from millrace_standalone.server_file import running_server
 from millrace_standalone.settings import StandaloneSettings
@@ -34,7 +36,7 @@ def needs_admin(command: Callable[Concatenate[AdminClient, _Given], _Result]) ->
         if url is None:
             server = running_server(folder(data_dir))
             url, key = server.url, server.token
-        with AdminClient(url, key or "") as client:
+        with AdminClient(checked_url(url), checked_key(key or "")) as client:
             return command(client, *args, **given)
 
     return with_client
@@ -42,7 +44,33 @@ def needs_admin(command: Callable[Concatenate[AdminClient, _Given], _Result]) ->
 
 def server_url(data_dir: Path | None, url: str | None) -> str:
     """The URL that was given, else that of the server on the data folder."""
-    return url.rstrip("/") if url is not None else running_server(folder(data_dir)).url
+    return checked_url(url) if url is not None else running_server(folder(data_dir)).url
+
+
+def checked_url(url: str) -> str:
+    """The URL without a slash at its end.
+
+    Raises:
+        InvalidInput: it is none that a server can have.
+    """
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise InvalidInput(f"{url} is no URL: {error}") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise InvalidInput(f"{url} is no URL of a server: it begins with http:// or https:// and names a host")
+    return url.rstrip("/")
+
+
+def checked_key(key: str) -> str:
+    """The key.
+
+    Raises:
+        InvalidInput: no header can hold it.
+    """
+    if not (key.isascii() and key.isprintable()):
+        raise InvalidInput("a key has plain letters, digits and signs only")
+    return key
 
 
 def folder(data_dir: Path | None) -> Path:

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -43,6 +45,10 @@ def up(host: str | None, port: int | None, data_dir: Path | None, demo: bool) ->
     settings = StandaloneSettings.load(host=host, port=port, data_dir=data_dir)
     configure_logging(settings.log_level, settings.log_format)
     uvloop.run(run(settings, demo=demo))
+    if any(thread.name.startswith("chdb-tenant") for thread in threading.enumerate()):
+        # A tenant's statement that cannot be interrupted still runs. Everything is stored and closed, and nobody waits for it.
+        logging.shutdown()
+        os._exit(0)
 
 
 async def run(settings: StandaloneSettings, *, demo: bool = False, on_step: Callable[[str], None] = ignore_step) -> None:

@@ -49,6 +49,8 @@ class Source:
     """
 
     def __init__(self, path: Path, form: Form | None = None, start: Place | None = None) -> None:
+        if not path.is_file():
+            raise InvalidInput(f"{path} is no file")
         try:
             self._raw = path.open("rb")
             self.size = path.stat().st_size
@@ -111,7 +113,9 @@ class Source:
 
     def _reader(self) -> Iterator[list[str]]:
         csv.field_size_limit(_LONGEST_LINE)
-        return csv.reader((line.decode("utf-8", "surrogateescape") for line in self._lines()), delimiter=self._delimiter)
+        return csv.reader(
+            (line.decode("utf-8", "surrogateescape") for line in self._lines()), delimiter=self._delimiter, strict=True
+        )
 
     def _lines(self) -> Iterator[bytes]:
         while line := self._file.readline(_LONGEST_LINE):
@@ -145,7 +149,10 @@ class Source:
     def _read_header(self) -> list[str]:
         first = self._peek().split(b"\n", 1)[0].decode("utf-8", "surrogateescape")
         self._delimiter = max(",;\t|", key=first.count)
-        header = next(self._reader(), None)
+        try:
+            header = next(self._reader(), None)
+        except csv.Error as error:
+            raise InvalidInput(f"the header of the file cannot be read: {error}") from error
         if not header:
             raise InvalidInput("the file is empty; a CSV file begins with the names of its columns")
         return [name.strip() for name in header]
