@@ -338,7 +338,16 @@ async def test_ready_asks_the_log(client: Tracker) -> None:
 def test_the_openapi_fragment_names_every_status_that_is_given() -> None:
     for path in ("/track", "/track/batch"):
         responses: dict[str, Any] = paths()[path]["post"]["responses"]
-        assert set(responses) == {"200", "400", "413", "415", "503"}
+        assert set(responses) == {"200", "400", "409", "413", "415", "503"}
+
+
+@pytest.mark.parametrize("number", [-(2**63) - 1, 2**64, 10**400])
+async def test_identifiers_are_integers_of_any_size_with_an_idempotency_key_too(client: Tracker, number: int) -> None:
+    event = {**EVENT, "session_id": number}
+    first = await client.post("/track", event, idempotency_key="k")
+    assert first.status == 200
+    assert (await client.post("/track", event, idempotency_key="k")).body == first.body
+    assert str(number).encode() in client.log.records[0].line
 
 
 async def test_an_idempotency_key_for_other_events_is_refused_and_nothing_of_them_is_lost_silently() -> None:

@@ -1,6 +1,7 @@
 """The command line as a user types it: ``millrace …`` in a process of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ def millrace(*arguments: str | Path, seconds: float = 120.0, **environment: str)
 
 
 def started(*arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
-    """Start a command."""
+    """Start a command. It hears Ctrl-C even where this process does not (a shell's background jobs ignore it, and so would it)."""
     command = [sys.executable, "-m", "millrace_standalone", *map(str, arguments)]
     return subprocess.Popen(
         command,
@@ -37,4 +38,5 @@ def started(*arguments: str | Path, **environment: str) -> subprocess.Popen[str]
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )

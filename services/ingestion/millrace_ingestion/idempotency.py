@@ -16,7 +16,7 @@ from millrace_core.errors import Conflict
 from millrace_eventlog.records import LogRecord
 from millrace_ingestion.protocols.native import NOT_SENT, NativeEvent, Refused
 
-_encode: Final = msgspec.msgpack.Encoder().encode
+_encode: Final = msgspec.json.Encoder().encode  # MessagePack has no integers above 64 bits
 _SECONDS: Final = 24 * 3600.0
 _LARGEST: Final = 4096  # bytes of an answer; with 10,000 answers the store stays under 45 MB
 

@@ -107,6 +107,7 @@ _STRICT: Final = {
 }
 _STATUSES: Final = {
     "400": "The body or, on `/track`, its event cannot be stored as it is.",
+    "409": "The `Idempotency-Key` was used for other events (`idempotency_key_reused`); none of these is stored.",
     "413": "The body, its inflated form, a batch or an event is too large.",
     "415": "The content encoding is none of gzip, deflate, br and zstd.",
     "503": "The log is not available, or the process has too much to do: send it again after `Retry-After` seconds.",
