@@ -40,9 +40,9 @@ faults: $(VENV)/.installed-dev  ## The long fault tests: 200 kills
 	@MILLRACE_TEST_KILLS=200 $(BIN)/pytest -m faults -o addopts="-ra -q" $(ARGS)
 
 lock:  ## Resolve the dependencies anew and write both lock files (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra embedded --extra build \
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra all --extra build \
 		--output-file requirements.lock pyproject.toml
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra embedded --extra build \
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra all --extra build \
 		--group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
 $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python

@@ -1,7 +1,6 @@
 """The command line as a user types it: ``millrace …`` in a process of its own."""
 
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -29,8 +28,11 @@ def millrace(*arguments: str | Path, seconds: float = 120.0, **environment: str)
 
 
 def started(*arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
-    """Start a command. It hears Ctrl-C even where this process does not (a shell's background jobs ignore it, and so would it)."""
-    command = [sys.executable, "-m", "millrace_standalone", *map(str, arguments)]
+    """Start a command. It hears Ctrl-C even where this process does not: a shell's background jobs ignore it, and a child would
+    inherit that."""
+    hearing = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    main = f"{hearing}; sys.argv[0] = 'millrace'; from millrace_standalone.__main__ import main; main()"
+    command = [sys.executable, "-c", main, *map(str, arguments)]
     return subprocess.Popen(
         command,
         env={**os.environ, **environment},
@@ -38,5 +40,4 @@ def started(*arguments: str | Path, **environment: str) -> subprocess.Popen[str]
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )

@@ -9,7 +9,19 @@ from typing import TypeVar
 
 from millrace_core.time import now_ms
 from millrace_eventlog.ports import LogPorts, LogTail
-from millrace_eventlog.records import Damaged, Granted, Intent, LogEntry, LogRecord, ReadLimit, TailGap, TailItem, TailPosition
+from millrace_eventlog.records import (
+    Damaged,
+    Entry,
+    Granted,
+    Intent,
+    LogEntry,
+    LogRecord,
+    Missing,
+    ReadLimit,
+    TailGap,
+    TailItem,
+    TailPosition,
+)
 from millrace_eventlog.settings import LogSettings
 from millrace_eventlog.sqlite.database import Database
 from millrace_eventlog.sqlite.log import SqliteLogReader
@@ -29,10 +41,10 @@ class OpenLog:
     granted: Granted
     metrics: Metrics
 
-    async def entries(self, start: int = 0) -> Sequence[LogEntry | Damaged]:
+    async def entries(self, start: int = 0) -> Sequence[Entry | Damaged | Missing]:
         """Everything from this offset on."""
-        found: list[LogEntry | Damaged] = []
-        while more := await self.ports.reader.read(0, found[-1].offset + 1 if found else start, ALL):
+        found: list[Entry | Damaged | Missing] = []
+        while more := await self.ports.reader.read(0, found[-1].end if found else start, ALL):
             found += more
         return found
 

@@ -80,18 +80,20 @@ async def life(
     dies_at: str = "",
     settings: ConsumerSettings | None = None,
     waits: bool = False,
+    log_settings: LogSettings | None = None,
 ) -> AsyncIterator[Life]:
     """Open the log, run the consumer, stop it at the end as a SIGTERM does.
 
     Args:
         writer: what stands before the engine; the engine's own where nothing does.
         waits: the consumer does nothing until it is told to begin.
+        log_settings: which log; the one in the folder by default.
         dies_at: the step at which the consumer ends, leaving everything as it is there.
     """
     metrics = Metrics()
     ports = WarehousePorts(writer or warehouse.writer, None, warehouse.admin)  # type: ignore[arg-type] # it reads no tenant's rows
     given = settings or ConsumerSettings(consumer_flush_seconds=0.02, consumer_backoff_seconds=0.2)
-    async with open_log(LogSettings(), folder, metrics) as log:
+    async with open_log(log_settings or LogSettings(), folder, metrics) as log:
         died = asyncio.Event()
 
         def on_step(step: str) -> None:

@@ -12,6 +12,7 @@
     ├── Unavailable             a neighbour is down or busy: try again later
     │   ├── LogUnavailable
     │   └── WarehouseUnavailable
+    ├── PartitionLost           what was read belongs to another consumer by now
     ├── RecordTooLarge          a record that the log can never store
     ├── RowsRefused             rows that the warehouse can never store
     └── StartRefused            the process cannot start like this
@@ -118,6 +119,12 @@ class WarehouseUnavailable(Unavailable):
     """The warehouse does not answer, or has no room or memory for this now; the same call may succeed later."""
 
     code = "warehouse_unavailable"
+
+
+class PartitionLost(MillraceError):
+    """The partition is another consumer's by now: what was begun for it is finished there."""
+
+    code = "partition_lost"
 
 
 class RecordTooLarge(MillraceError):

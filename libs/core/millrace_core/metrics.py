@@ -73,6 +73,24 @@ CONSUMER_LAG_SECONDS = Metric(
 CONSUMER_GAP = Metric(
     "millrace_consumer_gap_records_total", "counter", "records", "Records that retention took first. Must be 0."
 )
+CONSUMER_FENCED = Metric(
+    "millrace_consumer_fenced_total",
+    "counter",
+    "partitions",
+    "Partitions lost before a commit was written.",
+)
+CONSUMER_REBALANCES = Metric(
+    "millrace_consumer_rebalances_total", "counter", "rebalances", "Times that partitions were taken from this consumer."
+)
+CONSUMER_RECREATED = Metric(
+    "millrace_consumer_recreated_partitions_total",
+    "counter",
+    "partitions",
+    "Partitions of a topic that was deleted and made again. Must be 0.",
+)
+PRODUCER_RECREATED = Metric(
+    "millrace_producer_recreated_total", "counter", "producers", "Kafka producers replaced after a failure."
+)
 CONSUMER_REPLAYED = Metric(
     "millrace_consumer_intents_replayed_total", "counter", "batches", "Pending batches inserted again after a start."
 )

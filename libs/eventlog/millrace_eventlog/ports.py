@@ -8,11 +8,12 @@ from typing import Protocol
 from millrace_eventlog.records import (
     Damaged,
     DeadLetter,
+    Entry,
     Granted,
     Intent,
     Lag,
-    LogEntry,
     LogRecord,
+    Missing,
     ReadLimit,
     Revoked,
     TailGap,
@@ -55,13 +56,23 @@ class LogReader(Protocol):
         """The partitions of this consumer as they come and go. Ends when the log closes."""
         ...
 
-    async def read(self, partition: int, start: int, limit: ReadLimit) -> Sequence[LogEntry | Damaged]:
+    async def read(self, partition: int, start: int, limit: ReadLimit) -> Sequence[Entry | Damaged | Missing]:
         """Entries from offset ``start`` on, in order, at least one if there is any within ``limit.wait_seconds``.
 
         Never splits an entry: the first may alone be larger than the limit. Offsets may have holes.
 
         Raises:
             LogUnavailable: try again later.
+            PartitionLost: the partition is another consumer's by now.
+        """
+        ...
+
+    async def end(self, partition: int) -> int:
+        """First offset behind everything that is stored now.
+
+        Raises:
+            LogUnavailable: try again later.
+            PartitionLost: the partition is another consumer's by now.
         """
         ...
 
@@ -70,6 +81,7 @@ class LogReader(Protocol):
 
         Raises:
             LogUnavailable: it may or may not be written; only the same intent may be tried again.
+            PartitionLost: it was not written, the partition being another consumer's by now.
         """
         ...
 
@@ -78,7 +90,12 @@ class LogReader(Protocol):
 
         Raises:
             LogUnavailable: it may or may not be written; trying again is safe.
+            PartitionLost: it was not written, the partition being another consumer's by now.
         """
+        ...
+
+    async def release(self, partition: int) -> None:
+        """This consumer has done with a revoked partition, and another may have it."""
         ...
 
     async def lag(self, partition: int) -> Lag:

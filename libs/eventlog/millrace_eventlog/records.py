@@ -1,5 +1,6 @@
 """What the log stores, and what it hands back."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,12 +23,13 @@ class LogRecord(msgspec.Struct, frozen=True, gc=False):
     one partition."""
 
 
+Position = tuple[int, int]
+"""(offset, index): where a record stands in its partition."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One stored unit of the log: a micro-batch in SQLite, a single record on Kafka.
-
-    The position of a record is (partition, offset of its entry, index in ``records``).
-    """
+    """One stored unit of the log that holds several records: a micro-batch in SQLite."""
 
     offset: int
     stored_at: int
@@ -35,6 +37,52 @@ class LogEntry:
     crc32: int
     """Of the stored bytes. Part of the token of each batch that holds this entry."""
     records: Sequence[LogRecord]
+
+    @property
+    def end(self) -> int:
+        """First offset behind it."""
+        return self.offset + 1
+
+    def position(self, number: int) -> Position:
+        """Of the record of this number: the entry's offset, and the number as index."""
+        return self.offset, number
+
+    def checksum(self, before: int) -> int:
+        """The checksum of everything up to here, ``before`` being that of what stands in front."""
+        return zlib.crc32(self.crc32.to_bytes(4, "big"), before)
+
+
+@dataclass(frozen=True, slots=True)
+class LogRun:
+    """Neighbouring stored units of one record each, as Kafka has them, stored at the same time. Where a run begins and ends
+    says nothing: another read cuts elsewhere."""
+
+    offset: int
+    """Of the first record; the others follow without a hole."""
+    stored_at: int
+    """As of an entry."""
+    records: Sequence[LogRecord]
+
+    @property
+    def end(self) -> int:
+        """First offset behind it."""
+        return self.offset + len(self.records)
+
+    def position(self, number: int) -> Position:
+        """Of the record of this number: an offset of its own, index 0."""
+        return self.offset + number, 0
+
+    def until(self, end: int) -> "LogRun":
+        """The part of it in front of an offset."""
+        return LogRun(self.offset, self.stored_at, self.records[: end - self.offset])
+
+    def checksum(self, before: int) -> int:
+        """As of an entry; the same however the records are cut into runs."""
+        return zlib.crc32(b"".join([record.line for record in self.records]), before)
+
+
+Entry = LogEntry | LogRun
+"""What a read brings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +111,11 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """The partition is no longer this consumer's; nothing may be inserted or committed for it from here on."""
+    """The partition is about to be another consumer's: finish what is being stored, begin nothing new, then release it."""
 
     partition: int
+    within_seconds: float
+    """How long that may take; then it is given up as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +147,22 @@ class Damaged:
     records: int
     reason: str
 
+    @property
+    def end(self) -> int:
+        """First offset behind it."""
+        return self.offset + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Entries that retention removed before the consumer had read them. This is loss, and is to be told as such."""
+
+    partition: int
+    offset: int
+    """The first that is missing."""
+    end: int
+    """The first that is there again."""
+
 
 @dataclass(frozen=True, slots=True)
 class TailPosition:
@@ -108,12 +174,25 @@ class TailPosition:
 
 @dataclass(frozen=True, slots=True)
 class TailItem:
-    """New records of one partition, in order; the first has index ``first_index`` in its entry."""
+    """New records of one partition, in order: of an entry from ``first`` on."""
 
     partition: int
-    offset: int
-    first_index: int
-    records: Sequence[LogRecord]
+    entry: Entry
+    first: int = 0
+
+    @property
+    def records(self) -> Sequence[LogRecord]:
+        """The records, without those that were seen."""
+        return self.entry.records[self.first :] if self.first else self.entry.records
+
+    @property
+    def end(self) -> int:
+        """First offset behind them."""
+        return self.entry.end
+
+    def place(self, number: int) -> tuple[int, int, int]:
+        """(partition, offset, index) of the record of this number."""
+        return (self.partition, *self.entry.position(self.first + number))
 
 
 @dataclass(frozen=True, slots=True)

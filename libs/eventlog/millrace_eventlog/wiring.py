@@ -1,8 +1,10 @@
 """Chooses the adapter of the log by its URL. The only module that names one."""
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 from millrace_core.errors import StartRefused
 from millrace_core.time import now_ms
@@ -12,6 +14,7 @@ from millrace_eventlog.sqlite.open import ignore_step, open_sqlite_log
 from millrace_service.metrics import Metrics
 
 _SQLITE = "sqlite:///"
+_KAFKA = "kafka://"
 
 
 def open_log(
@@ -28,6 +31,30 @@ def open_log(
         StartRefused: no adapter is for this URL, or the log cannot be opened.
     """
     url = settings.log_url or f"{_SQLITE}{data_dir / 'log.db'}"
+    if url.startswith(_KAFKA):
+        opened: AbstractAsyncContextManager[LogPorts] = _kafka("open").open_kafka_log(settings, metrics)
+        return opened
     if not url.startswith(_SQLITE):
-        raise StartRefused(f"MILLRACE_LOG_URL={url}: allowed is sqlite:///<file>")
+        raise StartRefused(f"MILLRACE_LOG_URL={url}: allowed are sqlite:///<file> and kafka://<host>:<port>/<topic>")
     return open_sqlite_log(Path(url.removeprefix(_SQLITE)), settings, metrics, clock=clock, on_step=on_step)
+
+
+async def migrate_log(settings: LogSettings) -> Sequence[str]:
+    """Make what the log needs on other machines; the names of what was made. An embedded log needs nothing.
+
+    Raises:
+        StartRefused: it cannot be made.
+    """
+    if not (settings.log_url or "").startswith(_KAFKA):
+        return []
+    options = _kafka("options").KafkaOptions.of(settings)
+    made: Sequence[str] = await _kafka("topics").create_topics(options, settings)
+    return made
+
+
+def _kafka(module: str) -> Any:
+    """A module of the adapter, imported only where it is used: the embedded size installs no client of Kafka."""
+    try:
+        return importlib.import_module(f"millrace_eventlog.kafka.{module}")
+    except ImportError as error:
+        raise StartRefused("MILLRACE_LOG_URL=kafka://…: install millrace[kafka]") from error

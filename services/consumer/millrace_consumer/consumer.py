@@ -1,6 +1,7 @@
 """The consumer: every partition that the log grants, each in a task of its own."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Final
 
@@ -13,10 +14,10 @@ from millrace_consumer.recent_ids import RecentIds
 from millrace_consumer.settings import ConsumerSettings
 from millrace_consumer.storing import BatchStore
 from millrace_core import metrics as names
-from millrace_core.errors import Unavailable, WarehouseUnavailable
+from millrace_core.errors import PartitionLost, Unavailable, WarehouseUnavailable
 from millrace_core.time import now_ms
 from millrace_eventlog.ports import DeadLetters, LogReader
-from millrace_eventlog.records import Granted, Lag
+from millrace_eventlog.records import Granted, Lag, Revoked
 from millrace_service.metrics import Metrics
 from millrace_warehouse.ports import WarehousePorts
 
@@ -68,7 +69,7 @@ class Consumer:
 
         A batch that cannot be stored by then keeps its intent in the log and is finished at the next start.
         """
-        partitions: dict[int, asyncio.Task[None]] = {}
+        partitions: dict[int, tuple[asyncio.Task[None], asyncio.Event]] = {}
         async with asyncio.TaskGroup() as tasks:
             beside = [
                 tasks.create_task(self._load_recent_ids(stop), name="recent-ids"),
@@ -100,20 +101,33 @@ class Consumer:
         return Lag(sum(lag.records for lag in lags), sum(lag.bytes for lag in lags), min(oldest, default=None))
 
     async def _follow_assignments(
-        self, tasks: asyncio.TaskGroup, partitions: dict[int, asyncio.Task[None]], stop: asyncio.Event
+        self, tasks: asyncio.TaskGroup, partitions: dict[int, "tuple[asyncio.Task[None], asyncio.Event]"], stop: asyncio.Event
     ) -> None:
         async for change in self._reader.assignments():
             if isinstance(change, Granted):
                 patience = Patience(stop, self._settings.consumer_backoff_seconds)
                 self._patience[change.partition] = patience
-                partition = PartitionConsumer(change, self._tools, patience, stop)
-                partitions[change.partition] = tasks.create_task(
-                    _until_stopped(partition), name=f"partition-{change.partition}"
-                )
-            else:
+                leave = asyncio.Event()
+                work = _until_stopped(PartitionConsumer(change, self._tools, patience, stop, leave))
+                task = tasks.create_task(work, name=f"partition-{change.partition}")
+                partitions[change.partition] = (task, leave)
+            elif (found := partitions.pop(change.partition, None)) is not None:
                 self._patience.pop(change.partition, None)
-                if (task := partitions.pop(change.partition, None)) is not None:
-                    task.cancel()
+                tasks.create_task(self._let_go(change, *found), name=f"leave-{change.partition}")
+            else:
+                await self._reader.release(change.partition)
+
+    async def _let_go(self, revoked: Revoked, task: "asyncio.Task[None]", leave: asyncio.Event) -> None:
+        """Let the partition's delivery end, as long as that may take, then give the partition up."""
+        leave.set()
+        _, late = await asyncio.wait({task}, timeout=revoked.within_seconds)
+        if late:
+            _log.warning("delivery_given_up", partition=revoked.partition)
+            task.cancel()
+            await asyncio.wait({task}, timeout=1.0)
+        for gauge in (names.CONSUMER_LAG_EVENTS, names.CONSUMER_LAG_SECONDS):
+            self._metrics.gauge(gauge, str(revoked.partition)).set(0)
+        await self._reader.release(revoked.partition)
 
     async def _load_recent_ids(self, stop: asyncio.Event) -> None:
         patience = Patience(stop, self._settings.consumer_backoff_seconds)
@@ -129,12 +143,13 @@ class Consumer:
             for partition in tuple(self._patience):
                 try:
                     lag = await self._reader.lag(partition)
-                except Unavailable:
+                except (Unavailable, PartitionLost):
                     continue
                 waiting = 0 if lag.oldest_stored_at is None else max(0, self._clock() - lag.oldest_stored_at)
                 self._metrics.gauge(names.CONSUMER_LAG_EVENTS, str(partition)).set(lag.records)
                 self._metrics.gauge(names.CONSUMER_LAG_SECONDS, str(partition)).set(waiting / 1000)
-            self._metrics.gauge(names.DEAD_LETTER_DEPTH).set(await self._dead_letters.count())
+            with contextlib.suppress(Unavailable):
+                self._metrics.gauge(names.DEAD_LETTER_DEPTH).set(await self._dead_letters.count())
             await asyncio.sleep(_LAG_INTERVAL_SECONDS)
 
 
@@ -143,3 +158,5 @@ async def _until_stopped(partition: PartitionConsumer) -> None:
         await partition.run()
     except Stopped:
         _log.warning("stopped_with_a_pending_batch")
+    except PartitionLost:
+        _log.warning("partition_lost")

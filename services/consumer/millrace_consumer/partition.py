@@ -14,19 +14,21 @@ import msgspec
 import structlog
 
 from millrace_consumer.batches import Batch
-from millrace_consumer.patience import Patience
+from millrace_consumer.patience import Patience, Stopped
 from millrace_consumer.recent_ids import RecentIds
 from millrace_consumer.settings import ConsumerSettings
 from millrace_consumer.storing import BatchStore
 from millrace_core import metrics as names
+from millrace_core.errors import PartitionLost
 from millrace_core.time import parse_time
 from millrace_eventlog.ports import LogReader
-from millrace_eventlog.records import Damaged, Granted, Intent, LogEntry, ReadLimit
+from millrace_eventlog.records import Damaged, Entry, Granted, Intent, LogRun, Missing, ReadLimit
 from millrace_service.metrics import Metrics
 from millrace_warehouse.ports import WarehouseAdmin
 
 _IDLE_WAIT_SECONDS: Final = 1.0
 _LONGEST_WAIT_SECONDS: Final = 2.0
+_ROWS_A_TURN: Final = 1_000
 _HOUR_MS: Final = 3_600_000
 
 OnStep = Callable[[str], None]
@@ -55,15 +57,21 @@ class Tools:
 
 
 class PartitionConsumer:
-    """Consumes one granted partition until the stop signal."""
+    """Consumes one granted partition until the stop signal, or until it is to be left to another consumer.
 
-    def __init__(self, granted: Granted, tools: Tools, patience: Patience, stop: asyncio.Event) -> None:
+    Args:
+        stop: everything that was read is stored, then ``run`` returns.
+        leave: what is being stored is finished, then ``run`` returns.
+    """
+
+    def __init__(self, granted: Granted, tools: Tools, patience: Patience, stop: asyncio.Event, leave: asyncio.Event) -> None:
         self._granted = granted
         self._partition = granted.partition
         self._next = granted.start
         self._tools = tools
         self._patience = patience
         self._stop = stop
+        self._leave = leave
         self._delivered_in = 0.0
 
     async def run(self) -> None:
@@ -71,6 +79,7 @@ class PartitionConsumer:
 
         Raises:
             Stopped: the stop signal came while a neighbour was in trouble; the intent stays for the next start.
+            PartitionLost: the partition is another consumer's already.
         """
         if self._granted.unclean:
             await self._recheck()
@@ -83,6 +92,8 @@ class PartitionConsumer:
                 stopping = self._stop.is_set()
                 batch = await self._gather(delivering)
                 await delivering
+                if self._leave.is_set():
+                    return
                 if not batch.empty:
                     delivering = asyncio.create_task(self._deliver(batch), name=f"deliver-{self._partition}")
                     self._next = batch.end
@@ -101,6 +112,8 @@ class PartitionConsumer:
         leaves_at = 0.0
         while True:
             wait = leaves_at - time.monotonic() if not batch.empty else _IDLE_WAIT_SECONDS
+            if self._leave.is_set():
+                return batch
             if self._stop.is_set():
                 wait = 0.0
             limit = ReadLimit(
@@ -118,22 +131,26 @@ class PartitionConsumer:
                     return batch
                 await asyncio.wait([delivering])
 
-    def _patience_left(self, oldest: LogEntry | Damaged) -> float:
+    def _patience_left(self, oldest: Entry | Damaged | Missing) -> float:
         """Seconds until a batch that begins with this entry leaves; bounded whatever the wall clock does.
 
         The setting, but twice the last delivery where that took long: the busier the warehouse, the larger its batches, the
         fewer its parts to merge.
         """
         longest = max(self._tools.settings.consumer_flush_seconds, min(2 * self._delivered_in, _LONGEST_WAIT_SECONDS))
-        waited = (self._tools.clock() - oldest.stored_at) / 1000 if isinstance(oldest, LogEntry) else 0.0
+        waited = (self._tools.clock() - oldest.stored_at) / 1000 if isinstance(oldest, Entry) else 0.0
         return min(longest, max(0.0, longest - waited))
 
-    async def _add(self, batch: Batch, entries: Sequence[LogEntry | Damaged]) -> None:
+    async def _add(self, batch: Batch, entries: Sequence[Entry | Damaged | Missing]) -> None:
+        yielded_at = len(batch)
         for entry in entries:
             batch.add(entry, self._tools.recent)
-            await asyncio.sleep(0)  # about 0.7 ms for each 1,000 rows: requests are answered in between
+            # About 0.7 ms: requests are answered in between. Each turn of a busy loop takes milliseconds, so not more often.
+            if len(batch) - yielded_at >= _ROWS_A_TURN:
+                yielded_at = len(batch)
+                await asyncio.sleep(0)
 
-    async def _read(self, start: int, limit: ReadLimit) -> Sequence[LogEntry | Damaged]:
+    async def _read(self, start: int, limit: ReadLimit) -> Sequence[Entry | Damaged | Missing]:
         return await self._patience.until_done("read", lambda: self._tools.reader.read(self._partition, start, limit))
 
     async def _deliver(self, batch: Batch) -> None:
@@ -171,12 +188,11 @@ class PartitionConsumer:
 
     async def _recheck(self) -> None:
         """After a crash of the machine: compare what the log still holds of the committed entries with the warehouse."""
-        settings = self._tools.settings
         start, missing = 0, 0
-        while start < self._granted.start:
+        until = min(self._granted.start, await self._end())
+        while start < until:
             batch = self._batch(start)
-            limit = ReadLimit(settings.consumer_batch_rows, settings.consumer_batch_bytes, 0.0)
-            entries = [entry for entry in await self._read(start, limit) if entry.offset < self._granted.start]
+            entries = _below(until, await self._read_again(start))
             if not entries:
                 break
             await self._add(batch, entries)
@@ -193,16 +209,43 @@ class PartitionConsumer:
         return missing
 
     async def _fill(self, batch: Batch, end: int) -> None:
-        settings = self._tools.settings
-        while batch.end < end:
-            limit = ReadLimit(settings.consumer_batch_rows, settings.consumer_batch_bytes, 0.0)
-            entries = [entry for entry in await self._read(batch.end, limit) if entry.offset < end]
+        until = min(end, await self._end())
+        while batch.end < until:
+            entries = _below(until, await self._read_again(batch.end))
             if not entries:
                 return
             await self._add(batch, entries)
 
+    async def _end(self) -> int:
+        return await self._patience.until_done("read", lambda: self._tools.reader.end(self._partition))
+
+    async def _read_again(self, start: int) -> Sequence[Entry | Damaged | Missing]:
+        """Entries that are known to be there, however long they take to come: taking what has come so far for everything
+        would commit what was never stored.
+
+        Raises:
+            PartitionLost: the partition is to be left to another consumer.
+            Stopped: the process is stopping.
+        """
+        settings = self._tools.settings
+        limit = ReadLimit(settings.consumer_batch_rows, settings.consumer_batch_bytes, _IDLE_WAIT_SECONDS)
+        while not (entries := await self._read(start, limit)):
+            if self._leave.is_set():
+                raise PartitionLost("The partition is to be another consumer's.")
+            if self._stop.is_set():
+                raise Stopped
+        return entries
+
     def _batch(self, start: int) -> Batch:
         return Batch(self._granted.log_id, self._partition, start)
+
+
+def _below(end: int, entries: Sequence[Entry | Damaged | Missing]) -> list[Entry | Damaged | Missing]:
+    """The entries in front of an offset; a run that goes on behind it is cut there."""
+    found = [entry for entry in entries if entry.offset < end]
+    if found and isinstance(found[-1], LogRun) and found[-1].end > end:
+        found[-1] = found[-1].until(end)
+    return found
 
 
 class _Timestamp(msgspec.Struct):

@@ -16,9 +16,10 @@ WINDOW_MS: Final = 48 * 3600 * 1000
 """How long an id counts as recent; the warehouse keeps its ids as long."""
 
 _GENERATION_MS: Final = 12 * 3600 * 1000
-_FIRST_CAPACITY: Final = 500_000
-_FALSE_POSITIVES: Final = 0.001  # 14.4 bits an id; about 10 look-ups in a batch of 10,000
-_BYTES_PER_ID: Final = 1.8
+_FIRST_CAPACITY: Final = 4_000_000
+_FALSE_POSITIVES: Final = 0.0001  # of each generation, 19.2 bits an id: a look-up or two in a batch of 10,000
+_BYTES_PER_ID: Final = 2.4
+_LOADED_AT_ONCE: Final = 5_000
 
 
 @dataclass(slots=True)
@@ -67,8 +68,8 @@ class RecentIds:
         """Take in what the warehouse holds; from then on ``complete``. The number of ids."""
         count = 0
         async for ids in stored:
-            for start in range(0, len(ids), _FIRST_CAPACITY // 100):
-                self.add(ids[start : start + _FIRST_CAPACITY // 100])
+            for start in range(0, len(ids), _LOADED_AT_ONCE):
+                self.add(ids[start : start + _LOADED_AT_ONCE])
                 await asyncio.sleep(0)
             count += len(ids)
         self.complete = True

@@ -50,6 +50,7 @@ class BatchStore:
             LogUnavailable: the dead letters may not be stored; likewise.
         """
         await self._set_aside_damaged(batch)
+        self._tell_missing(batch)
         await self._leave_out_duplicates(batch)
         await self._insert(batch, batch.token)
         self._count(batch)
@@ -150,6 +151,12 @@ class BatchStore:
         self._metrics.counter(names.DEAD_LETTERS, "damaged_in_log").inc(lost)
         _log.error("log_entries_damaged", offsets=[damaged.offset for damaged in batch.damaged], records=lost)
         batch.damaged.clear()
+
+    def _tell_missing(self, batch: Batch) -> None:
+        for gap in batch.missing:
+            self._metrics.counter(names.CONSUMER_GAP).inc(gap.end - gap.offset)
+            _log.critical("log_entries_missing", partition=gap.partition, first=gap.offset, last=gap.end - 1)
+        batch.missing.clear()
 
     def _count(self, batch: Batch) -> None:
         rows = len(batch.kept())

@@ -16,6 +16,7 @@ _COMMANDS: Final = {
     "dlq": "dlq.dlq",
     "rebuild": "rebuild.rebuild",
     "audit": "rebuild.audit",
+    "migrate": "migrate.migrate",
     "version": "version.version",
 }
 """Where each command is. Only the one that is asked for is imported: the server's libraries take a second."""

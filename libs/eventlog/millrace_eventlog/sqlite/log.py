@@ -124,6 +124,10 @@ class SqliteLogReader:
         self._damaged.inc(sum(max(1, entry.records) for entry in entries if isinstance(entry, Damaged)))
         return entries
 
+    async def end(self, _partition: int) -> int:
+        """See LogReader."""
+        return self._recent.last + 1
+
     async def intend(self, _partition: int, intent: Intent) -> None:
         """See LogReader."""
         await self._thread.write(lambda database: database.set_intent(intent))
@@ -145,6 +149,9 @@ class SqliteLogReader:
         self._backlog.shrink(sum(entry.records for entry in done), sum(entry.bytes for entry in done), oldest)
         # Not within the work: retention may remove these at once, and a commit that fails has consumed nothing.
         await self._thread.read(lambda _: self._retention.consumed(done))
+
+    async def release(self, _partition: int) -> None:
+        """See LogReader. The one partition is never revoked."""
 
     async def lag(self, _partition: int) -> Lag:
         """See LogReader."""
@@ -183,7 +190,7 @@ class SqliteLogTail:
                 if entry.offset > offset and not isinstance(entry, Damaged):
                     yield TailGap(_PARTITION, offset, entry.offset - 1)
                 if isinstance(entry, LogEntry) and len(entry.records) > skipped:
-                    yield TailItem(_PARTITION, entry.offset, skipped, entry.records[skipped:])
+                    yield TailItem(_PARTITION, entry, skipped)
                 offset, index = entry.offset + 1, 0
 
 

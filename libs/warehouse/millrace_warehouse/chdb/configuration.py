@@ -31,7 +31,7 @@ _GRANTS: Final = (
 )
 
 
-def write_configuration(folder: Path, tables: Iterable[Table], marker: str, server: Mapping[str, int]) -> Path:
+def write_configuration(folder: Path, tables: Iterable[Table], marker: str, server: Mapping[str, float | str]) -> Path:
     """Write both files, readable by this user only; the path of the one that the engine is pointed at.
 
     Args:

@@ -1,6 +1,7 @@
 """The one engine of this process: its folder, its configuration, its threads, its connections."""
 
 import asyncio
+import os
 import secrets
 import threading
 from collections.abc import Mapping
@@ -29,7 +30,13 @@ _THREADS: Final = 16
 _TENANT_THREADS: Final = 32
 _CLOSE_SECONDS: Final = 3.0
 
-_SERVER: Final[Mapping[str, int]] = {}
+# Why each is there: docs/adr/0004-engine-settings.md.
+_SERVER: Final[Mapping[str, float | str]] = {
+    "background_pool_size": max(1, (os.cpu_count() or 1) // 4),
+    "os_threads_nice_value_merge_mutate": 10,
+    "background_merges_mutations_scheduling_policy": "shortest_task_first",
+    "memory_worker_purge_dirty_pages_threshold_ratio": 0.005,
+}
 
 
 class Engine:

@@ -190,9 +190,9 @@ class Hub:
             if len(channel.events) >= self._settings.stream_message_events:
                 channel.beyond += 1
                 continue
-            channel.places.append((item.partition, item.offset, item.first_index + number))
+            channel.places.append(item.place(number))
             channel.events.append(live_event(record.line))
-        self._seen.seen[item.partition] = (item.offset + 1, -1)
+        self._seen.seen[item.partition] = (item.end, -1)
         for tenant in touched:
             self._schedule(self._channels[tenant])
 
@@ -225,7 +225,7 @@ class Hub:
                 yield gap(item.partition, item.first, item.last)
                 seen.seen[item.partition] = (item.last + 1, -1)
             else:
-                places = [(item.partition, item.offset, item.first_index + number) for number in range(len(item.records))]
+                places = [item.place(number) for number in range(len(item.records))]
                 kept = [
                     (place, live_event(record.line))
                     for place, record in zip(places, item.records, strict=True)
@@ -234,7 +234,7 @@ class Hub:
                 for start in range(0, len(kept), self._settings.stream_message_events):
                     part = kept[start : start + self._settings.stream_message_events]
                     yield new_events([place for place, _ in part], [event for _, event in part], seen).wire
-                seen.seen[item.partition] = (item.offset + 1, -1)
+                seen.seen[item.partition] = (item.end, -1)
             if not _is_before(seen, until):
                 return
 

@@ -1,0 +1,52 @@
+"""Opens and closes the log on Kafka."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from aiokafka.errors import KafkaError
+
+from millrace_core.errors import StartRefused
+from millrace_eventlog.kafka.dead_letters import KafkaDeadLetters, options_of_dead_letters
+from millrace_eventlog.kafka.group import Group
+from millrace_eventlog.kafka.options import KafkaOptions
+from millrace_eventlog.kafka.producer import Producer
+from millrace_eventlog.kafka.reader import KafkaLogReader
+from millrace_eventlog.kafka.tail import KafkaLogTail
+from millrace_eventlog.kafka.topics import refusal
+from millrace_eventlog.kafka.writer import HotKeys, KafkaLogWriter
+from millrace_eventlog.ports import LogPorts
+from millrace_eventlog.settings import LogSettings
+from millrace_service.metrics import Metrics
+
+
+@asynccontextmanager
+async def open_kafka_log(settings: LogSettings, metrics: Metrics) -> AsyncIterator[LogPorts]:
+    """The ports of the log on Kafka. This process joins the consumer group when its reader is first asked for assignments.
+
+    Raises:
+        StartRefused: the URL is wrong, Kafka does not answer or refuses us, or the topics are not there.
+    """
+    options = KafkaOptions.of(settings)
+    async with AsyncExitStack() as stack:
+        producer = Producer(options, settings.kafka_stalled_seconds, metrics)
+        letters = Producer(options_of_dead_letters(options), settings.kafka_stalled_seconds, metrics)
+        for each in (producer, letters):
+            stack.push_async_callback(each.close)
+            await _start(each, options)
+        writer = KafkaLogWriter(producer, settings.log_pending_bytes, HotKeys(settings.kafka_hot_key_rate), metrics)
+        reader = KafkaLogReader(lambda: Group(options, settings, metrics))
+        stack.push_async_callback(reader.close)
+        tail = KafkaLogTail(options)
+        stack.push_async_callback(tail.close)
+        dead_letters = KafkaDeadLetters(options, letters)
+        stack.push_async_callback(dead_letters.close)
+        yield LogPorts(writer, reader, tail, dead_letters, lambda: 0)
+
+
+async def _start(producer: Producer, options: KafkaOptions) -> None:
+    try:
+        await producer.start()
+    except LookupError as error:
+        raise StartRefused(f"the topic {error.args[0]} is not there: run `millrace migrate` first") from error
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise StartRefused(refusal(options, error)) from error

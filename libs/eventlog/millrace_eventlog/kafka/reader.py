@@ -1,0 +1,205 @@
+"""LogReader on Kafka: partitions of a consumer group."""
+
+import asyncio
+import contextlib
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import structlog
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, OffsetOutOfRangeError
+
+from millrace_core.errors import LogUnavailable, PartitionLost
+from millrace_eventlog.kafka.group import LONGEST_PAUSE, Group, Held, stored_at_of
+from millrace_eventlog.kafka.positions import Position
+from millrace_eventlog.kafka.runs import runs_of
+from millrace_eventlog.records import Damaged, Entry, Granted, Intent, Lag, LogRun, Missing, ReadLimit, Revoked
+
+_COMMIT_SECONDS: Final = 15.0
+
+_log = structlog.get_logger("millrace.log")
+
+
+class KafkaLogReader:
+    """LogReader.
+
+    Args:
+        join: makes the member of the group, which joins when assignments are first asked for.
+    """
+
+    def __init__(self, join: Callable[[], Group]) -> None:
+        self._join = join
+        self._joined: Group | None = None
+        self._over: dict[int, list[Any]] = {}
+        self._line_bytes = 0.0
+
+    async def assignments(self) -> AsyncIterator[Granted | Revoked]:
+        """See LogReader. Joins the group, trying until Kafka lets it."""
+        if self._joined is None:
+            self._joined = await _joined(self._join)
+        while (change := await self._group.changes.get()) is not None:
+            yield change
+
+    async def read(self, partition: int, start: int, limit: ReadLimit) -> Sequence[Entry | Damaged | Missing]:
+        """See LogReader. Nothing comes any more of a partition that is being revoked."""
+        held = self._of(partition)
+        if held.leaving.is_set():
+            await asyncio.sleep(0)
+            return []
+        if held.missing is not None and start == held.missing.offset:
+            missing, held.missing = held.missing, None
+            held.next = missing.end
+            return [missing]
+        if start != held.next:
+            self._group.consumer.seek(self._group.place(partition), start)
+            self._over.pop(partition, None)
+            held.next = start
+        try:
+            messages = await self._fetch(partition, held, limit)
+        except OffsetOutOfRangeError:
+            return await self._gap(partition, start)
+        except (KafkaError, IllegalStateError) as error:
+            self._of(partition)
+            raise LogUnavailable("The log cannot be read now.") from error
+        found = runs_of(partition, messages)
+        for entry in found:
+            held.next = entry.end
+            if isinstance(entry, LogRun):
+                held.read.append((entry.end, entry.stored_at, zlib.crc32(entry.records[-1].line)))
+        return found
+
+    async def end(self, partition: int) -> int:
+        """See LogReader."""
+        self._of(partition)
+        place = self._group.place(partition)
+        try:
+            return int((await self._group.consumer.end_offsets([place]))[place])
+        except (KafkaError, OSError) as error:
+            raise LogUnavailable("The log cannot be read now.") from error
+
+    async def intend(self, partition: int, intent: Intent) -> None:
+        """See LogReader. The intent is the metadata of a commit of the same offset."""
+        held = self._of(partition)
+        await self._commit(partition, replace(held.position, intent=intent))
+
+    async def commit(self, partition: int, upto: int) -> None:
+        """See LogReader."""
+        held = self._of(partition)
+        upto = max(upto, held.position.offset)
+        before = next((crc for end, _, crc in held.read if end == upto), None)
+        await self._commit(partition, Position(upto, before))
+        while held.read and held.read[0][0] <= upto:
+            held.read.popleft()
+
+    async def release(self, partition: int) -> None:
+        """See LogReader."""
+        self._over.pop(partition, None)
+        self._group.release(partition)
+
+    async def lag(self, partition: int) -> Lag:
+        """See LogReader. The bytes are an estimate: records times the mean size of those read."""
+        held = self._of(partition)
+        end = self._group.consumer.highwater(self._group.place(partition))
+        end = max(held.next, end if end is not None else 0)
+        records = end - held.position.offset
+        return Lag(records, round(records * self._line_bytes), stored_at_of(held, end))
+
+    async def close(self) -> None:
+        """Leave the group. Idempotent."""
+        if self._joined is not None:
+            group, self._joined = self._joined, None
+            await group.close()
+
+    @property
+    def _group(self) -> Group:
+        if self._joined is None:
+            raise LogUnavailable("The log is closed.")
+        return self._joined
+
+    def _of(self, partition: int) -> Held:
+        held = self._group.of(partition)
+        if held is None:
+            raise PartitionLost("The partition is another consumer's by now.")
+        return held
+
+    async def _fetch(self, partition: int, held: Held, limit: ReadLimit) -> Sequence[Any]:
+        """Messages up to the limit; what a fetch brought beyond it is kept for the next."""
+        messages = self._over.pop(partition, None)
+        if messages is None:
+            place = self._group.place(partition)
+            wait = self._group.consumer.getmany(
+                place, timeout_ms=round(limit.wait_seconds * 1000), max_records=max(1, limit.records)
+            )
+            messages = (await _unless(held.leaving, wait, {})).get(place, [])
+        size = taken = 0
+        for message in messages:
+            size += len(message.value or b"")
+            if taken and (size > limit.bytes or taken >= limit.records):
+                break
+            taken += 1
+        if taken < len(messages):
+            self._over[partition] = messages[taken:]
+            messages = messages[:taken]
+        if messages:
+            mean = sum([len(message.value or b"") for message in messages]) / len(messages)
+            self._line_bytes = mean if not self._line_bytes else 0.9 * self._line_bytes + 0.1 * mean
+        return messages
+
+    async def _gap(self, partition: int, start: int) -> Sequence[Missing]:
+        """Retention has passed the consumer while it ran."""
+        place = self._group.place(partition)
+        try:
+            first = (await self._group.consumer.beginning_offsets([place]))[place]
+        except KafkaError as error:
+            raise LogUnavailable("The log cannot be read now.") from error
+        if first <= start:
+            raise LogUnavailable("The log ends before the consumer's position.")
+        self._group.consumer.seek(place, first)
+        self._of(partition).next = first
+        return [Missing(partition, start, first)]
+
+    async def _commit(self, partition: int, position: Position) -> None:
+        held = self._of(partition)
+        place = self._group.place(partition)
+        try:
+            async with asyncio.timeout(_COMMIT_SECONDS):
+                await self._group.consumer.commit({place: (position.offset, position.metadata)})
+        except (CommitFailedError, IllegalStateError) as error:
+            self._group.lose(partition)
+            raise PartitionLost("The partition is another consumer's by now.") from error
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise LogUnavailable("The position cannot be written now.") from error
+        held.position = position
+
+
+async def _joined(join: Callable[[], Group]) -> Group:
+    pause = 0.2
+    while True:
+        group = join()
+        try:
+            await group.start()
+        except (KafkaError, OSError, TimeoutError) as error:
+            _log.warning("group_not_joined", error=type(error).__name__, cause=str(error), seconds=pause)
+            await group.close()
+        else:
+            return group
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+async def _unless(event: asyncio.Event, work: Awaitable[Any], instead: Any) -> Any:
+    """The result of the work, or something else as soon as the event is set."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        return instead
+    finally:
+        for task in (working, leaving):
+            if not task.done():
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task

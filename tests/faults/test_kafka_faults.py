@@ -1,0 +1,121 @@
+"""Trouble between Kafka and the engine: everything acknowledged is stored once, whatever fails in between and whenever.
+
+The consumer and the engine are the real ones; Kafka is the mock cluster, whose faults the tests decide. Each random test prints
+its seed.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from millrace_core.errors import LogUnavailable
+from millrace_eventlog.records import LogRecord
+from millrace_eventlog.settings import LogSettings
+from tests.faults.test_consumer_faults import LossyWriter, assert_stored_once
+from tests.support.kafka import opened_kafka, routed, settings_of, with_topics
+from tests.support.kafka_mock import OFFSET_COMMIT, PRODUCE, MockKafka, mock_kafka
+from tests.support.pipeline import life
+from tests.support.warehouse import OpenWarehouse
+
+_STEPS = ("consumer.before-intent", "consumer.after-intent", "consumer.after-insert", "consumer.after-commit")
+
+
+@pytest.fixture
+def kafka() -> Iterator[MockKafka]:
+    with mock_kafka() as cluster:
+        yield with_topics(cluster)
+
+
+async def _append(settings: LogSettings, records: list[LogRecord]) -> None:
+    async with opened_kafka(settings, joins=False) as log:
+        for first in range(0, len(records), 100):
+            await log.ports.writer.append(records[first : first + 100])
+
+
+@pytest.mark.parametrize("step", _STEPS)
+async def test_a_consumer_that_dies_at_a_step_is_completed_by_the_next(
+    kafka: MockKafka, tmp_path: Path, warehouse: OpenWarehouse, step: str
+) -> None:
+    settings = settings_of(kafka)
+    await _append(settings, routed(900))
+    async with life(tmp_path, warehouse, log_settings=settings, dies_at=step) as alive:
+        await asyncio.wait_for(alive.died.wait(), 30)
+    async with life(tmp_path, warehouse, log_settings=settings) as alive:
+        await _until_rows(warehouse, 900)
+        if step in _STEPS[1:3]:
+            assert alive.sample("millrace_consumer_intents_replayed_total") >= 1
+    await assert_stored_once(warehouse, 900)
+
+
+async def test_consumers_that_come_die_and_cannot_commit_store_everything_once(
+    kafka: MockKafka, tmp_path: Path, warehouse: OpenWarehouse
+) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201 (what a failure is repeated with)
+    chance = random.Random(seed)
+    settings = settings_of(kafka)
+    sent = 0
+    for _ in range(8):
+        new = routed(chance.randint(1, 400))
+        await _append(settings, new)
+        sent += len(new)
+        dies_at = chance.choice(("", *_STEPS))
+        kafka.errors(OFFSET_COMMIT, *chance.choices((0, 7, 14, 15, 16, 22, 25, 27), k=3))
+        plan = iter(chance.choices(("works", "down", "answer lost"), (6, 1, 2), k=20))
+        writer = LossyWriter(warehouse, plan)
+        async with life(tmp_path, warehouse, log_settings=settings, writer=writer, dies_at=dies_at):
+            await asyncio.sleep(chance.uniform(0.2, 2.0))
+    kafka.errors(OFFSET_COMMIT, *[0] * 30)
+    async with life(tmp_path, warehouse, log_settings=settings):
+        await _until_rows(warehouse, sent)
+    await assert_stored_once(warehouse, sent)
+
+
+async def test_a_broker_that_comes_and_goes_loses_and_doubles_nothing(
+    kafka: MockKafka, tmp_path: Path, warehouse: OpenWarehouse
+) -> None:
+    settings = settings_of(kafka, kafka_stalled_seconds=1.0)
+    records = routed(1_000)
+    async with life(tmp_path, warehouse, log_settings=settings) as alive:
+        for number, first in enumerate(range(0, 1_000, 50)):
+            if number % 7 == 3:
+                kafka.down()
+                asyncio.get_running_loop().call_later(1.5, kafka.up)
+            await _until_accepted(alive.log.writer.append, records[first : first + 50])
+        await _until_rows(warehouse, 1_000)
+    await assert_stored_once(warehouse, 1_000)
+
+
+async def test_an_answer_that_was_lost_behind_an_append_doubles_nothing(
+    kafka: MockKafka, tmp_path: Path, warehouse: OpenWarehouse
+) -> None:
+    """The client is told 503 and sends again, with the same ids."""
+    settings = settings_of(kafka)
+    records = routed(300)
+    async with life(tmp_path, warehouse, log_settings=settings) as alive:
+        for first in range(0, 300, 50):
+            kafka.errors(PRODUCE, 45)
+            await _until_accepted(alive.log.writer.append, records[first : first + 50])
+            await _until_accepted(alive.log.writer.append, records[first : first + 50])
+        await _until_rows(warehouse, 300)
+        await alive.until_stored()
+    await assert_stored_once(warehouse, 300)
+
+
+async def _until_accepted(append: Callable[[Sequence[LogRecord]], Awaitable[None]], records: list[LogRecord]) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(LogUnavailable):
+                await append(records)
+                return
+            await asyncio.sleep(0.05)
+
+
+async def _until_rows(warehouse: OpenWarehouse, count: int) -> None:
+    async with asyncio.timeout(90):
+        while await warehouse.value("SELECT count() FROM events_raw") < count:
+            await asyncio.sleep(0.05)
