@@ -1,7 +1,7 @@
 # Every target installs what it needs into .venv first. Nothing here asks for root.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench faults lock format docs
+.PHONY: help install run test e2e check bench faults lock format docs
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ PYTHON := $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	command -v $$each >/dev/null && $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 
 help:  ## What there is to make
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 12
 
 install: $(VENV)/.installed  ## Install the platform into .venv (about 330 MB to download, 1.0 GB on disk)
 
@@ -35,6 +35,9 @@ docs: $(VENV)/.installed-dev  ## Write docs/reference anew from the code
 
 bench: $(VENV)/.installed-dev  ## Measure the bars of docs/bench.md, ratios in one run (about 20 minutes)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+e2e: $(VENV)/.installed-dev  ## The platform on a real Kafka (needs Java 17 and Maven; says so where they are missing)
+	@$(BIN)/pytest -m brokers $(ARGS)
 
 faults: $(VENV)/.installed-dev  ## The long fault tests: 200 kills
 	@MILLRACE_TEST_KILLS=200 $(BIN)/pytest -m faults -o addopts="-ra -q" $(ARGS)

@@ -23,6 +23,8 @@ from tests.support.kafka_broker import KafkaBroker, new_broker
 from tests.support.server import Server
 from tests.support.writers import CurrentUrl, Writers
 
+pytestmark = pytest.mark.brokers
+
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:

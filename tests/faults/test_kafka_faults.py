@@ -21,6 +21,8 @@ from tests.support.kafka_mock import OFFSET_COMMIT, PRODUCE, MockKafka, mock_kaf
 from tests.support.pipeline import life
 from tests.support.warehouse import OpenWarehouse
 
+pytestmark = pytest.mark.brokers
+
 _STEPS = ("consumer.before-intent", "consumer.after-intent", "consumer.after-insert", "consumer.after-commit")
 
 
