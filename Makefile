@@ -17,7 +17,7 @@ run: install  ## Install, then run the whole platform in one process on embedded
 	@$(BIN)/millrace up $(ARGS)
 
 test: $(VENV)/.installed-dev  ## Install, then run the tests
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 check: $(VENV)/.installed-dev  ## Lint, format, types, who may import whom, lengths of files and functions
 	@$(BIN)/ruff check .

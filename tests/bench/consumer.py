@@ -16,11 +16,11 @@ from millrace_consumer.settings import ConsumerSettings
 from millrace_core.time import now_ms
 from millrace_eventlog.records import LogRecord
 from millrace_service.metrics import Metrics
-from millrace_warehouse.chdb import schema
-from millrace_warehouse.chdb.admin import ChdbAdmin
-from millrace_warehouse.chdb.engine import Engine
-from millrace_warehouse.chdb.turns import WriteTurns
-from millrace_warehouse.chdb.writer import ChdbWriter
+from millrace_warehouse.chdb.engine import ChdbEngine
+from millrace_warehouse.clickhouse import schema
+from millrace_warehouse.clickhouse.admin import ClickHouseAdmin
+from millrace_warehouse.clickhouse.turns import WriteTurns
+from millrace_warehouse.clickhouse.writer import ClickHouseWriter
 from tests.bench.bodies import write_bodies
 from tests.bench.table import Row, ratio_row
 from tests.support.ingestion import tracker
@@ -31,11 +31,11 @@ _ROWS = 400_000
 _ROUNDS = 3
 
 
-class RecordingWriter(ChdbWriter):
+class RecordingWriter(ClickHouseWriter):
     """The engine's writer, remembering what it was given."""
 
-    def __init__(self, engine: Engine, turns: WriteTurns, folder: Path) -> None:
-        super().__init__(engine, turns, folder)
+    def __init__(self, engine: ChdbEngine, turns: WriteTurns) -> None:
+        super().__init__(engine, turns)
         self.given: list[bytes | Sequence[bytes]] = []
 
     async def insert(self, rows: bytes | Sequence[bytes], token: str) -> None:
@@ -58,11 +58,11 @@ def measure(folder: Path) -> Iterator[Row]:
 
 async def _measure(folder: Path) -> tuple[list[float], list[float]]:
     records = await _records(write_bodies(folder / "batch", 100))
-    engine = await Engine.open(folder / "warehouse", Metrics())
+    engine = await ChdbEngine.open(folder / "warehouse", Metrics())
     connection, turns = await engine.admin(), WriteTurns()
     await schema.migrate(connection)
-    writer = RecordingWriter(engine, turns, folder)
-    warehouse = OpenWarehouse(engine, writer, ChdbAdmin(engine, turns, 0), connection)
+    writer = RecordingWriter(engine, turns)
+    warehouse = OpenWarehouse(engine, writer, ClickHouseAdmin(engine, turns, 0), connection)
     await writer.warm_up()
     ours, engines = [], []
     for number in range(_ROUNDS):
@@ -71,7 +71,7 @@ async def _measure(folder: Path) -> tuple[list[float], list[float]]:
         await empty(connection)
         began = time.perf_counter()
         for block, rows in enumerate(list(writer.given)):
-            await ChdbWriter.insert(writer, rows, f"{number}-{block}")
+            await ClickHouseWriter.insert(writer, rows, f"{number}-{block}")
         engines.append(_ROWS / (time.perf_counter() - began))
         assert await warehouse.value("SELECT count() FROM events_raw") == _ROWS
         await empty(connection)

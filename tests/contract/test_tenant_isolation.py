@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from millrace_core.errors import Forbidden, QueryError
-from millrace_warehouse.chdb.engine import Engine
-from tests.support.warehouse import OpenWarehouse, event_line, event_lines
+from millrace_warehouse.clickhouse.engine import Engine
+from tests.support.warehouse import ON_BOTH, OpenWarehouse, engine_of, event_line, event_lines
 from tests.support.worlds import CANARY, Outcome, open_reads, outcomes
 
 _CASES = Path(__file__).parents[1] / "cases"
@@ -20,11 +20,16 @@ _LEGITIMATE: list[dict[str, Any]] = json.loads((_CASES / "sql-legit.json").read_
 Worlds = dict[str, list[Outcome]]
 
 
-@pytest.fixture(scope="session")
-def worlds(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Worlds:
+@pytest.fixture(scope="session", params=["embedded", "clickhouse"])
+def worlds(request: pytest.FixtureRequest) -> Worlds:
     cases = [*_ATTACKS, *_LEGITIMATE]
-    found = asyncio.run(outcomes(engine, tmp_path_factory.mktemp("worlds"), [case["sql"] for case in cases]))
-    return {case["id"]: each for case, each in zip(cases, found, strict=True)}
+    opened = request.getfixturevalue(request.param)
+
+    async def ask() -> list[list[Outcome]]:
+        async with engine_of(opened) as engine:
+            return await outcomes(engine, [case["sql"] for case in cases])
+
+    return {case["id"]: each for case, each in zip(cases, asyncio.run(ask()), strict=True)}
 
 
 @pytest.mark.parametrize("case", _ATTACKS, ids=lambda case: case["id"])
@@ -60,6 +65,7 @@ def test_no_attack_wrote_a_file(worlds: Worlds) -> None:
     assert not [path for path in named if Path(path).exists()]
 
 
+@ON_BOTH
 async def test_an_error_does_not_bleed_into_the_next_answer(warehouse: OpenWarehouse) -> None:
     await warehouse.writer.insert(event_lines(50), "t")
     async with open_reads(warehouse.engine) as reads:

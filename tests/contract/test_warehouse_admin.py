@@ -8,11 +8,13 @@ import pytest
 
 from millrace_core.errors import StartRefused, WarehouseUnavailable
 from millrace_core.time import now_ms, warehouse_time
-from millrace_warehouse.chdb.admin import ChdbAdmin
-from millrace_warehouse.chdb.schema import migrate, set_retention
+from millrace_warehouse.clickhouse.admin import ClickHouseAdmin
+from millrace_warehouse.clickhouse.schema import migrate, set_retention
 from millrace_warehouse.migrations import Migration, all_migrations
 from millrace_warehouse.migrations.tables import ROLLUPS, TABLES, Rollup
-from tests.support.warehouse import OpenWarehouse, event_line, event_lines
+from tests.support.warehouse import ON_BOTH, OpenWarehouse, event_line, event_lines
+
+pytestmark = ON_BOTH
 
 _HOUR = 3_600_000
 _NOON = 1_771_243_200_000  # 2026-02-16 12:00:00 UTC
@@ -172,7 +174,7 @@ class TestProof:
 
     async def test_hours_whose_events_expired_are_not_rebuilt(self, warehouse: OpenWarehouse) -> None:
         await warehouse.writer.insert(event_lines(10), "t")
-        admin = ChdbAdmin(warehouse.engine, warehouse.writer._turns, 30)
+        admin = ClickHouseAdmin(warehouse.engine, warehouse.writer._turns, 30)
         assert await admin.rebuild(_NOON, _NOON + _HOUR) == 0
         assert (await warehouse.counts())["events_by_hour"] == 10
         await admin.close()

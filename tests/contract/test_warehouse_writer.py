@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from millrace_core.errors import RowsRefused, WarehouseUnavailable
-from millrace_warehouse.chdb.schema import check_windows
+from millrace_warehouse.clickhouse.schema import check_windows
 from millrace_warehouse.migrations.tables import ROLLUPS
-from tests.support.warehouse import FILLED, OpenWarehouse, event_line, event_lines
+from tests.support.warehouse import FILLED, ON_BOTH, OpenWarehouse, event_line, event_lines
+
+pytestmark = ON_BOTH
 
 
 async def _everywhere(warehouse: OpenWarehouse) -> set[int]:

@@ -18,7 +18,7 @@ from millrace_consumer.settings import ConsumerSettings
 from millrace_core.errors import StartRefused, WarehouseUnavailable
 from millrace_core.time import now_ms
 from millrace_eventlog.records import LogRecord
-from millrace_warehouse.chdb.schema import check_windows
+from millrace_warehouse.clickhouse.schema import check_windows
 from tests.support.pipeline import life, record, records
 from tests.support.warehouse import OpenWarehouse, event_line
 

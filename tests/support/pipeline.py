@@ -20,7 +20,7 @@ from millrace_eventlog.records import LogRecord
 from millrace_eventlog.settings import LogSettings
 from millrace_eventlog.wiring import open_log
 from millrace_service.metrics import Metrics
-from millrace_warehouse.ports import WarehousePorts, WarehouseWriter
+from millrace_warehouse.ports import StoringPorts, WarehouseWriter
 from tests.support.warehouse import OpenWarehouse
 
 
@@ -91,7 +91,7 @@ async def life(
         dies_at: the step at which the consumer ends, leaving everything as it is there.
     """
     metrics = Metrics()
-    ports = WarehousePorts(writer or warehouse.writer, None, warehouse.admin)  # type: ignore[arg-type] # it reads no tenant's rows
+    ports = StoringPorts(writer or warehouse.writer, warehouse.admin)
     given = settings or ConsumerSettings(consumer_flush_seconds=0.02, consumer_backoff_seconds=0.2)
     async with open_log(log_settings or LogSettings(), folder, metrics) as log:
         died = asyncio.Event()

@@ -1,6 +1,7 @@
 """The real engine for tests: one for the whole run (a process can hold one open), its tables empty at the start of each test.
 
-Fixtures: ``engine`` (the opened Engine), ``warehouse`` (writer and admin on empty tables). The loop of the session's fixtures
+Fixtures: ``engine`` (the opened Engine), ``warehouse`` (writer and admin on empty tables); ``ON_BOTH`` runs a test on a server,
+too. The loop of the session's fixtures
 is not a test's loop, so nothing that waits is kept between tests: connections and locks are made anew for each.
 """
 
@@ -8,6 +9,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,16 @@ import pytest_asyncio
 
 from millrace_core.time import now_ms, warehouse_time
 from millrace_service.metrics import Metrics
-from millrace_warehouse.chdb import schema
-from millrace_warehouse.chdb.admin import ChdbAdmin
-from millrace_warehouse.chdb.connection import Connection
-from millrace_warehouse.chdb.engine import Engine
-from millrace_warehouse.chdb.turns import WriteTurns
-from millrace_warehouse.chdb.writer import ChdbWriter
+from millrace_warehouse.chdb.engine import ChdbEngine
+from millrace_warehouse.clickhouse import schema
+from millrace_warehouse.clickhouse.admin import ClickHouseAdmin
+from millrace_warehouse.clickhouse.engine import Connection, Engine
+from millrace_warehouse.clickhouse.turns import WriteTurns
+from millrace_warehouse.clickhouse.writer import ClickHouseWriter
 from millrace_warehouse.migrations.tables import ROLLUPS
+from millrace_warehouse.server.open import open_server
+from millrace_warehouse.wiring import migrate_warehouse
+from tests.support.clickhouse import ClickHouse, new_clickhouse
 
 FILLED = ("events_raw", "event_ids", *(rollup.name for rollup in ROLLUPS))
 """The tables that an insert fills."""
@@ -34,8 +39,8 @@ class OpenWarehouse:
     """The ports of the consumer and of operators, and a connection that sees everything."""
 
     engine: Engine
-    writer: ChdbWriter
-    admin: ChdbAdmin
+    writer: ClickHouseWriter
+    admin: ClickHouseAdmin
     connection: Connection
 
     async def value(self, sql: str) -> Any:
@@ -49,12 +54,16 @@ class OpenWarehouse:
         return {name: int(await self.value(f"SELECT {what} FROM {name}")) for name, what in counted.items()}
 
 
+ON_BOTH = pytest.mark.parametrize("opened_engine", ["embedded", "server"], indirect=True)
+"""Runs a test, or all of a module, on the engine in the process and on one behind ClickHouse's HTTP interface."""
+
+
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChdbEngine]:
     folder: Path = tmp_path_factory.mktemp("warehouse")
 
-    async def start() -> Engine:
-        opened = await Engine.open(folder / "warehouse", Metrics())
+    async def start() -> ChdbEngine:
+        opened = await ChdbEngine.open(folder / "warehouse", Metrics())
         admin = await opened.admin()
         await schema.migrate(admin)
         await admin.close()
@@ -65,12 +74,44 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     asyncio.run(opened.close())
 
 
+@pytest.fixture(scope="session")
+def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
+    server = new_clickhouse(tmp_path_factory.mktemp("clickhouse") / "server")
+    server.start()
+    asyncio.run(migrate_warehouse(server.settings))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def opened_engine(request: pytest.FixtureRequest) -> ChdbEngine | ClickHouse:
+    kind = {"embedded": "embedded", "server": "clickhouse"}[getattr(request, "param", "embedded")]
+    found: ChdbEngine | ClickHouse = request.getfixturevalue(kind)
+    return found
+
+
 @pytest_asyncio.fixture
-async def warehouse(engine: Engine, tmp_path: Path) -> AsyncIterator[OpenWarehouse]:
+async def engine(opened_engine: ChdbEngine | ClickHouse) -> AsyncIterator[Engine]:
+    async with engine_of(opened_engine) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def engine_of(opened: ChdbEngine | ClickHouse) -> AsyncIterator[Engine]:
+    """Connections to a server belong to the loop that made them; the engine in the process is open already."""
+    if isinstance(opened, ChdbEngine):
+        yield opened
+        return
+    async with open_server(opened.writer_url, opened.reader_url, None) as engine:
+        yield engine
+
+
+@pytest_asyncio.fixture
+async def warehouse(engine: Engine) -> AsyncIterator[OpenWarehouse]:
     connection = await engine.admin()
     await empty(connection)
     turns = WriteTurns()
-    opened = OpenWarehouse(engine, ChdbWriter(engine, turns, tmp_path), ChdbAdmin(engine, turns, 0), connection)
+    opened = OpenWarehouse(engine, ClickHouseWriter(engine, turns), ClickHouseAdmin(engine, turns, 0), connection)
     yield opened
     await opened.writer.close()
     await opened.admin.close()

@@ -12,12 +12,12 @@ from typing import Any
 
 from millrace_core.errors import MillraceError
 from millrace_service.metrics import Metrics
-from millrace_warehouse.chdb.engine import Engine
-from millrace_warehouse.chdb.open import open_gate
-from millrace_warehouse.chdb.parser import ChdbParser
-from millrace_warehouse.chdb.reads import ChdbReads
-from millrace_warehouse.chdb.turns import WriteTurns
-from millrace_warehouse.chdb.writer import ChdbWriter
+from millrace_warehouse.clickhouse.engine import Engine
+from millrace_warehouse.clickhouse.open import open_gate
+from millrace_warehouse.clickhouse.parser import ClickHouseParser
+from millrace_warehouse.clickhouse.reads import ClickHouseReads
+from millrace_warehouse.clickhouse.turns import WriteTurns
+from millrace_warehouse.clickhouse.writer import ClickHouseWriter
 from millrace_warehouse.query_settings import QuerySettings
 from tests.support.warehouse import empty, event_line
 
@@ -56,18 +56,18 @@ class Outcome:
 
 
 @asynccontextmanager
-async def open_reads(engine: Engine, **settings: Any) -> AsyncIterator[ChdbReads]:
+async def open_reads(engine: Engine, **settings: Any) -> AsyncIterator[ClickHouseReads]:
     """Reads through both barriers, with short limits."""
-    parser = ChdbParser(engine)
+    parser = ClickHouseParser(engine)
     gate = await open_gate(engine, parser)
     limits = QuerySettings(query_seconds=3.0, **settings)
-    reads = ChdbReads(engine, gate, limits, Metrics())
+    reads = ClickHouseReads(engine, gate, limits, Metrics())
     yield reads
     await reads.close()
     await parser.close()
 
 
-async def outcomes(engine: Engine, folder: Any, statements: Sequence[str]) -> list[list[Outcome]]:
+async def outcomes(engine: Engine, statements: Sequence[str]) -> list[list[Outcome]]:
     """For each statement its outcome in each of three worlds: other tenants with one set of data, with another, and none."""
     found: list[list[Outcome]] = [[] for _ in statements]
     admin = await engine.admin()
@@ -78,7 +78,7 @@ async def outcomes(engine: Engine, folder: Any, statements: Sequence[str]) -> li
     try:
         for world in range(3):
             await empty(admin)
-            writer = ChdbWriter(engine, WriteTurns(), folder)
+            writer = ClickHouseWriter(engine, WriteTurns())
             await writer.insert(_rows(world), f"world-{world}")
             await writer.close()
             for table in ("events_raw", "events_by_minute", "events_by_hour", "pages_by_minute", "pages_by_hour"):
@@ -93,7 +93,7 @@ async def outcomes(engine: Engine, folder: Any, statements: Sequence[str]) -> li
     return found
 
 
-async def _outcome(reads: ChdbReads, sql: str) -> Outcome:
+async def _outcome(reads: ClickHouseReads, sql: str) -> Outcome:
     try:
         answer = await reads.of(TENANT).ask(sql)
     except MillraceError as error:

@@ -185,9 +185,15 @@ class WarehouseAdmin(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class WarehousePorts:
-    """The ports of one opened warehouse, its schema up to date."""
+class StoringPorts:
+    """What the consumer and operators need of one opened warehouse, its schema up to date."""
 
     writer: WarehouseWriter
-    reads: Warehouse
     admin: WarehouseAdmin
+
+
+@dataclass(frozen=True, slots=True)
+class WarehousePorts(StoringPorts):
+    """All ports of one opened warehouse."""
+
+    reads: Warehouse

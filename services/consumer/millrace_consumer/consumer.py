@@ -19,7 +19,7 @@ from millrace_core.time import now_ms
 from millrace_eventlog.ports import DeadLetters, LogReader
 from millrace_eventlog.records import Granted, Lag, Revoked
 from millrace_service.metrics import Metrics
-from millrace_warehouse.ports import WarehousePorts
+from millrace_warehouse.ports import StoringPorts
 
 _LAG_INTERVAL_SECONDS: Final = 1.0
 
@@ -39,7 +39,7 @@ class Consumer:
         settings: ConsumerSettings,
         reader: LogReader,
         dead_letters: DeadLetters,
-        warehouse: WarehousePorts,
+        warehouse: StoringPorts,
         metrics: Metrics,
         *,
         clock: Callable[[], int] = now_ms,

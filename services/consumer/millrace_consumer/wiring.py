@@ -11,13 +11,13 @@ from millrace_core.time import now_ms
 from millrace_eventlog.ports import LogPorts
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
-from millrace_warehouse.ports import WarehousePorts
+from millrace_warehouse.ports import StoringPorts
 
 
 class ConsumerService:
     """The consumer with its audit."""
 
-    def __init__(self, consumer: Consumer, warehouse: WarehousePorts, metrics: Metrics, audit_seconds: float) -> None:
+    def __init__(self, consumer: Consumer, warehouse: StoringPorts, metrics: Metrics, audit_seconds: float) -> None:
         self.consumer = consumer
         self._warehouse = warehouse
         self._metrics = metrics
@@ -36,7 +36,7 @@ class ConsumerService:
 def build(
     settings: ConsumerSettings,
     log: LogPorts,
-    warehouse: WarehousePorts,
+    warehouse: StoringPorts,
     metrics: Metrics,
     health: Health,
     *,

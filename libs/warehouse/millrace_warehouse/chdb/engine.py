@@ -18,8 +18,9 @@ from millrace_core.errors import StartRefused
 from millrace_core.tenants import is_tenant
 from millrace_service.metrics import Metrics
 from millrace_warehouse.chdb.configuration import write_configuration
-from millrace_warehouse.chdb.connection import Connection
-from millrace_warehouse.chdb.failures import failure_of
+from millrace_warehouse.chdb.connection import ChdbConnection
+from millrace_warehouse.clickhouse.failures import failure_of
+from millrace_warehouse.migrations.layout import SINGLE_SERVER
 from millrace_warehouse.migrations.tables import DATABASE, TABLES
 
 _log = structlog.get_logger("millrace.warehouse")
@@ -39,8 +40,12 @@ _SERVER: Final[Mapping[str, float | str]] = {
 }
 
 
-class Engine:
-    """chDB in one folder. A process can hold one open folder at a time: that is the engine's own limit."""
+class ChdbEngine:
+    """Engine in this process: chDB in one folder. A process can hold one open folder at a time, by the engine's own limit."""
+
+    is_shared = False
+    database = DATABASE
+    layout = SINGLE_SERVER
 
     def __init__(self, folder: Path, marker: str, executor: ThreadPoolExecutor, metrics: Metrics) -> None:
         self._folder = folder
@@ -65,34 +70,19 @@ class Engine:
             raise
         return engine
 
-    async def admin(self, settings: Mapping[str, int | str] | None = None) -> Connection:
-        """A connection that sees every tenant and may write. Every writer needs one: a view fed by a connection without the
-        marker receives no rows, and says nothing.
-
-        Raises:
-            EngineFailure: the engine does not answer.
-        """
+    async def admin(self, settings: Mapping[str, int | str] | None = None) -> ChdbConnection:
+        """See Engine."""
         return await self._connect({"log_comment": self._marker, **(settings or {})})
 
-    async def tenant_client(self, tenant: str, limits: Mapping[str, int | str]) -> Connection:
-        """A read-only connection that sees the rows of this tenant only (barrier B), under these limits (engine settings).
-        Belongs to the tenant: never hand it to another.
-
-        Raises:
-            EngineFailure: the engine does not answer.
-            ValueError: the tenant's name is malformed.
-        """
+    async def tenant(self, tenant: str, limits: Mapping[str, int | str]) -> ChdbConnection:
+        """See Engine."""
         if not is_tenant(tenant) or tenant == self._marker:
             raise ValueError("not a tenant's name")
         # readonly stands last: behind it no setting can be changed, by us or by a statement
         return await self._connect({"log_comment": tenant, **limits, "readonly": 1}, self._tenants)
 
-    async def unmarked_client(self) -> Connection:
-        """A read-only connection of nobody, for the start-up self-test and for parsing: must see no row of any table.
-
-        Raises:
-            EngineFailure: the engine does not answer.
-        """
+    async def nobody(self) -> ChdbConnection:
+        """See Engine."""
         return await self._connect({"readonly": 1})
 
     async def close(self) -> None:
@@ -118,13 +108,13 @@ class Engine:
         except (DriverError, OSError) as error:
             raise StartRefused(f"the warehouse in {self._folder} cannot be opened: {_why(error)}") from error
 
-    async def _connect(self, settings: Mapping[str, int | str], executor: ThreadPoolExecutor | None = None) -> Connection:
+    async def _connect(self, settings: Mapping[str, int | str], executor: ThreadPoolExecutor | None = None) -> ChdbConnection:
         executor = executor or self._executor
         try:
             client = await asyncio.get_running_loop().run_in_executor(executor, self._client, DATABASE, settings)
         except (DriverError, OSError) as error:
             raise failure_of(error) from error
-        return Connection(client, executor, self._discarded.inc)
+        return ChdbConnection(client, executor, self._folder, self._discarded.inc)
 
     def _client(self, database: str | None, settings: Mapping[str, int | str]) -> clickhouse_connect.driver.client.Client:
         return clickhouse_connect.get_client(

@@ -14,10 +14,9 @@ import structlog
 from millrace_core import metrics as names
 from millrace_core.errors import QueryError, TooManyRequests, WarehouseUnavailable
 from millrace_service.metrics import Metrics
-from millrace_warehouse.chdb.answers import statement_error
-from millrace_warehouse.chdb.connection import Connection
-from millrace_warehouse.chdb.engine import Engine
-from millrace_warehouse.chdb.failures import EngineFailure, own_error
+from millrace_warehouse.clickhouse.answers import statement_error
+from millrace_warehouse.clickhouse.engine import Connection, Engine
+from millrace_warehouse.clickhouse.failures import EngineFailure, own_error
 from millrace_warehouse.gate.gate import Gate
 from millrace_warehouse.ports import Rows
 from millrace_warehouse.query_settings import QuerySettings
@@ -51,8 +50,8 @@ class _Answer(msgspec.Struct):
 _decode: Final = msgspec.json.Decoder(_Answer).decode
 
 
-class ChdbReads:
-    """Warehouse on the engine in this process."""
+class ClickHouseReads:
+    """Warehouse on an engine."""
 
     def __init__(self, engine: Engine, gate: Gate, settings: QuerySettings, metrics: Metrics) -> None:
         self.gate = gate
@@ -67,15 +66,15 @@ class ChdbReads:
         self._querying = asyncio.Semaphore(_OWN_QUERIES)
         self._health: Connection | None = None
 
-    def of(self, tenant: str) -> "ChdbTenantReads":
+    def of(self, tenant: str) -> "ClickHouseTenantReads":
         """See Warehouse."""
-        return ChdbTenantReads(self, tenant)
+        return ClickHouseTenantReads(self, tenant)
 
     async def ping(self) -> None:
         """See Warehouse."""
         try:
             if self._health is None or self._health.closed:
-                self._health = await self._engine.unmarked_client()
+                self._health = await self._engine.nobody()
             await self._health.text("SELECT 1")
         except EngineFailure as failure:
             raise own_error(failure) from failure
@@ -98,7 +97,7 @@ class ChdbReads:
         if found is not None:
             del self._idle[found]
         else:
-            found = await self._engine.tenant_client(tenant, self._limits)
+            found = await self._engine.tenant(tenant, self._limits)
         try:
             yield found
         finally:
@@ -164,10 +163,10 @@ class Turn:
     """What has to end before the turn does."""
 
 
-class ChdbTenantReads:
-    """TenantWarehouse on the engine in this process."""
+class ClickHouseTenantReads:
+    """TenantWarehouse on an engine."""
 
-    def __init__(self, reads: ChdbReads, tenant: str) -> None:
+    def __init__(self, reads: ClickHouseReads, tenant: str) -> None:
         self._reads = reads
         self._tenant = tenant
 

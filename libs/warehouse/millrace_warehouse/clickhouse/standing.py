@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from millrace_warehouse.chdb.connection import Connection
+from millrace_warehouse.clickhouse.engine import Connection
 
 
 class StandingConnection:

@@ -6,12 +6,13 @@ from typing import Any, Final
 
 import structlog
 
+from millrace_core.errors import WarehouseUnavailable
 from millrace_core.time import now_ms
-from millrace_warehouse.chdb import rollup_sql, schema
-from millrace_warehouse.chdb.engine import Engine
-from millrace_warehouse.chdb.failures import EngineFailure, own_error
-from millrace_warehouse.chdb.standing import StandingConnection
-from millrace_warehouse.chdb.turns import WriteTurns
+from millrace_warehouse.clickhouse import rollup_sql, schema
+from millrace_warehouse.clickhouse.engine import Engine
+from millrace_warehouse.clickhouse.failures import EngineFailure, own_error
+from millrace_warehouse.clickhouse.standing import StandingConnection
+from millrace_warehouse.clickhouse.turns import WriteTurns
 from millrace_warehouse.migrations.tables import ROLLUPS, Rollup
 from millrace_warehouse.ports import RollupDifference, Rows, TableSize
 
@@ -19,6 +20,8 @@ _log = structlog.get_logger("millrace.warehouse")
 
 HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * HOUR_MS
+_SETTLE_SECONDS: Final = 2.0
+_REBUILDS: Final = 5
 
 # Work beside the service: one core at most, and what does not fit in memory goes to disk.
 _SETTINGS: Final[Mapping[str, int | str]] = {
@@ -34,8 +37,9 @@ _SETTINGS: Final[Mapping[str, int | str]] = {
 }
 
 _SIZES: Final = (
-    "SELECT table, toUInt64(sum(rows)), toUInt64(sum(bytes_on_disk)), count() FROM system.parts "
-    "WHERE database = currentDatabase() AND active GROUP BY table ORDER BY table"
+    "SELECT if({{suffix:String}} != '' AND endsWith(table, {{suffix:String}}), substring(table, 1, length(table) - "
+    "length({{suffix:String}})), table) AS name, toUInt64(sum(rows)), toUInt64(sum(bytes_on_disk)), count() FROM {parts} "
+    "WHERE database = currentDatabase() AND active GROUP BY name ORDER BY name"
 )
 _DUPLICATES: Final = (
     "SELECT toUInt64(sum(copies - 1)) FROM (SELECT count() AS copies FROM events_raw "
@@ -43,10 +47,12 @@ _DUPLICATES: Final = (
 )
 
 
-class ChdbAdmin:
-    """WarehouseAdmin of the engine in this process."""
+class ClickHouseAdmin:
+    """WarehouseAdmin on an engine."""
 
     def __init__(self, engine: Engine, turns: WriteTurns, events_ttl_days: int) -> None:
+        self._is_shared = engine.is_shared
+        self._layout = engine.layout
         self._turns = turns
         self._ttl_days = events_ttl_days
         self._connection = StandingConnection(lambda: engine.admin(_SETTINGS))
@@ -56,16 +62,31 @@ class ChdbAdmin:
         """See WarehouseAdmin. Sets the retention of events, too."""
         try:
             connection = await self._connection.get()
-            done = await schema.migrate(connection)
-            await schema.check_windows(connection)
-            await schema.set_retention(connection, self._ttl_days)
+            done = await schema.migrate(connection, layout=self._layout)
+            await schema.check_windows(connection, self._layout)
+            await schema.set_retention(connection, self._ttl_days, self._layout)
         except EngineFailure as failure:
             raise own_error(failure) from failure
         return done
 
+    async def check(self) -> None:
+        """Return when the schema is what this code needs.
+
+        Raises:
+            StartRefused: it is not; the message says what to do.
+            WarehouseUnavailable: cannot tell now.
+        """
+        try:
+            connection = await self._connection.get()
+            await schema.check(connection)
+            await schema.check_windows(connection, self._layout)
+        except EngineFailure as failure:
+            raise own_error(failure) from failure
+
     async def sizes(self) -> Sequence[TableSize]:
         """See WarehouseAdmin."""
-        return [TableSize(*row) for row in (await self._query(_SIZES)).rows]
+        sizes = _SIZES.format(parts=self._layout.system("parts"))
+        return [TableSize(*row) for row in (await self._query(sizes, {"suffix": self._layout.suffix})).rows]
 
     async def duplicates(self, hours: int) -> int:
         """See WarehouseAdmin."""
@@ -73,12 +94,14 @@ class ChdbAdmin:
 
     async def audit(self, hours: int) -> Sequence[RollupDifference]:
         """See WarehouseAdmin. A difference is reported when it is still there while no insert runs: between an insert's
-        events and its rollups there are milliseconds."""
+        events and its rollups there are milliseconds. Inserts of other processes cannot be held; they are given time to end."""
         end = now_ms() // HOUR_MS * HOUR_MS
         span = {"first": end - hours * HOUR_MS, "end": end}
         suspects = [rollup for rollup in ROLLUPS if await self._differences(rollup, span)]
         found: list[RollupDifference] = []
         for rollup in suspects:
+            if self._is_shared:
+                await asyncio.sleep(_SETTLE_SECONDS)
             async with self._turns.rebuild():
                 found += await self._differences(rollup, span)
         return found
@@ -88,7 +111,11 @@ class ChdbAdmin:
 
         Hour by hour, with inserts in between and none meanwhile: the hour's rows of each rollup are deleted and computed
         again. When the caller is cancelled the hour is finished before. A crash in the middle leaves that hour short until
-        the rebuild runs again.
+        the rebuild runs again. Inserts of other processes cannot be held: an hour that one of them changed meanwhile is rebuilt
+        again, a few times.
+
+        Raises:
+            WarehouseUnavailable: ``rebuild_disturbed``, when others kept on changing an hour.
         """
         hours = range(first // HOUR_MS, last // HOUR_MS + 1)
         if self._ttl_days:
@@ -110,13 +137,26 @@ class ChdbAdmin:
         await self._connection.close()
 
     async def _rebuild_hour(self, span: Mapping[str, int]) -> None:
-        async with self._turns.rebuild():
-            for rollup in ROLLUPS:
-                await self._replace(rollup, span)
+        for _ in range(_REBUILDS):
+            async with self._turns.rebuild():
+                for rollup in ROLLUPS:
+                    await self._replace(rollup, span)
+            if not self._is_shared or not await self._disturbed(span):
+                return
+        raise WarehouseUnavailable("other processes keep storing events of this hour: try again", code="rebuild_disturbed")
+
+    async def _disturbed(self, span: Mapping[str, int]) -> bool:
+        """Whether an insert of another process fell between what was read and what was written."""
+        for attempt in range(2):
+            if attempt:
+                await asyncio.sleep(_SETTLE_SECONDS)  # one that is half done looks the same
+            if not [each for rollup in ROLLUPS for each in await self._differences(rollup, span)]:
+                return False
+        return True
 
     async def _replace(self, rollup: Rollup, span: Mapping[str, int]) -> None:
         if (await self._query(rollup_sql.has_rows(rollup), span)).rows:  # a delete costs a rewrite even of nothing
-            await self._command(rollup_sql.delete(rollup), span)
+            await self._command(rollup_sql.delete(rollup, self._layout), span)
         await self._command(rollup_sql.refill(rollup), span)
 
     async def _differences(self, rollup: Rollup, span: Mapping[str, int]) -> list[RollupDifference]:

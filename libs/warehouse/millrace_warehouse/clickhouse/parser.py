@@ -4,19 +4,19 @@ import re
 from typing import Final
 
 from millrace_core.errors import QueryError
-from millrace_warehouse.chdb.engine import Engine
-from millrace_warehouse.chdb.failures import EngineFailure, own_error
-from millrace_warehouse.chdb.standing import StandingConnection
+from millrace_warehouse.clickhouse.engine import Engine
+from millrace_warehouse.clickhouse.failures import EngineFailure, own_error
+from millrace_warehouse.clickhouse.standing import StandingConnection
 
 _NO_JSON_FORM: Final = frozenset({36, 48, 344})
 _POSITION: Final = re.compile(r"failed at position (\d+)")
 
 
-class ChdbParser:
+class ClickHouseParser:
     """Parser of the gate. The text is a bound value: the engine reads it as a text, never as a statement."""
 
     def __init__(self, engine: Engine) -> None:
-        self._connection = StandingConnection(engine.unmarked_client)
+        self._connection = StandingConnection(engine.nobody)
 
     async def parse(self, sql: str) -> str:
         """See Parser."""

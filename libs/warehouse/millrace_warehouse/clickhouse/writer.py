@@ -1,22 +1,19 @@
 """What the consumer needs of the engine: inserts that happen once, probes, and what is already stored."""
 
 import asyncio
-import os
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
 from millrace_core.errors import RowsRefused, WarehouseUnavailable
 from millrace_core.ids import normal_uuid
-from millrace_warehouse.chdb.engine import Engine
-from millrace_warehouse.chdb.failures import EngineFailure, insert_error, own_error
-from millrace_warehouse.chdb.standing import StandingConnection
-from millrace_warehouse.chdb.turns import WriteTurns
+from millrace_warehouse.clickhouse.engine import Engine
+from millrace_warehouse.clickhouse.failures import EngineFailure, insert_error, own_error
+from millrace_warehouse.clickhouse.standing import StandingConnection
+from millrace_warehouse.clickhouse.turns import WriteTurns
 from millrace_warehouse.migrations.tables import EVENT_IDS_HOURS
 from millrace_warehouse.ports import StoredPosition
 
@@ -62,13 +59,12 @@ _RESTORE_IDS: Final = (
 )
 
 
-class ChdbWriter:
-    """WarehouseWriter of the engine in this process."""
+class ClickHouseWriter:
+    """WarehouseWriter on an engine."""
 
-    def __init__(self, engine: Engine, turns: WriteTurns, folder: Path) -> None:
+    def __init__(self, engine: Engine, turns: WriteTurns) -> None:
         self._engine = engine
         self._turns = turns
-        self._folder = folder
         self._inserts = StandingConnection(lambda: engine.admin(INSERT_SETTINGS))
         self._probes = StandingConnection(lambda: engine.admin(INSERT_SETTINGS))
         self._reads = StandingConnection(engine.admin)
@@ -170,13 +166,10 @@ class ChdbWriter:
             await self._load(self._inserts, "events_raw", rows, token)
 
     async def _load(self, connections: StandingConnection, table: str, rows: Sequence[bytes], token: str) -> None:
-        settings = f"SETTINGS insert_deduplication_token = {_quoted(token)} " if token else ""
         try:
             connection = await connections.get()
-            async with _readable(rows, self._folder) as path:
-                await connection.command(f"INSERT INTO {table} FROM INFILE {_quoted(path)} {settings}FORMAT JSONEachRow")
-        except (EngineFailure, OSError) as error:
-            failure = error if isinstance(error, EngineFailure) else EngineFailure(0, str(error))
+            await connection.insert(table, rows, token)
+        except EngineFailure as failure:
             refused = insert_error(failure)
             if token:
                 _log.warning("insert_failed", code=failure.code, refused=isinstance(refused, RowsRefused))
@@ -188,32 +181,3 @@ class ChdbWriter:
             return (await connection.query(sql, parameters)).rows
         except EngineFailure as failure:
             raise own_error(failure) from failure
-
-
-@asynccontextmanager
-async def _readable(rows: Sequence[bytes], folder: Path) -> AsyncIterator[str]:
-    """The rows under a path that the engine can open: in memory where the system can do that, else in the folder. Written in
-    a thread, which does not hold the interpreter meanwhile: 16 MiB take 8 ms."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("rows")
-        try:
-            await asyncio.to_thread(_write, descriptor, rows)
-            yield f"/proc/self/fd/{descriptor}"
-        finally:
-            os.close(descriptor)
-        return
-    path = folder / f"rows-{uuid.uuid4().hex}"
-    try:
-        await asyncio.to_thread(_write, path, rows)
-        yield str(path)
-    finally:
-        await asyncio.to_thread(path.unlink, missing_ok=True)
-
-
-def _write(target: int | Path, rows: Sequence[bytes]) -> None:
-    with open(target, "wb", closefd=not isinstance(target, int)) as file:
-        file.writelines(rows)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

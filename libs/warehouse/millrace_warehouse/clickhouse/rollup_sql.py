@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from millrace_warehouse.migrations.layout import Layout
 from millrace_warehouse.migrations.tables import Rollup
 
 _SPAN: Final = (
@@ -14,9 +15,9 @@ def has_rows(rollup: Rollup) -> str:
     return f"SELECT 1 FROM {rollup.name} WHERE {_stored(rollup)} LIMIT 1"
 
 
-def delete(rollup: Rollup) -> str:
+def delete(rollup: Rollup, layout: Layout) -> str:
     """Empties the rollup between ``first`` and ``end``."""
-    return f"DELETE FROM {rollup.name} WHERE {_stored(rollup)}"
+    return f"DELETE FROM {layout.stored(rollup.name)} WHERE {_stored(rollup)}"
 
 
 def refill(rollup: Rollup) -> str:

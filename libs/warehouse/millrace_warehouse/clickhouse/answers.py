@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from millrace_core.errors import MillraceError, QueryError
-from millrace_warehouse.chdb.failures import EngineFailure, read_error
+from millrace_warehouse.clickhouse.failures import EngineFailure, read_error
 
 _FIXED: Final[Mapping[int, tuple[str, str]]] = {
     158: ("query_too_expensive", "The query reads more rows than allowed: narrow its time range."),

@@ -21,11 +21,10 @@ class EngineFailure(Exception):
         self.text = text
 
 
-def failure_of(error: DriverError | OSError) -> EngineFailure:
-    """The failure that the driver reports, or that the disk reported to us on the way to the engine."""
-    if isinstance(error, OSError):
-        return EngineFailure(0, str(error))
-    return EngineFailure(error.code or 0, str(error))
+def failure_of(error: Exception) -> EngineFailure:
+    """The failure that the driver reports, or that the disk or the network reported on the way to the engine."""
+    code = error.code if isinstance(error, DriverError) else None
+    return EngineFailure(code or 0, str(error))
 
 
 # Of an insert: the rows themselves are at fault. Everything else is trouble of the engine and is tried again: a wrong guess

@@ -1,0 +1,1 @@
+"""The warehouse on a ClickHouse server or cluster, over HTTP through clickhouse-connect."""

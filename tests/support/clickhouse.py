@@ -1,0 +1,87 @@
+"""A ClickHouse server in a process of its own: the stand-in on a free loopback port, or a real one where it is named by
+``MILLRACE_TEST_CLICKHOUSE_URL`` and ``MILLRACE_TEST_CLICKHOUSE_READER_URL``."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+from millrace_warehouse.settings import WarehouseSettings
+from tests.support.clickhouse_server import READER, WRITER
+from tests.support.server import free_port
+
+_START_SECONDS = 30.0
+
+
+class ClickHouse:
+    """Starts, stops, is killed and starts again on the same folder and port."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+        host = f"127.0.0.1:{self.port}/analytics"
+        self.writer_url = f"clickhouse://{WRITER[0]}:{WRITER[1]}@{host}"
+        self.reader_url = f"clickhouse://{READER[0]}:{READER[1]}@{host}"
+
+    @property
+    def settings(self) -> WarehouseSettings:
+        """Of a warehouse on this server."""
+        return WarehouseSettings(warehouse_url=self.writer_url, warehouse_reader_url=self.reader_url)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The same, as a process is given it."""
+        return {"MILLRACE_WAREHOUSE_URL": self.writer_url, "MILLRACE_WAREHOUSE_READER_URL": self.reader_url}
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        command = [sys.executable, "-m", "tests.support.clickhouse_server", str(self._folder), str(self.port)]
+        with self._folder.with_suffix(".log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            assert self._process.poll() is None, self._folder.with_suffix(".log").read_text()
+            try:
+                if httpx.get(f"http://127.0.0.1:{self.port}/ping").status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
+        raise AssertionError("the warehouse does not answer")
+
+    def stop(self) -> None:
+        """SIGTERM."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(30)
+            self._process = None
+
+
+class RealClickHouse(ClickHouse):
+    """A server that somebody else runs."""
+
+    def __init__(self) -> None:
+        self.writer_url = os.environ["MILLRACE_TEST_CLICKHOUSE_URL"]
+        self.reader_url = os.environ["MILLRACE_TEST_CLICKHOUSE_READER_URL"]
+
+    def start(self) -> None:
+        """It is running."""
+
+    def _end(self, number: int) -> None:
+        """Not ours to end."""
+
+
+def new_clickhouse(folder: Path) -> ClickHouse:
+    """The real one where there is one."""
+    return RealClickHouse() if "MILLRACE_TEST_CLICKHOUSE_URL" in os.environ else ClickHouse(folder)
