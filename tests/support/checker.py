@@ -3,7 +3,7 @@
 Reads the engine's folder with plain SQL, past all code of the project, in a process of its own (an engine's folder can be open
 in one process at a time):
 
-    python -m tests.support.checker DATA_DIR
+    python -m tests.support.checker ENGINE_DIR
 
 prints one JSON object, the fields of :class:`Stored`.
 """
@@ -48,7 +48,12 @@ class Stored:
 
 def stored_in(data_dir: Path) -> Stored:
     """Read a stopped server's folder in a process of its own."""
-    command = [sys.executable, "-m", "tests.support.checker", str(data_dir)]
+    return stored_by_engine(data_dir / "warehouse" / "engine")
+
+
+def stored_by_engine(engine: Path) -> Stored:
+    """Likewise, the folder of an engine that no process has open."""
+    command = [sys.executable, "-m", "tests.support.checker", str(engine)]
     done = subprocess.run(command, check=True, capture_output=True, timeout=300)
     return Stored(**json.loads(done.stdout))
 
@@ -110,4 +115,4 @@ def _difference(rollup: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(dataclasses.asdict(_read(Path(sys.argv[1]) / "warehouse" / "engine"))))
+    sys.stdout.write(json.dumps(dataclasses.asdict(_read(Path(sys.argv[1])))))

@@ -29,6 +29,11 @@ class ClickHouse:
         self.reader_url = f"clickhouse://{READER[0]}:{READER[1]}@{host}"
 
     @property
+    def engine_folder(self) -> Path:
+        """What the checker reads once the server is stopped."""
+        return self._folder / "engine"
+
+    @property
     def settings(self) -> WarehouseSettings:
         """Of a warehouse on this server."""
         return WarehouseSettings(warehouse_url=self.writer_url, warehouse_reader_url=self.reader_url)

@@ -41,7 +41,12 @@ class ServerSettings(Settings):
     """What every process that listens has."""
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    port: int = Field(
+        8080,
+        ge=0,
+        le=65535,
+        description="Port to listen on; 0 takes a free one. Ingestion alone has 8000, analytics 8001, a consumer 8002.",
+    )
     data_dir: Path = Field(Path("data"), description="Folder of everything that the embedded size stores.")
     auth: Literal["open"] | None = Field(
         None,
@@ -56,6 +61,11 @@ class ServerSettings(Settings):
         [],
         description='Origins that may read answers in a browser, as a JSON list (`["https://app.example.com"]`). '
         "Ingestion routes answer every origin.",
+    )
+    allowed_hosts: list[str] = Field(
+        [],
+        description='Host names that are answered besides `localhost` and the loopback addresses, as a JSON list; `["*"]` is '
+        "every name. Without it a server that listens on another address than loopback answers every name.",
     )
     shutdown_seconds: float = Field(
         8.0, gt=0, le=60, description="How long a stopping process may take to finish what it has begun."

@@ -13,6 +13,9 @@ from millrace_service.health import Health
 from millrace_service.metrics import Metrics
 from millrace_warehouse.ports import StoringPorts
 
+SERVICE = "real-time-analytics-consumer"
+"""Named as the two services that the realtime contract documents."""
+
 
 class ConsumerService:
     """The consumer with its audit."""

@@ -17,6 +17,9 @@ from millrace_ingestion.settings import IngestionSettings
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
 
+SERVICE = "real-time-analytics-ingestion"
+"""The name that the realtime contract documents."""
+
 _DAY_MS = 86_400_000
 
 

@@ -10,6 +10,9 @@ from millrace_core.errors import MillraceError
 
 _COMMANDS: Final = {
     "up": "up.up",
+    "ingestion": "services.ingestion",
+    "consumer": "services.consumer",
+    "analytics": "services.analytics",
     "demo": "demo.demo",
     "import": "import_file.import_file",
     "status": "status.status",

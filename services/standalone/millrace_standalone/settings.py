@@ -1,12 +1,14 @@
-"""Settings of the process that runs everything."""
+"""Settings of the server processes: each has those of the services that it runs."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from millrace_analytics.settings import AnalyticsSettings
 from millrace_consumer.settings import ConsumerSettings
 from millrace_eventlog.settings import LogSettings
 from millrace_ingestion.settings import IngestionSettings
-from millrace_service.settings import ServerSettings
+from millrace_service.settings import PREFIX, ServerSettings
 from millrace_warehouse.query_settings import QuerySettings
 from millrace_warehouse.settings import WarehouseSettings
 
@@ -16,8 +18,51 @@ class StandaloneSettings(
 ):
     """Everything that any of its services reads."""
 
-    allowed_hosts: list[str] = Field(
-        [],
-        description='Host names that are answered besides `localhost` and the loopback addresses, as a JSON list; `["*"]` is '
-        "every name. Without it a server that listens on another address than loopback answers every name.",
-    )
+
+class _OneOfSeveral(ServerSettings, LogSettings):
+    """A process beside others: they meet in Kafka and in a server, as an embedded engine is of one process."""
+
+    @model_validator(mode="after")
+    def _engines_are_shared(self) -> Self:
+        wrong = self._embedded()
+        if wrong:
+            raise ValueError(
+                f"{' and '.join(wrong)}: an embedded engine is of one process, which is `millrace up` with all services in it"
+            )
+        return self
+
+    def _embedded(self) -> list[str]:
+        """What each setting of an embedded engine has to be instead."""
+        if (self.log_url or "").startswith("kafka://"):
+            return []
+        return [f"{PREFIX}LOG_URL has to be kafka://<host>:<port>/<topic>"]
+
+
+class _OneOfSeveralAtTheWarehouse(_OneOfSeveral, WarehouseSettings):
+    """One that opens the warehouse, too."""
+
+    def _embedded(self) -> list[str]:
+        if self.warehouse_is_server:
+            return super()._embedded()
+        return [
+            *super()._embedded(),
+            f"{PREFIX}WAREHOUSE_URL has to be clickhouse://<user>:<password>@<host>:<port>/<database>",
+        ]
+
+
+class IngestionProcessSettings(_OneOfSeveral, IngestionSettings):
+    """``millrace ingestion``."""
+
+    port: int = Field(8000, ge=0, le=65535)
+
+
+class AnalyticsProcessSettings(_OneOfSeveralAtTheWarehouse, QuerySettings, AnalyticsSettings):
+    """``millrace analytics``."""
+
+    port: int = Field(8001, ge=0, le=65535)
+
+
+class ConsumerProcessSettings(_OneOfSeveralAtTheWarehouse, ConsumerSettings):
+    """``millrace consumer``."""
+
+    port: int = Field(8002, ge=0, le=65535)

@@ -23,8 +23,9 @@ async def create_topics(options: KafkaOptions, settings: LogSettings) -> Sequenc
     admin: Any = AIOKafkaAdminClient(**options.client, client_id="millrace-migrate")
     try:
         await admin.start()
+        there = set(await admin.list_topics())
         wanted = (_events(options, settings), _dead_letters(options, settings))
-        return [topic.name for topic in wanted if await _create(admin, topic)]
+        return [topic.name for topic in wanted if topic.name not in there and await _create(admin, topic)]
     except (KafkaError, OSError) as error:
         raise StartRefused(refusal(options, error)) from error
     finally:
@@ -67,6 +68,8 @@ def _topic(name: str, partitions: int, replication: int, hours: int) -> NewTopic
 
 
 async def _create(admin: Any, topic: NewTopic) -> bool:
+    if (await admin.describe_cluster())["controller_id"] < 0:
+        raise StartRefused(f"Kafka has no controller that would make the topic {topic.name}: try again when it has elected one")
     response = await admin.create_topics([topic])
     _, code, *rest = response.topic_errors[0]
     if code == 0:

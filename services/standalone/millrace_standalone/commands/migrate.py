@@ -6,14 +6,21 @@ import click
 
 from millrace_eventlog.settings import LogSettings
 from millrace_eventlog.wiring import migrate_log
+from millrace_warehouse.settings import WarehouseSettings
+from millrace_warehouse.wiring import migrate_warehouse
 
 
 @click.command()
 def migrate() -> None:
-    """Make the topics of Kafka that are not there yet.
+    """Make Kafka's topics and the server's tables, or bring them up to date.
 
-    Topics are made here and nowhere else, with the settings that delivery relies on. What an embedded engine needs is made when
+    Both are made here and nowhere else, with the settings that delivery relies on. What an embedded engine needs is made when
     the server starts.
     """
-    made = asyncio.run(migrate_log(LogSettings.load()))
-    click.echo("".join(f"made the topic {name}\n" for name in made) or "nothing to do\n", nl=False)
+    done = asyncio.run(_migrate(LogSettings.load(), WarehouseSettings.load()))
+    click.echo("".join(f"{each}\n" for each in done) or "nothing to do\n", nl=False)
+
+
+async def _migrate(log: LogSettings, warehouse: WarehouseSettings) -> list[str]:
+    made = [f"made the topic {name}" for name in await migrate_log(log)]
+    return made + [f"ran the migration {name} of the warehouse" for name in await migrate_warehouse(warehouse)]

@@ -19,6 +19,27 @@ _Result = TypeVar("_Result")
 data_dir_option = click.option(
     "--data-dir", type=click.Path(file_okay=False, path_type=Path), help="The server's folder (MILLRACE_DATA_DIR, data)."
 )
+_AnyCommand = TypeVar("_AnyCommand", bound=Callable[..., None])
+
+
+def listening(port: int) -> Callable[[_AnyCommand], _AnyCommand]:
+    """For a command that is a server: adds ``--host``, ``--port`` and ``--data-dir``.
+
+    Args:
+        port: where it listens if nothing else is said.
+    """
+    host_option = click.option("--host", help="Address to listen on (MILLRACE_HOST, 127.0.0.1).")
+    port_option = click.option("--port", type=int, help=f"Port to listen on (MILLRACE_PORT, {port}).")
+    folder_option = click.option(
+        "--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of everything (MILLRACE_DATA_DIR, data)."
+    )
+
+    def with_options(command: _AnyCommand) -> _AnyCommand:
+        return host_option(port_option(folder_option(command)))
+
+    return with_options
+
+
 url_option = click.option("--url", help="A server's URL, instead of the one that runs on the data folder.")
 key_option = click.option("--key", envvar="MILLRACE_KEY", help="Key for the server at --url.")
 

@@ -2,7 +2,7 @@
 
 import click
 
-from millrace_standalone.wiring import version as installed_version
+from millrace_standalone.process import version as installed_version
 
 
 @click.command()

@@ -1,0 +1,56 @@
+"""The distributed size on a real Kafka: whatever is killed, what was acknowledged is stored once."""
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from millrace_core.time import now_ms
+from tests.support.checker import assert_exact
+from tests.support.clickhouse import ClickHouse
+from tests.support.distributed import Distributed
+from tests.support.kafka_broker import KafkaBroker, new_broker
+from tests.support.server import Server
+from tests.support.writers import CurrentUrl, Writers
+
+pytestmark = pytest.mark.brokers
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[KafkaBroker]:
+    running = new_broker(tmp_path / "broker")
+    yield running
+    running.stop()
+
+
+async def test_kills_of_each_process_lose_and_double_nothing(broker: KafkaBroker, tmp_path: Path) -> None:
+    seed = int(os.environ.get("MILLRACE_TEST_SEED", time.time_ns() % 1_000_000))
+    print(f"seed {seed}")  # noqa: T201 (a failure is repeated with MILLRACE_TEST_SEED)
+    chance = random.Random(seed)
+    platform = Distributed(tmp_path, f"kafka://{broker.address}/kills")
+    victims: list[Server | ClickHouse | KafkaBroker] = [*platform.services, platform.clickhouse, broker]
+    writers = Writers(CurrentUrl(platform.ingestion.url), tmp_path / "acked", seed, now_ms())
+    enough = asyncio.Event()
+    try:
+        await asyncio.to_thread(platform.start)
+        writing = asyncio.create_task(writers.write(writers=3, batch_events=60, enough=enough))
+        for number in range(int(os.environ.get("MILLRACE_TEST_KILLS", "10"))):
+            victim = victims[number % len(victims)]
+            await asyncio.sleep(chance.uniform(0.2, 3.0))
+            await asyncio.to_thread(victim.kill)
+            await asyncio.sleep(chance.uniform(0.0, 1.0))
+            await asyncio.to_thread(victim.start)
+        enough.set()
+        async with asyncio.timeout(120):
+            await writing
+        await platform.until_stored(["fault_a", "fault_b"], len(writers.sent.events))
+        assert list(await asyncio.to_thread(platform.stop)) == [0, 0, 0]
+    finally:
+        platform.kill()
+    assert writers.sent.acknowledged == writers.sent.events.keys()
+    assert_exact(writers.sent, await asyncio.to_thread(platform.stored))
+    print(f"{len(writers.sent.events)} events, {writers.sent.posts} posts, {writers.sent.retries} sent again")  # noqa: T201

@@ -1,0 +1,78 @@
+"""The distributed size as its users run it: three processes, which only their neighbours' addresses connect."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.analytics import post, streaming, view
+from tests.support.commands import millrace
+from tests.support.distributed import Distributed
+from tests.support.kafka_mock import MockKafka, mock_kafka
+
+
+@pytest.fixture(scope="module")
+def kafka() -> Iterator[MockKafka]:
+    with mock_kafka() as cluster:
+        yield cluster
+
+
+def _on(kafka: MockKafka, folder: Path, topic: str) -> Distributed:
+    """The services on new topics of the mock cluster, which makes none by request."""
+    kafka.topic(topic, 3)
+    kafka.topic(f"{topic}.dlq", 1)
+    return Distributed(folder, f"kafka://{kafka.brokers}/{topic}")
+
+
+@pytest.fixture(scope="module")
+def platform(kafka: MockKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Distributed]:
+    running = _on(kafka, tmp_path_factory.mktemp("distributed"), "events")
+    try:
+        running.start()
+        yield running
+        assert list(running.stop()) == [0, 0, 0]
+    finally:
+        running.kill()
+
+
+async def test_an_event_passes_three_processes(platform: Distributed) -> None:
+    async with streaming(platform.analytics, "shop") as stream:
+        post(platform.ingestion, view("shop", "v1", "/"), view("shop", "v2", "/docs"), view("other"))
+        seen: set[str] = set()
+        while seen != {"v1", "v2"}:  # each comes from a partition of its own
+            seen |= {event["visitor_id"] for event in (await stream.next()).events}
+    await platform.until_stored(["shop"], 2)
+    sql = "SELECT page_path, count() AS n FROM events_raw WHERE customer_id = 'shop' GROUP BY page_path ORDER BY page_path"
+    assert platform.ask("shop", sql) == [{"page_path": "/", "n": 1}, {"page_path": "/docs", "n": 1}]
+    board = httpx.get(f"{platform.analytics.url}/dashboard/realtime/shop", timeout=30).json()
+    assert sum(one["event_count"] for one in board["events_timeline"]) == 2
+
+
+def test_each_service_tells_who_it_is_and_answers_its_own_routes_only(platform: Distributed) -> None:
+    names = [httpx.get(f"{service.url}/").json()["service"] for service in platform.services]
+    assert names == ["real-time-analytics-ingestion", "real-time-analytics-consumer", "real-time-analytics-api"]
+    event = view("routes")
+    answers = [httpx.post(f"{service.url}/track", json=event).status_code for service in platform.services]
+    assert answers == [200, 404, 404]
+    question = {"customer_id": "routes", "sql": "SELECT 1 AS one"}
+    answers = [httpx.post(f"{service.url}/query", json=question).status_code for service in platform.services]
+    assert answers == [404, 404, 200]
+    checks = [set(httpx.get(f"{service.url}/ready").json()["checks"]) for service in platform.services]
+    assert checks == [{"ingestion"}, {"consumer"}, {"warehouse"}]
+
+
+def test_commands_ask_the_consumer_of_their_folder(platform: Distributed) -> None:
+    told = millrace("status", "--data-dir", platform.consumer.data_dir)
+    assert told.code == 0, told.err
+    assert "consumer ok" in told.out
+    assert millrace("audit", "--data-dir", platform.consumer.data_dir).code == 0
+    assert millrace("dlq", "list", "--data-dir", platform.consumer.data_dir).code == 0
+
+
+@pytest.mark.parametrize("command", ["ingestion", "analytics", "consumer"])
+def test_a_service_alone_refuses_an_engine_that_is_of_one_process(tmp_path: Path, command: str) -> None:
+    refused = millrace(command, "--port", "0", "--data-dir", tmp_path)
+    assert refused.code == 2
+    assert refused.err.startswith("millrace: MILLRACE_LOG_URL has to be kafka://")
+    assert ("MILLRACE_WAREHOUSE_URL has to be clickhouse://" in refused.err) == (command != "ingestion")
