@@ -1,0 +1,1 @@
+"""Records of the platform and its cache: tenants, decisions, saved state; limits, locks, messages between processes."""
