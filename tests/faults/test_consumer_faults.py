@@ -19,8 +19,9 @@ from millrace_core.errors import StartRefused, WarehouseUnavailable
 from millrace_core.time import now_ms
 from millrace_eventlog.records import LogRecord
 from millrace_warehouse.clickhouse.schema import check_windows
+from millrace_warehouse.migrations.tables import ROLLUPS
 from tests.support.pipeline import life, record, records
-from tests.support.warehouse import OpenWarehouse, event_line
+from tests.support.warehouse import FILLED, OpenWarehouse, event_line
 
 _DAY_MS = 86_400_000
 
@@ -206,6 +207,56 @@ async def test_a_batch_that_a_crash_left_out_of_one_table_is_completed_there(
         await alive.until_stored()
 
     await assert_stored_once(warehouse, 150)
+
+
+@pytest.mark.parametrize("lost", FILLED)
+async def test_a_batch_whose_token_a_table_knows_without_its_rows_is_completed_there(
+    tmp_path: Path, warehouse: OpenWarehouse, lost: str
+) -> None:
+    async with life(tmp_path, warehouse) as alive:
+        await alive.log.writer.append(records(50))
+        await alive.until_stored()
+    before = await warehouse.counts()
+    await _die_with_a_batch_pending(tmp_path, warehouse, "consumer.after-insert", now_ms)
+    # An engine killed between the two writes a token down and leaves the rows out. A mutation leaves the same behind.
+    await _forget(warehouse, lost)
+    assert (await warehouse.counts())[lost] == before[lost] == 50
+    async with life(tmp_path, warehouse) as alive:
+        await alive.until_stored()
+
+    await assert_stored_once(warehouse, 150)
+
+
+async def test_answers_that_are_lost_with_the_rows_of_a_table_double_nothing(tmp_path: Path, warehouse: OpenWarehouse) -> None:
+    class Engine(LossyWriter):
+        async def insert(self, rows: bytes | Sequence[bytes], token: str) -> None:
+            try:
+                await super().insert(rows, token)
+            except WarehouseUnavailable:
+                await _forget(warehouse, "events_raw")  # it was killed and is up again
+                raise
+
+    writer = Engine(warehouse, iter(["works", "answer lost", "works", "answer lost", "works"]))
+    async with life(tmp_path, warehouse, writer=writer) as alive:
+        for count in (50, 100):
+            await alive.log.writer.append(records(count))
+            await alive.until_stored()
+
+    assert writer.inserts == 6  # the batch, again; what lacks, again; once more, as its token turned out to be spent
+    await assert_stored_once(warehouse, 150)
+
+
+async def _forget(warehouse: OpenWarehouse, table: str) -> None:
+    """Take everything but the first entry out of a table whose deduplication log goes on knowing it."""
+    command = warehouse.connection.command
+    if table in ("events_raw", "event_ids"):
+        await command(f"DELETE FROM {table} WHERE _o > 1")
+        return
+    rollup = next(rollup for rollup in ROLLUPS if rollup.name == table)
+    await command(f"DELETE FROM {table} WHERE 1")
+    await command(
+        f"INSERT INTO {table} {rollup.select} FROM events_raw WHERE {rollup.where} AND _o = 1 GROUP BY {rollup.group}"
+    )
 
 
 async def test_rows_that_the_machine_lost_behind_a_commit_are_put_back(tmp_path: Path, warehouse: OpenWarehouse) -> None:

@@ -49,7 +49,7 @@ class OpenWarehouse:
 
     async def counts(self) -> dict[str, int]:
         """How many events each filled table says there are."""
-        counted = {"events_raw": "count()", "event_ids": "count()"}
+        counted = {"events_raw": "count()", "event_ids": "uniqExact(customer_id, event_id)"}
         counted |= {rollup.name: f"sum({rollup.count})" for rollup in ROLLUPS}
         return {name: int(await self.value(f"SELECT {what} FROM {name}")) for name, what in counted.items()}
 

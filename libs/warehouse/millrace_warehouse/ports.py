@@ -37,6 +37,9 @@ class WarehouseWriter(Protocol):
         are stored once: calling again with the same token and rows completes what an interrupted call left undone, in the
         table and in every rollup. Returning means durable.
 
+        One thing it may not complete: an engine that is killed between writing the token down and putting the rows in their
+        place takes them for stored ever after, in one table. So what was begun before is to be verified.
+
         Raises:
             RowsRefused: a row can never be stored; nothing was.
             WarehouseUnavailable: unknown whether stored; the same call may be tried again.
@@ -177,6 +180,15 @@ class WarehouseAdmin(Protocol):
     async def rebuild(self, first: int, last: int) -> int:
         """Recompute the rollups of the hours between two times (milliseconds since the epoch) from the raw table; the
         number of hours rebuilt."""
+        ...
+
+    async def repair(self, first: int, last: int) -> int:
+        """Rebuild those of the hours between two times (milliseconds since the epoch) whose rollups are not what the raw table
+        says; their number.
+
+        Raises:
+            WarehouseUnavailable: cannot tell or mend now; the same call may be tried again.
+        """
         ...
 
     async def duplicates(self, hours: int) -> int:

@@ -159,11 +159,26 @@ class PartitionConsumer:
         self._tools.on_step("consumer.before-intent")
         await self._patience.until_done("intend", lambda: self._tools.reader.intend(self._partition, intent))
         self._tools.on_step("consumer.after-intent")
-        await self._patience.until_done("insert", lambda: self._tools.store.store(batch))
+        await self._store(batch, begun=False)
         self._tools.on_step("consumer.after-insert")
         await self._commit(batch.end)
         self._tools.on_step("consumer.after-commit")
         self._delivered_in = time.monotonic() - began
+
+    async def _store(self, batch: Batch, *, begun: bool) -> None:
+        """Store the batch under its token. Where an insert of it may have been begun before, look whether all of it is there:
+        the engine writes a token down just before it puts the rows in their place, in each table, and a kill in between
+        leaves a token without its rows."""
+        attempts = 0
+
+        async def attempt() -> None:
+            nonlocal attempts
+            attempts += 1
+            await self._tools.store.store(batch)
+
+        await self._patience.until_done("insert", attempt)
+        if begun or attempts > 1:
+            await self._reconcile(batch)
 
     async def _commit(self, upto: int) -> None:
         await self._patience.until_done("commit", lambda: self._tools.reader.commit(self._partition, upto))
@@ -180,7 +195,7 @@ class PartitionConsumer:
         _log.info("intent_found", start=batch.start, end=intent.end, rows=len(batch), age_seconds=age, same_bytes=same)
         self._tools.metrics.counter(names.CONSUMER_REPLAYED).inc()
         if same and trusted:
-            await self._patience.until_done("insert", lambda: self._tools.store.store(batch))
+            await self._store(batch, begun=True)
         else:
             await self._reconcile(batch)
         self._next = max(batch.end, intent.end)
@@ -204,8 +219,8 @@ class PartitionConsumer:
         hours = sorted({time_ // _HOUR_MS for time_ in _timestamps(batch)})
         missing = await self._patience.until_done("reconcile", lambda: self._tools.store.reconcile(batch))
         for first, last in _runs(hours):
-            rebuild = partial(self._tools.admin.rebuild, first * _HOUR_MS, last * _HOUR_MS)
-            await self._patience.until_done("rebuild", rebuild)
+            repair = partial(self._tools.admin.repair, first * _HOUR_MS, last * _HOUR_MS)
+            await self._patience.until_done("repair", repair)
         return missing
 
     async def _fill(self, batch: Batch, end: int) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 
@@ -13,6 +14,8 @@ from millrace_eventlog.ports import DeadLetters
 from millrace_eventlog.records import Damaged, DeadLetter
 from millrace_service.metrics import Metrics
 from millrace_warehouse.ports import WarehouseWriter
+
+_RECONCILIATIONS: Final = 5
 
 _log = structlog.get_logger("millrace.consumer")
 
@@ -62,16 +65,29 @@ class BatchStore:
             WarehouseUnavailable, LogUnavailable: as for ``store``.
         """
         await self._set_aside_damaged(batch)
-        stored = set(await self._warehouse.stored_positions(batch.partition, batch.start, batch.end - 1))
         batch.drop(batch.repeated)
-        batch.drop([row for row in batch.kept() if batch.record(row)[0] in stored])
-        await self._leave_out_stored(batch, batch.kept())
-        missing = len(batch.kept())
+        missing = await self._missing(batch)
         if missing:
-            await self._insert(batch, f"{batch.token}:r1")
-            self._metrics.counter(names.CONSUMER_RECONCILED).inc(missing)
+            await self._leave_out_stored(batch, missing)
+            missing = batch.kept()
+        for number in range(1, _RECONCILIATIONS + 1):
+            if not batch.kept():
+                break
+            # The same token as long as it is unknown whether the rows are stored, another one where it turns out to be spent.
+            await self._insert(batch, f"{batch.token}:r{number}")
+            await self._missing(batch)
+        if batch.kept():  # they expire at once
+            _log.error("rows_do_not_stay", rows=len(batch.kept()), partition=batch.partition, start=batch.start)
+        if missing:
+            self._metrics.counter(names.CONSUMER_RECONCILED).inc(len(missing))
         await self._warehouse.restore_ids(batch.partition, batch.start, batch.end - 1)
-        return missing
+        return len(missing)
+
+    async def _missing(self, batch: Batch) -> list[int]:
+        """The rows of the batch that the warehouse has not; the others are left out."""
+        stored = set(await self._warehouse.stored_positions(batch.partition, batch.start, batch.end - 1))
+        batch.drop([row for row in batch.kept() if batch.record(row)[0] in stored])
+        return batch.kept()
 
     async def _leave_out_duplicates(self, batch: Batch) -> None:
         dropped = batch.drop(batch.repeated) + await self._leave_out_stored(batch, batch.suspects)

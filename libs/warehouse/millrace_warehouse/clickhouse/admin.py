@@ -21,6 +21,7 @@ _log = structlog.get_logger("millrace.warehouse")
 HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * HOUR_MS
 _SETTLE_SECONDS: Final = 2.0
+_LOOKS: Final = 3
 _REBUILDS: Final = 5
 
 # Work beside the service: one core at most, and what does not fit in memory goes to disk.
@@ -117,18 +118,24 @@ class ClickHouseAdmin:
         Raises:
             WarehouseUnavailable: ``rebuild_disturbed``, when others kept on changing an hour.
         """
-        hours = range(first // HOUR_MS, last // HOUR_MS + 1)
-        if self._ttl_days:
-            oldest = (now_ms() - self._ttl_days * _DAY_MS) // HOUR_MS + 1
-            hours = range(max(hours.start, oldest), hours.stop)
+        hours = self._hours(first, last)
         for hour in hours:
-            span = {"first": hour * HOUR_MS, "end": (hour + 1) * HOUR_MS}
-            task = asyncio.create_task(self._rebuild_hour(span), name="rebuild")
-            self._rebuilding.add(task)
-            task.add_done_callback(self._rebuilding.discard)
-            await asyncio.shield(task)
+            await self._rebuild_whole(_span(hour, hour))
         _log.info("rollups_rebuilt", first=first, last=last, hours=len(hours))
         return len(hours)
+
+    async def repair(self, first: int, last: int) -> int:
+        """See WarehouseAdmin. Compares all hours at once, and each alone only where something differs."""
+        hours = self._hours(first, last)
+        if not hours or not await self._differs(_span(hours[0], hours[-1])):
+            return 0
+        repaired = 0
+        for hour in hours:
+            if await self._differs(_span(hour, hour)):
+                await self._rebuild_whole(_span(hour, hour))
+                repaired += 1
+        _log.warning("rollups_repaired", first=first, last=last, hours=repaired)
+        return repaired
 
     async def close(self) -> None:
         """Let the hour that is being rebuilt end, then close the connection. Idempotent."""
@@ -136,21 +143,42 @@ class ClickHouseAdmin:
             await asyncio.wait(self._rebuilding)
         await self._connection.close()
 
+    def _hours(self, first: int, last: int) -> range:
+        """The hours of both times and between, numbered from the epoch, without those whose events may have expired."""
+        hours = range(first // HOUR_MS, last // HOUR_MS + 1)
+        if self._ttl_days:
+            oldest = (now_ms() - self._ttl_days * _DAY_MS) // HOUR_MS + 1
+            hours = range(max(hours.start, oldest), hours.stop)
+        return hours
+
+    async def _rebuild_whole(self, span: Mapping[str, int]) -> None:
+        """One hour, to its end even if the caller is cancelled."""
+        task = asyncio.create_task(self._rebuild_hour(span), name="rebuild")
+        self._rebuilding.add(task)
+        task.add_done_callback(self._rebuilding.discard)
+        await asyncio.shield(task)
+
     async def _rebuild_hour(self, span: Mapping[str, int]) -> None:
         for _ in range(_REBUILDS):
             async with self._turns.rebuild():
                 for rollup in ROLLUPS:
                     await self._replace(rollup, span)
-            if not self._is_shared or not await self._disturbed(span):
+            if not self._is_shared or not await self._differs(span):
                 return
         raise WarehouseUnavailable("other processes keep storing events of this hour: try again", code="rebuild_disturbed")
 
-    async def _disturbed(self, span: Mapping[str, int]) -> bool:
-        """Whether an insert of another process fell between what was read and what was written."""
-        for attempt in range(2):
+    async def _differs(self, span: Mapping[str, int]) -> bool:
+        """Whether a rollup differs from the events while no insert is half done. Inserts of other processes cannot be held, and
+        one that is half done looks like a difference: only what is found each time differs."""
+        found: set[tuple[str, str, str]] | None = None
+        for attempt in range(_LOOKS if self._is_shared else 1):
             if attempt:
-                await asyncio.sleep(_SETTLE_SECONDS)  # one that is half done looks the same
-            if not [each for rollup in ROLLUPS for each in await self._differences(rollup, span)]:
+                await asyncio.sleep(_SETTLE_SECONDS)
+            async with self._turns.rebuild():
+                differences = [each for rollup in ROLLUPS for each in await self._differences(rollup, span)]
+            seen = {(each.table, each.tenant, each.bucket) for each in differences}
+            found = seen if found is None else found & seen
+            if not found:
                 return False
         return True
 
@@ -181,3 +209,8 @@ class ClickHouseAdmin:
             await (await self._connection.get()).command(sql, parameters)
         except EngineFailure as failure:
             raise own_error(failure) from failure
+
+
+def _span(first: int, last: int) -> Mapping[str, int]:
+    """Of these hours, both included, in milliseconds."""
+    return {"first": first * HOUR_MS, "end": (last + 1) * HOUR_MS}
