@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.bench.processes import cpu_seconds, memory_mb, server
 from tests.bench.table import Row
+from tests.support.checker import connect
 from tests.support.commands import millrace
 
 _SECONDS = 60.0
@@ -53,9 +54,7 @@ def _sizes(engine: Path) -> dict[str, dict[str, Any]]:
 
 
 def _merged(engine: Path) -> dict[str, dict[str, int]]:
-    import chdb  # noqa: PLC0415 (loading it starts the engine's threads: only in this process of its own)
-
-    connection = chdb.connect(str(engine))  # type: ignore[no-untyped-call]
+    connection = connect(str(engine))
 
     def ask(sql: str) -> list[Any]:
         return [json.loads(line) for line in connection.query(sql, "JSONEachRow").bytes().decode().splitlines()]

@@ -9,6 +9,7 @@ prints one JSON object, the fields of :class:`Stored`.
 """
 
 import dataclasses
+import importlib
 import json
 import subprocess
 import sys
@@ -76,10 +77,14 @@ def assert_exact(sent: Sent, stored: Stored) -> None:
     assert set(stored.rollup_differences.values()) == {0}, stored.rollup_differences
 
 
-def _read(engine: Path) -> Stored:
-    import chdb  # noqa: PLC0415 (loading it starts the engine's threads: only in the checker's own process)
+def connect(url: str) -> Any:
+    """A connection of chDB's own. Loading it starts the engine's threads: only in a process that is for this alone."""
+    chdb: Any = importlib.import_module("chdb")  # two distributions bring its files, one with types and one without
+    return chdb.connect(url)
 
-    connection = chdb.connect(str(engine))  # type: ignore[no-untyped-call]
+
+def _read(engine: Path) -> Stored:
+    connection = connect(str(engine))
 
     def ask(sql: str) -> list[list[Any]]:
         text = connection.query(sql, "JSONCompactEachRow").bytes().decode()

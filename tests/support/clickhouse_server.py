@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import chdb
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -31,6 +30,7 @@ from millrace_service.metrics import Metrics
 from millrace_warehouse.chdb.engine import ChdbEngine
 from millrace_warehouse.migrations.tables import DATABASE
 from millrace_warehouse.server.engine import TENANT_SETTING
+from tests.support.checker import connect
 
 WRITER, READER = ("millrace_writer", "writer-secret"), ("millrace_reader", "reader-secret")
 _PASSWORDS: Final = dict([WRITER, READER])
@@ -91,7 +91,7 @@ class _Server:
             name: value for name, value in given.items() if name not in _OF_THE_TRANSPORT and not name.startswith("param_")
         }
         settings = self._as(user, settings)
-        connection: Any = chdb.connect(self._url)  # type: ignore[no-untyped-call]
+        connection = connect(self._url)
         try:
             for name, value in settings.items():
                 connection.query(f"SET {name} = {_quoted(value)}", "TSV")
