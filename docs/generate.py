@@ -21,7 +21,7 @@ from millrace_standalone.__main__ import millrace
 from millrace_standalone.settings import StandaloneSettings
 from millrace_warehouse.gate.tables import HIDDEN_COLUMNS, READABLE
 from millrace_warehouse.migrations import all_migrations
-from millrace_warehouse.migrations.tables import EVENT_IDS_HOURS, ROLLUPS, TABLES
+from millrace_warehouse.migrations.tables import EVENT_IDS_HOURS, MOVING, ROLLUPS, TABLES
 
 FOLDER = Path(__file__).parent / "reference"
 _NOTE = "<!-- Made by `make docs` from the code. -->\n"
@@ -127,6 +127,7 @@ def _contents() -> dict[str, str]:
         "events_raw": "every event, a row each: [what its columns mean](events.md)",
         "event_ids": f"the ids of the last {EVENT_IDS_HOURS} hours, by which an event that is sent again is recognised",
         "events_probe": "nothing: it reads rows as `events_raw` does, to find those that would be refused",
+        MOVING: "while `millrace move` reads it: a month of events in the order in which they came",
         "schema_migrations": "the migrations that ran, with their checksums; the start makes it, not a migration",
         **rollups,
         **{f"{target}_mv": f"a view: fills `{target}` from `events_raw`" for target in ("event_ids", *rollups)},

@@ -197,6 +197,67 @@ class WarehouseAdmin(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class EventPage:
+    """Events on their way to another warehouse."""
+
+    rows: Sequence[bytes]
+    """Each a line of JSON, a row of ``events_raw``."""
+    positions: Sequence[tuple[int, int]]
+    """(offset, index) of each, in order."""
+
+    @property
+    def first(self) -> tuple[int, int]:
+        """The first row's position."""
+        return self.positions[0]
+
+    @property
+    def last(self) -> tuple[int, int]:
+        """The last row's."""
+        return self.positions[-1]
+
+
+class EventSource(Protocol):
+    """Every event of a warehouse that nobody writes to meanwhile. All methods raise WarehouseUnavailable."""
+
+    async def months(self) -> Mapping[int, int]:
+        """How many events each month of their timestamps has (as 202602), in order; an event that is stored twice counts
+        once."""
+        ...
+
+    async def stage(self, month: int) -> None:
+        """Make a month's pages ready; takes as much room on the disk as its events."""
+        ...
+
+    async def page(self, after: tuple[int, int] | None, rows: int, partition: int) -> EventPage | None:
+        """At most so many rows of the staged month from behind a position, the same ones each time; None behind the last.
+
+        Args:
+            partition: stands in the rows in place of their own.
+        """
+        ...
+
+    async def unstage(self) -> None:
+        """Give the room back. Idempotent."""
+        ...
+
+
+class EventTarget(Protocol):
+    """What has arrived of moved events. All methods raise WarehouseUnavailable."""
+
+    async def free_partition(self) -> int:
+        """A partition that no event stands under, and no log has."""
+        ...
+
+    async def months(self, partition: int) -> Mapping[int, int]:
+        """How many events under this partition each month has."""
+        ...
+
+    async def last(self, partition: int, month: int) -> tuple[int, int] | None:
+        """(offset, index) of the last of a month."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class StoringPorts:
     """What the consumer and operators need of one opened warehouse, its schema up to date."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from millrace_core.errors import StartRefused
 from millrace_service.metrics import Metrics
-from millrace_warehouse.ports import StoringPorts, WarehousePorts
+from millrace_warehouse.ports import EventSource, EventTarget, StoringPorts, WarehousePorts
 from millrace_warehouse.query_settings import QuerySettings
 from millrace_warehouse.settings import WarehouseSettings
 
@@ -48,6 +48,42 @@ async def open_storing(settings: WarehouseSettings, data_dir: Path, metrics: Met
         _adapter("clickhouse.open").storing_ports(engine, ttl_days) as ports,
     ):
         yield ports
+
+
+@asynccontextmanager
+async def open_source(settings: WarehouseSettings, data_dir: Path, metrics: Metrics) -> AsyncIterator[EventSource]:
+    """Likewise, to move its events elsewhere.
+
+    Raises:
+        StartRefused: the warehouse cannot be opened.
+    """
+    async with _engine(settings, data_dir, metrics) as engine:
+        source = _adapter("clickhouse.moving").ClickHouseEventSource(engine)
+        try:
+            yield source
+        finally:
+            await source.close()
+
+
+@asynccontextmanager
+async def open_target(
+    settings: WarehouseSettings, data_dir: Path, metrics: Metrics
+) -> AsyncIterator[tuple[StoringPorts, EventTarget]]:
+    """Likewise, to move the events of another one here.
+
+    Raises:
+        StartRefused: the warehouse cannot be opened, or its schema is not this code's.
+    """
+    ttl_days = settings.warehouse_events_ttl_days
+    async with (
+        _engine(settings, data_dir, metrics) as engine,
+        _adapter("clickhouse.open").storing_ports(engine, ttl_days) as storing,
+    ):
+        target = _adapter("clickhouse.moving").ClickHouseEventTarget(engine)
+        try:
+            yield storing, target
+        finally:
+            await target.close()
 
 
 async def migrate_warehouse(settings: WarehouseSettings) -> Sequence[str]:

@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "rebuild": "rebuild.rebuild",
     "audit": "rebuild.audit",
     "migrate": "migrate.migrate",
+    "move": "move.move",
     "version": "version.version",
 }
 """Where each command is. Only the one that is asked for is imported: the server's libraries take a second."""

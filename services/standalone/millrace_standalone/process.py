@@ -19,7 +19,7 @@ from millrace_consumer.wiring import ConsumerService
 from millrace_core.errors import MillraceError, StartRefused
 from millrace_service.health import Health
 from millrace_service.settings import ServerSettings
-from millrace_standalone.server_file import RunningServer, announced, running_server
+from millrace_standalone.server_file import announced, server_on
 from millrace_web.requests import AsgiApp
 from millrace_web.server import listen, serve, url_of
 
@@ -146,20 +146,13 @@ def _listen(settings: ServerSettings) -> socket.socket:
     try:
         return listen(settings)
     except StartRefused as refused:
-        server = _server_on(settings.data_dir)
+        server = server_on(settings.data_dir)
         if server is None or urlsplit(server.url).port != settings.port:
             raise
         raise StartRefused(
             f"process {server.pid} already serves {settings.data_dir} at {server.url}: another server needs another --port and "
             "another --data-dir"
         ) from refused
-
-
-def _server_on(data_dir: Path) -> RunningServer | None:
-    try:
-        return running_server(data_dir)
-    except StartRefused:
-        return None
 
 
 @contextlib.asynccontextmanager

@@ -53,3 +53,11 @@ def running_server(data_dir: Path) -> RunningServer:
     except (OSError, ValueError, TypeError) as error:
         raise StartRefused(f"{data_dir / _NAME} cannot be read: {error}") from error
     return server
+
+
+def server_on(data_dir: Path) -> RunningServer | None:
+    """Likewise, None where there is none."""
+    try:
+        return running_server(data_dir)
+    except StartRefused:
+        return None

@@ -64,6 +64,9 @@ ROLLUPS: Final = (
     Rollup("pages_by_hour", "hour", "toStartOfHour", "page_path", "views", _VIEWS),
 )
 
+MOVING: Final = "events_moving"
+"""Not of the schema: a month of events in the order of their arrival, while ``millrace move`` reads it."""
+
 # A view needs an entry of its own: a read of it takes the filter of its own name, not that of the table behind it (seen on
 # 26.9: without one, a tenant's connection read every tenant through the view).
 TABLES: Final = (
@@ -74,5 +77,6 @@ TABLES: Final = (
     Table("event_ids_mv"),
     Table("events_probe"),
     Table("schema_migrations"),
+    Table(MOVING),
 )
 """All of them, with who may read what."""
