@@ -2,12 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from millrace_consumer.retention import expire
 from millrace_core.errors import StartRefused, WarehouseUnavailable
 from millrace_core.time import now_ms, warehouse_time
+from millrace_records.ports import Tenant
+from millrace_records.settings import RecordsSettings
+from millrace_records.wiring import open_records
 from millrace_warehouse.clickhouse.admin import ClickHouseAdmin
 from millrace_warehouse.clickhouse.schema import migrate, set_retention
 from millrace_warehouse.migrations import Migration, all_migrations
@@ -171,6 +176,27 @@ class TestProof:
         await warehouse.writer.insert(more, "u")
         assert await rebuild == 1
         assert set((await warehouse.counts()).values()) == {30}
+
+    async def test_a_tenant_keeps_its_events_as_long_as_its_settings_say(
+        self, warehouse: OpenWarehouse, tmp_path: Path
+    ) -> None:
+        days = [warehouse_time(_NOON + day * 24 * _HOUR) for day in range(3)]
+        for tenant in ("demo", "other"):
+            rows = b"".join(event_line(n, customer_id=tenant, timestamp=days[n % 3]) + b"\n" for n in range(30))
+            await warehouse.writer.insert(rows, tenant)
+        async with open_records(RecordsSettings(), tmp_path) as records:
+            await records.put_tenant(Tenant("demo", retention_days=1))
+            await records.put_tenant(Tenant("other"))
+            now = _NOON + 2 * 24 * _HOUR + 1
+            assert await expire(warehouse.admin, records, now) == ["demo"]
+            assert await expire(warehouse.admin, records, now) == []
+        left = await warehouse.connection.query(
+            "SELECT customer_id, toString(min(timestamp)), count() FROM events_raw GROUP BY customer_id ORDER BY customer_id"
+        )
+        assert [tuple(row) for row in left.rows] == [("demo", days[1], 20), ("other", days[0], 30)]
+        for rollup in ROLLUPS:
+            sums = f"SELECT sum({rollup.count}) FROM {rollup.name} GROUP BY customer_id ORDER BY customer_id"
+            assert [row[0] for row in (await warehouse.connection.query(sums)).rows] == [20, 30]
 
     async def test_hours_whose_events_expired_are_not_rebuilt(self, warehouse: OpenWarehouse) -> None:
         await warehouse.writer.insert(event_lines(10), "t")

@@ -18,7 +18,7 @@ from millrace_eventlog.records import DeadLetter
 from millrace_eventlog.settings import LogSettings
 from millrace_eventlog.wiring import open_log
 from millrace_service.metrics import Metrics
-from tests.support.commands import millrace, started
+from tests.support.commands import Done, millrace, started
 from tests.support.pipeline import record
 from tests.support.server import Server
 
@@ -141,6 +141,32 @@ def test_status_and_audit_tell_how_it_is(server: Server) -> None:
     audit = millrace("audit", "--data-dir", server.data_dir)
     assert audit.code == 0, audit.out + audit.err
     assert audit.out.startswith("0 rows stored twice, 0 rollup buckets that differ.")
+    shown = millrace("status", "--data-dir", server.data_dir)
+    assert "0 rows stored twice, 0 rollup buckets that differ, in the 2 hours before" in shown.out
+
+
+def test_settings_of_a_tenant_are_set_step_by_step(server: Server) -> None:
+    def tenant(*arguments: str) -> Done:
+        return millrace("tenant", *arguments, "--data-dir", server.data_dir)
+
+    assert tenant("list").out == "No tenant has settings of its own.\n"
+    missing = tenant("show", "shop")
+    assert (missing.code, missing.err) == (2, "millrace: shop has no record\n")
+    assert tenant("set", "shop", "--tier", "enterprise", "--time-zone", "Europe/Berlin").code == 0
+    assert tenant("set", "shop", "--retention-days", "30", "--events-a-minute", "500").code == 0
+    assert re.search(r"shop +enterprise +500 events a minute +30 days +Europe/Berlin", tenant("show", "shop").out)
+    assert tenant("set", "shop", "--events-a-minute", "0", "--retention-days", "0").code == 0
+    assert re.search(r"shop +enterprise +100,000 events a minute +kept as all others", tenant("list").out)
+    for wrong, told in (
+        (("shop", "--time-zone", "Atlantis/Centre"), "Atlantis/Centre is no time zone"),
+        (("shop", "--retention-days", "-1"), "retention_days"),
+        (("no tenant",), "name"),
+    ):
+        refused = tenant("set", *wrong)
+        assert refused.code == 2
+        assert told in refused.err
+    assert tenant("remove", "shop").code == 0
+    assert tenant("remove", "shop").code == 2
 
 
 def test_rebuilding_the_rollups_changes_no_number(server: Server) -> None:
@@ -203,6 +229,7 @@ def test_dead_letters_are_looked_at_put_back_and_dropped(tmp_path: Path) -> None
 
         assert "2 would be replayed." in millrace("dlq", "replay", *numbers[:2], "--dry-run", *here).out
         assert "2 replayed." in millrace("dlq", "replay", *numbers[:2], *here).out
+        assert millrace("dlq", "decisions", *here).out.count("  replayed  ") == 2
         assert ask(server, "letters", "count(), countIf(event_type = 'page_view')") == [3, 2]
 
         unsaid = millrace("dlq", "drop", *here)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from tests.support.checker import assert_exact
 from tests.support.commands import millrace, started
 from tests.support.distributed import Distributed
 from tests.support.kafka_mock import MockKafka, mock_kafka
+from tests.support.postgres import Postgres, postgres
 from tests.support.server import Server
 from tests.support.writers import CurrentUrl, Writers
 
@@ -30,18 +31,31 @@ async def _write(writers: Writers, seconds: float) -> None:
     await writing
 
 
-async def test_a_folder_moves_whole_and_once_however_often_the_move_is_killed(kafka: MockKafka, tmp_path: Path) -> None:
+@pytest.fixture
+def records() -> Iterator[Postgres]:
+    with postgres() as server:
+        yield server
+
+
+def _to(log: str, warehouse: str, records: str) -> Sequence[str]:
+    return "--to-log", log, "--to-warehouse", warehouse, "--to-records", records
+
+
+async def test_a_folder_moves_whole_and_once_however_often_the_move_is_killed(
+    kafka: MockKafka, records: Postgres, tmp_path: Path
+) -> None:
     kafka.topic("moved", 3)
     kafka.topic("moved.dlq", 1)
-    platform = Distributed(tmp_path, f"kafka://{kafka.brokers}/moved")
+    platform = Distributed(tmp_path, f"kafka://{kafka.brokers}/moved", {"MILLRACE_RECORDS_URL": records.url})
     server = Server(tmp_path / "embedded")
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")  # noqa: T201
     url = CurrentUrl(server.url)
     writers = Writers(url, tmp_path / "acked", seed, now_ms())
-    to = ("--to-log", f"kafka://{kafka.brokers}/moved", "--to-warehouse", platform.clickhouse.writer_url)
+    to = _to(f"kafka://{kafka.brokers}/moved", platform.clickhouse.writer_url, records.url)
     try:
         server.start()
+        assert millrace("tenant", "set", "fault_a", "--tier", "enterprise", "--data-dir", server.data_dir).code == 0
         await _write(writers, 3.0)
         server.kill()  # in the middle of a batch
         moved = len(writers.sent.acknowledged)
@@ -63,6 +77,7 @@ async def test_a_folder_moves_whole_and_once_however_often_the_move_is_killed(ka
         await platform.until_stored(["fault_a", "fault_b"], len(writers.sent.events))
         again = await asyncio.to_thread(millrace, "move", *to, "--data-dir", server.data_dir)
         assert again.code == 0, again.err
+        assert "enterprise" in millrace("tenant", "show", "fault_a", "--data-dir", platform.consumer.data_dir).out
         assert list(await asyncio.to_thread(platform.stop)) == [0, 0, 0]
     finally:
         if server.running:
@@ -72,13 +87,18 @@ async def test_a_folder_moves_whole_and_once_however_often_the_move_is_killed(ka
 
 
 def test_what_cannot_be_moved_is_one_line(tmp_path: Path) -> None:
-    to = ("--to-log", "kafka://127.0.0.1:1/moved", "--to-warehouse", "clickhouse://writer:secret@127.0.0.1:1/analytics")
+    nowhere = (
+        "kafka://127.0.0.1:1/moved",
+        "clickhouse://writer:secret@127.0.0.1:1/analytics",
+        "postgresql://a:secret@127.0.0.1:1/b",
+    )
+    to = _to(*nowhere)
     nothing = millrace("move", *to, "--data-dir", tmp_path)
     assert (nothing.code, nothing.err) == (
         2,
         f"millrace: {tmp_path} holds no log: name the folder of `millrace up` with --data-dir\n",
     )
-    wrong = millrace("move", "--to-log", "sqlite:///x", "--to-warehouse", to[3], "--data-dir", tmp_path)
+    wrong = millrace("move", *_to("sqlite:///x", *nowhere[1:]), "--data-dir", tmp_path)
     assert (wrong.code, wrong.err) == (2, "millrace: --to-log has to be kafka://<host>:<port>/<topic>\n")
     server = Server(tmp_path / "running")
     server.start()

@@ -59,7 +59,7 @@ def test_each_service_tells_who_it_is_and_answers_its_own_routes_only(platform: 
     answers = [httpx.post(f"{service.url}/query", json=question).status_code for service in platform.services]
     assert answers == [404, 404, 200]
     checks = [set(httpx.get(f"{service.url}/ready").json()["checks"]) for service in platform.services]
-    assert checks == [{"ingestion"}, {"consumer"}, {"warehouse"}]
+    assert checks == [{"ingestion"}, {"consumer", "records"}, {"warehouse"}]
 
 
 def test_commands_ask_the_consumer_of_their_folder(platform: Distributed) -> None:

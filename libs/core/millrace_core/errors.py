@@ -11,6 +11,7 @@
     ├── TooManyRequests         try again later: a limit of the tenant or of the process
     ├── Unavailable             a neighbour is down or busy: try again later
     │   ├── LogUnavailable
+    │   ├── RecordsUnavailable
     │   └── WarehouseUnavailable
     ├── PartitionLost           what was read belongs to another consumer by now
     ├── RecordTooLarge          a record that the log can never store
@@ -113,6 +114,12 @@ class LogUnavailable(Unavailable):
     """The records may or may not be stored; appending them again with the same ids is safe."""
 
     code = "log_unavailable"
+
+
+class RecordsUnavailable(Unavailable):
+    """Tenants, decisions and saved state cannot be read or written now; the same call may succeed later."""
+
+    code = "records_unavailable"
 
 
 class WarehouseUnavailable(Unavailable):

@@ -1,1 +1,1 @@
-"""Records of the platform and its cache: tenants, decisions, saved state; limits, locks, messages between processes."""
+"""What the platform remembers about itself beside the events: tenants, decisions, saved state; on SQLite or PostgreSQL."""

@@ -191,6 +191,15 @@ class WarehouseAdmin(Protocol):
         """
         ...
 
+    async def expire(self, tenant: str, before: int) -> bool:
+        """Delete a tenant's events and rollups from before the hour of a time (milliseconds since the epoch); whether there
+        were any.
+
+        Raises:
+            WarehouseUnavailable: they may or may not be deleted; the same call may be tried again.
+        """
+        ...
+
     async def duplicates(self, hours: int) -> int:
         """Stored rows beyond one per (tenant, event id) among what was ingested in the last ``hours`` hours."""
         ...

@@ -6,7 +6,9 @@ from typing import Final
 import structlog
 
 from millrace_core import metrics as names
-from millrace_core.errors import MillraceError
+from millrace_core.errors import MillraceError, RecordsUnavailable
+from millrace_core.time import now_ms
+from millrace_records.ports import AuditState, Records
 from millrace_service.metrics import Metrics
 from millrace_warehouse.ports import WarehouseAdmin
 
@@ -16,8 +18,8 @@ _HOURS: Final = 2
 _log = structlog.get_logger("millrace.audit")
 
 
-async def audit(admin: WarehouseAdmin, metrics: Metrics) -> tuple[int, int]:
-    """Compare once; (rows beyond one an event, rollup buckets that differ). Differences are logged, not mended: that is for
+async def audit(admin: WarehouseAdmin, records: Records, metrics: Metrics) -> AuditState:
+    """Compare once; what was found is kept in the records. Differences are logged, not mended: that is for
     ``millrace rebuild``, after someone has seen them.
 
     Raises:
@@ -38,16 +40,21 @@ async def audit(admin: WarehouseAdmin, metrics: Metrics) -> tuple[int, int]:
         )
     if duplicates:
         _log.error("duplicate_rows", rows=duplicates)
-    return duplicates, len(differences)
+    state = AuditState(now_ms(), _HOURS, duplicates, len(differences))
+    try:
+        await records.save_audit(state)
+    except RecordsUnavailable as error:
+        _log.warning("audit_not_recorded", cause=str(error.__cause__ or error))
+    return state
 
 
-async def audit_regularly(admin: WarehouseAdmin, metrics: Metrics, seconds: float) -> None:
+async def audit_regularly(admin: WarehouseAdmin, records: Records, metrics: Metrics, seconds: float) -> None:
     """Audit every so many seconds, for ever."""
     while True:
         await asyncio.sleep(seconds)
         try:
-            duplicates, differences = await audit(admin, metrics)
+            found = await audit(admin, records, metrics)
         except MillraceError as error:
             _log.warning("audit_failed", code=error.code, cause=str(error.__cause__ or error))
         else:
-            _log.info("audit_done", duplicates=duplicates, differences=differences)
+            _log.info("audit_done", duplicates=found.duplicate_rows, differences=found.rollup_differences)

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from millrace_consumer.audit import audit_regularly
 from millrace_consumer.consumer import Consumer
 from millrace_consumer.partition import OnStep, ignore_step
+from millrace_consumer.retention import expire_regularly
 from millrace_consumer.settings import ConsumerSettings
 from millrace_core.time import now_ms
 from millrace_eventlog.ports import LogPorts
+from millrace_records.ports import Records
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
 from millrace_warehouse.ports import StoringPorts
@@ -18,28 +20,37 @@ SERVICE = "real-time-analytics-consumer"
 
 
 class ConsumerService:
-    """The consumer with its audit."""
+    """The consumer, with its audit and the retention of single tenants."""
 
-    def __init__(self, consumer: Consumer, warehouse: StoringPorts, metrics: Metrics, audit_seconds: float) -> None:
+    def __init__(
+        self, consumer: Consumer, warehouse: StoringPorts, records: Records, metrics: Metrics, audit_seconds: float
+    ) -> None:
         self.consumer = consumer
         self._warehouse = warehouse
+        self._records = records
         self._metrics = metrics
         self._audit_seconds = audit_seconds
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Consume and audit until ``stop`` is set; what was read is stored before this returns."""
-        audit = asyncio.create_task(audit_regularly(self._warehouse.admin, self._metrics, self._audit_seconds), name="audit")
+        """Consume, audit and delete what has expired until ``stop`` is set; what was read is stored before this returns."""
+        admin, seconds = self._warehouse.admin, self._audit_seconds
+        beside = [
+            asyncio.create_task(audit_regularly(admin, self._records, self._metrics, seconds), name="audit"),
+            asyncio.create_task(expire_regularly(admin, self._records, seconds), name="retention"),
+        ]
         try:
             await self.consumer.run(stop)
         finally:
-            audit.cancel()
-            await asyncio.gather(audit, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
 
 def build(
     settings: ConsumerSettings,
     log: LogPorts,
     warehouse: StoringPorts,
+    records: Records,
     metrics: Metrics,
     health: Health,
     *,
@@ -49,4 +60,4 @@ def build(
     """The consumer on these ports; its check joins ``health``."""
     consumer = Consumer(settings, log.reader, log.dead_letters, warehouse, metrics, clock=clock, on_step=on_step)
     health.add("consumer", consumer.check)
-    return ConsumerService(consumer, warehouse, metrics, settings.consumer_audit_seconds)
+    return ConsumerService(consumer, warehouse, records, metrics, settings.consumer_audit_seconds)

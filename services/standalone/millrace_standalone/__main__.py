@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "import": "import_file.import_file",
     "status": "status.status",
     "dlq": "dlq.dlq",
+    "tenant": "tenant.tenant",
     "rebuild": "rebuild.rebuild",
     "audit": "rebuild.audit",
     "migrate": "migrate.migrate",

@@ -3,22 +3,26 @@
 import base64
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+import structlog
 from fastapi import APIRouter, Depends, Header, Query
 from pydantic import BaseModel, Field
 
 from millrace_consumer.audit import audit
-from millrace_core.errors import Forbidden, InvalidInput
-from millrace_core.time import iso_time
-from millrace_eventlog.ports import LogPorts
+from millrace_core.errors import Forbidden, InvalidInput, NotFound, RecordsUnavailable
+from millrace_core.time import iso_time, now_ms
+from millrace_eventlog.ports import DeadLetters, LogPorts
 from millrace_eventlog.records import DeadLetter, LogRecord
+from millrace_records.ports import Decision, Records
 from millrace_service.metrics import Metrics
+from millrace_standalone.admin_tenants import decisions_router, tenants_router
 from millrace_warehouse.ports import WarehouseAdmin
 
 Status = Callable[[], Awaitable[dict[str, Any]]]
 
+_log = structlog.get_logger("millrace.admin")
 
 _LAST_MS: Final = 4_102_444_800_000  # 2100-01-01
 
@@ -67,7 +71,7 @@ class AuditResult(BaseModel):
 
 
 def admin_router(
-    token: Callable[[], str], status: Status, log: LogPorts, warehouse: WarehouseAdmin, metrics: Metrics
+    token: Callable[[], str], status: Status, log: LogPorts, warehouse: WarehouseAdmin, records: Records, metrics: Metrics
 ) -> APIRouter:
     """The routes.
 
@@ -80,7 +84,9 @@ def admin_router(
             raise Forbidden("The token of server.json is needed.", code="admin_token_needed")
 
     router = APIRouter(prefix="/admin/v1", dependencies=[Depends(check_token)], include_in_schema=False)
-    router.include_router(_dead_letter_routes(log))
+    router.include_router(_dead_letter_routes(log, records))
+    router.include_router(tenants_router(records))
+    router.include_router(decisions_router(records))
 
     @router.get("/status")
     async def read_status() -> dict[str, Any]:
@@ -94,13 +100,13 @@ def admin_router(
 
     @router.post("/audit")
     async def run_audit() -> AuditResult:
-        duplicates, differences = await audit(warehouse, metrics)
-        return AuditResult(duplicate_rows=duplicates, rollup_differences=differences)
+        found = await audit(warehouse, records, metrics)
+        return AuditResult(duplicate_rows=found.duplicate_rows, rollup_differences=found.rollup_differences)
 
     return router
 
 
-def _dead_letter_routes(log: LogPorts) -> APIRouter:
+def _dead_letter_routes(log: LogPorts, records: Records) -> APIRouter:
     router = APIRouter()
 
     @router.get("/dead-letters")
@@ -120,13 +126,38 @@ def _dead_letter_routes(log: LogPorts) -> APIRouter:
     async def replay_letters(asked: LetterIds) -> Count:
         letters = [await log.dead_letters.get(one) for one in asked.ids]
         await log.writer.append(_records(letters))
-        return Count(count=await log.dead_letters.drop(asked.ids))
+        return await settle(letters, "replayed")
 
     @router.post("/dead-letters/drop")
     async def drop_letters(asked: LetterIds) -> Count:
-        return Count(count=await log.dead_letters.drop(asked.ids))
+        found = [letter for one in asked.ids if (letter := await _letter(log.dead_letters, one)) is not None]
+        return await settle(found, "dropped")
+
+    async def settle(letters: Sequence[DeadLetter], action: Literal["replayed", "dropped"]) -> Count:
+        count = await log.dead_letters.drop([letter.id for letter in letters])
+        at = now_ms()
+        try:
+            await records.decide([_decision(letter, action, at) for letter in letters])
+        except RecordsUnavailable:
+            _log.warning("decisions_not_recorded", action=action, letters=[letter.id for letter in letters])
+        return Count(count=count)
 
     return router
+
+
+async def _letter(letters: DeadLetters, letter_id: int) -> DeadLetter | None:
+    try:
+        return await letters.get(letter_id)
+    except NotFound:
+        return None
+
+
+def _decision(letter: DeadLetter, action: Literal["replayed", "dropped"], at: int) -> Decision:
+    return Decision(letter.id, _position(letter), letter.tenant, letter.event_id, letter.reason, action, at)
+
+
+def _position(letter: DeadLetter) -> str:
+    return f"{letter.partition}/{letter.offset}/{letter.index}"
 
 
 def _shown(letter: DeadLetter) -> Letter:
@@ -134,10 +165,9 @@ def _shown(letter: DeadLetter) -> Letter:
         line = letter.line.decode()
     except UnicodeDecodeError:
         line = base64.b64encode(letter.line).decode("ascii")
-    position = f"{letter.partition}/{letter.offset}/{letter.index}"
     return Letter(
         id=letter.id,
-        position=position,
+        position=_position(letter),
         tenant=letter.tenant,
         event_id=letter.event_id,
         reason=letter.reason,

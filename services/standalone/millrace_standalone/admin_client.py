@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -56,6 +57,36 @@ class AdminClient:
     def audit(self) -> dict[str, int]:
         """Compare the rollups with the events and look for events stored twice."""
         return dict(self._ask("POST", "/audit"))
+
+    def tenants(self) -> list[dict[str, Any]]:
+        """Settings of every tenant that has some."""
+        return list(self._ask("GET", "/tenants"))
+
+    def tenant(self, name: str) -> dict[str, Any]:
+        """One tenant's settings."""
+        return dict(self._ask("GET", f"/tenants/{quote(name, safe='')}"))
+
+    def tenant_or_none(self, name: str) -> dict[str, Any] | None:
+        """Likewise, None where it has none."""
+        try:
+            return self.tenant(name)
+        except MillraceError as error:
+            if error.code != "not_found":
+                raise
+            return None
+
+    def put_tenant(self, name: str, settled: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace one tenant's settings."""
+        return dict(self._ask("PUT", f"/tenants/{quote(name, safe='')}", body=settled))
+
+    def remove_tenant(self, name: str) -> None:
+        """Forget one tenant's settings."""
+        self._ask("DELETE", f"/tenants/{quote(name, safe='')}")
+
+    def decisions(self, *, tenant: str | None, limit: int) -> list[dict[str, Any]]:
+        """What was decided about dead letters, the oldest first."""
+        filters = {"tenant": tenant, "limit": limit}
+        return list(self._ask("GET", "/decisions", {name: value for name, value in filters.items() if value is not None}))
 
     def _ask(self, method: str, path: str, parameters: Mapping[str, Any] | None = None, body: Any = None) -> Any:
         try:

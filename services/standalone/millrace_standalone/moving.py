@@ -1,4 +1,4 @@
-"""Moving up: the events and dead letters of an embedded folder, into Kafka and a ClickHouse server.
+"""Moving up: what an embedded folder holds, into Kafka, a ClickHouse server and PostgreSQL.
 
 Everything is read from the folder and nothing is changed there, so a move may be stopped and run again: the target tells how
 far it is. Moved rows stand under a partition of their own, which no log has.
@@ -7,19 +7,21 @@ far it is. Moved rows stand under a partition of their own, which no log has.
 import asyncio
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from millrace_consumer.wiring import build
+from millrace_consumer.consumer import Consumer
 from millrace_core.errors import MillraceError, StartRefused
 from millrace_eventlog.ports import DeadLetters
 from millrace_eventlog.settings import LogSettings
 from millrace_eventlog.wiring import open_log
-from millrace_service.health import Health
+from millrace_records.ports import Decision, Records
+from millrace_records.settings import RecordsSettings
+from millrace_records.wiring import open_records
 from millrace_service.metrics import Metrics
 from millrace_standalone.server_file import server_on
 from millrace_standalone.settings import StandaloneSettings
@@ -58,12 +60,14 @@ class MoveShort(MillraceError):
     code = "move_short"
 
 
-async def move(source: StandaloneSettings, log: LogSettings, warehouse: WarehouseSettings, told: Told) -> Counts:
+async def move(
+    source: StandaloneSettings, log: LogSettings, warehouse: WarehouseSettings, records: RecordsSettings, told: Told
+) -> Counts:
     """Store what the folder's log still holds in its own warehouse, then take everything over and count it.
 
     Raises:
         StartRefused: a server has the folder, the folder holds nothing, or the target cannot be used.
-        WarehouseUnavailable, LogUnavailable: either end is in trouble; the same call goes on from there.
+        Unavailable: either end is in trouble; the same call goes on from there.
         MoveShort: not everything arrived, which the same call may complete.
     """
     if not _log_file(source).exists():
@@ -75,11 +79,14 @@ async def move(source: StandaloneSettings, log: LogSettings, warehouse: Warehous
     async with (
         open_target(warehouse, source.data_dir, metrics) as (storing, target),
         open_log(log, source.data_dir, metrics) as there,
+        open_records(records, source.data_dir) as kept,
     ):
         await _empty_log(source, told)
         partition = await _partition(source.data_dir, warehouse, target)
         async with open_log(source, source.data_dir, metrics) as here:
             letters = await _move_letters(here.dead_letters, there.dead_letters, partition, told)
+        async with open_records(source, source.data_dir) as had:
+            await _move_records(had, kept)
         async with open_source(source, source.data_dir, metrics) as events:
             moving = _Events(events, storing, target, partition, told)
             wanted, arrived, repaired = await moving.run()
@@ -104,16 +111,16 @@ async def _empty_log(settings: StandaloneSettings, told: Told) -> None:
         open_log(settings, settings.data_dir, metrics) as log,
         open_storing(settings, settings.data_dir, metrics) as warehouse,
     ):
-        health, stop = Health(), asyncio.Event()
-        consumer = build(settings, log, warehouse, metrics, health).consumer
+        stop = asyncio.Event()
+        consumer = Consumer(settings, log.reader, log.dead_letters, warehouse, metrics)
         running = asyncio.create_task(consumer.run(stop), name="consumer")
         try:
             most = (await log.reader.lag(0)).records
             while not running.done():
-                left = (await consumer.lag()).records
+                left = (await log.reader.lag(0)).records
                 if most:
                     told("waiting events", max(0, most - left), most)
-                if not left and (await health.readiness()).ready:
+                if not left:
                     break
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:
@@ -146,6 +153,28 @@ async def _move_letters(here: DeadLetters, there: DeadLetters, partition: int, t
         after, done = letters[-1].id, done + len(letters)
         told("dead letters", done, whole)
     return done
+
+
+async def _move_records(here: Records, there: Records) -> None:
+    """Settings of tenants that have none there yet, and what was decided about dead letters."""
+    known = {tenant.name for tenant in await there.tenants()}
+    for tenant in await here.tenants():
+        if tenant.name not in known:
+            await there.put_tenant(tenant)
+    decided = {_decided(decision) async for decision in _decisions(there)}
+    await there.decide([decision async for decision in _decisions(here) if _decided(decision) not in decided])
+
+
+async def _decisions(records: Records) -> AsyncIterator[Decision]:
+    after = 0
+    while page := await records.decisions(after=after, limit=_LETTERS):
+        for decision in page:
+            yield decision
+        after = page[-1].id
+
+
+def _decided(decision: Decision) -> tuple[str, str, int]:
+    return decision.position, decision.action, decision.at
 
 
 class _Events:

@@ -8,13 +8,21 @@ from millrace_analytics.settings import AnalyticsSettings
 from millrace_consumer.settings import ConsumerSettings
 from millrace_eventlog.settings import LogSettings
 from millrace_ingestion.settings import IngestionSettings
+from millrace_records.settings import RecordsSettings
 from millrace_service.settings import PREFIX, ServerSettings
 from millrace_warehouse.query_settings import QuerySettings
 from millrace_warehouse.settings import WarehouseSettings
 
 
 class StandaloneSettings(
-    ServerSettings, LogSettings, WarehouseSettings, QuerySettings, IngestionSettings, ConsumerSettings, AnalyticsSettings
+    ServerSettings,
+    LogSettings,
+    WarehouseSettings,
+    RecordsSettings,
+    QuerySettings,
+    IngestionSettings,
+    ConsumerSettings,
+    AnalyticsSettings,
 ):
     """Everything that any of its services reads."""
 
@@ -62,7 +70,7 @@ class AnalyticsProcessSettings(_OneOfSeveralAtTheWarehouse, QuerySettings, Analy
     port: int = Field(8001, ge=0, le=65535)
 
 
-class ConsumerProcessSettings(_OneOfSeveralAtTheWarehouse, ConsumerSettings):
+class ConsumerProcessSettings(_OneOfSeveralAtTheWarehouse, RecordsSettings, ConsumerSettings):
     """``millrace consumer``."""
 
     port: int = Field(8002, ge=0, le=65535)

@@ -5,8 +5,10 @@ from typing import Any
 
 from millrace_consumer.consumer import Consumer
 from millrace_core import metrics as names
+from millrace_core.errors import RecordsUnavailable
 from millrace_core.time import iso_time, now_ms
 from millrace_eventlog.ports import LogPorts
+from millrace_records.ports import Records
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
 from millrace_standalone.process import version
@@ -14,7 +16,7 @@ from millrace_warehouse.ports import WarehouseAdmin
 
 
 def status_of(
-    log: LogPorts, warehouse: WarehouseAdmin, consuming: Consumer, health: Health, metrics: Metrics
+    log: LogPorts, warehouse: WarehouseAdmin, records: Records, consuming: Consumer, health: Health, metrics: Metrics
 ) -> Callable[[], Awaitable[dict[str, Any]]]:
     """Tells lag, freshness, dead letters and sizes when it is called."""
 
@@ -32,6 +34,7 @@ def status_of(
                 "oldest_at": None if oldest is None else iso_time(oldest),
             },
             "freshness": _freshness(metrics),
+            "audit": await _audit(records),
             "dead_letters": await log.dead_letters.count(),
             "log_bytes": log.bytes_on_disk(),
             "tables": [
@@ -41,6 +44,22 @@ def status_of(
         }
 
     return status
+
+
+async def _audit(records: Records) -> dict[str, Any] | None:
+    """What the last audit found, None before the first and where the records do not tell."""
+    try:
+        found = await records.last_audit()
+    except RecordsUnavailable:
+        return None
+    if found is None:
+        return None
+    return {
+        "at": iso_time(found.at),
+        "hours": found.hours,
+        "duplicate_rows": found.duplicate_rows,
+        "rollup_differences": found.rollup_differences,
+    }
 
 
 def _freshness(metrics: Metrics) -> dict[str, Any]:

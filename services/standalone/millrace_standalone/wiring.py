@@ -13,6 +13,7 @@ from millrace_eventlog.wiring import open_log
 from millrace_ingestion import wiring as ingestion
 from millrace_ingestion.app import PATHS
 from millrace_ingestion.openapi import paths as tracking_paths
+from millrace_records.wiring import open_records
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
 from millrace_service.settings import ServerSettings, is_loopback
@@ -49,14 +50,15 @@ async def open_platform(
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, clock=clock, on_step=on_step))
         warehouse = await stack.enter_async_context(open_warehouse(settings, settings, settings.data_dir, metrics))
-        service = consumer.build(settings, log, warehouse, metrics, health, clock=clock, on_step=on_step)
+        records = await stack.enter_async_context(open_records(settings, settings.data_dir))
+        service = consumer.build(settings, log, warehouse, records, metrics, health, clock=clock, on_step=on_step)
         tracking = ingestion.build(settings, log.writer, metrics, health, clock=clock)
         answering = analytics.build(settings, warehouse.reads, log.tail, metrics, health)
-        status = status_of(log, warehouse.admin, service.consumer, health, metrics)
+        status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
         routers = [
             health_router(analytics.SERVICE, health, metrics, status, ai_enabled=False),
             answering.router,
-            admin_router(lambda: process.admin_token, status, log, warehouse.admin, metrics),
+            admin_router(lambda: process.admin_token, status, log, warehouse.admin, records, metrics),
         ]
         app = _with_tracking(tracking, settings, metrics, routers)
         process = Process(health, settings.shutdown_seconds, app, answering.hub.close)
@@ -89,11 +91,13 @@ async def open_consumer(settings: ConsumerProcessSettings) -> AsyncIterator[Proc
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics))
         warehouse = await stack.enter_async_context(open_storing(settings, settings.data_dir, metrics))
-        service = consumer.build(settings, log, warehouse, metrics, health)
-        status = status_of(log, warehouse.admin, service.consumer, health, metrics)
+        records = await stack.enter_async_context(open_records(settings, settings.data_dir))
+        health.add("records", records.ping)
+        service = consumer.build(settings, log, warehouse, records, metrics, health)
+        status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
         routers = [
             health_router(consumer.SERVICE, health, metrics, status),
-            admin_router(lambda: process.admin_token, status, log, warehouse.admin, metrics),
+            admin_router(lambda: process.admin_token, status, log, warehouse.admin, records, metrics),
         ]
         process = Process(health, settings.shutdown_seconds, _app(settings, metrics, routers))
         await stack.enter_async_context(consuming(service, process))

@@ -97,6 +97,20 @@ def drop_letters(
     _act(_chosen(client, ids, tenant, reason, limit, every=every), "dropped", client.drop, dry_run=dry_run)
 
 
+@dlq.command("decisions")
+@click.option("--tenant", help="Only those about this tenant's.")
+@click.option("--limit", type=click.IntRange(1, _MOST), default=100, show_default=True, help="At most.")
+@needs_admin
+def list_decisions(client: AdminClient, tenant: str | None, limit: int) -> None:
+    """List what was decided: which letters were replayed or dropped, and when."""
+    decisions = client.decisions(tenant=tenant, limit=limit)
+    lines = (
+        f"{one['at']}  {one['action']:<8}  {one['letter_id']:>6}  {one['tenant']}  {one['event_id']}  {one['reason']}"
+        for one in decisions
+    )
+    click.echo("\n".join(lines) if decisions else "Nothing was decided yet.")
+
+
 def _chosen(
     client: AdminClient, ids: Sequence[int], tenant: str | None, reason: str | None, limit: int, *, every: bool
 ) -> list[dict[str, Any]]:

@@ -30,6 +30,13 @@ def _text(url: str, told: dict[str, Any]) -> str:
         if fresh["average_seconds"] is None
         else f"{fresh['average_seconds']:.2f} s from accepted to queryable on average, the oldest event of each batch"
     )
+    audit = told["audit"]
+    audited = (
+        "none yet"
+        if audit is None
+        else f"{audit['duplicate_rows']:,} rows stored twice, {audit['rollup_differences']:,} rollup buckets that differ, "
+        f"in the {audit['hours']} hours before {audit['at']}"
+    )
     tables = "\n".join(
         f"  {one['table']:<20}{one['rows']:>16,} rows{amount(one['bytes']):>12}{one['parts']:>6} parts"
         for one in told["tables"]
@@ -39,6 +46,7 @@ def _text(url: str, told: dict[str, Any]) -> str:
         f"Checks        {checks}\n"
         f"Lag           {lag['events']:,} events, {amount(lag['bytes'])}, {lag['seconds']:.1f} s\n"
         f"Freshness     {freshness}\n"
+        f"Last audit    {audited}\n"
         f"Dead letters  {told['dead_letters']:,}\n"
         f"Log           {amount(told['log_bytes'])}\n"
         f"Tables\n{tables}"

@@ -1,0 +1,1 @@
+"""Alembic's migrations of the records, forward only. Each runs in one transaction on both engines."""

@@ -1,0 +1,60 @@
+"""The tables of the records, the same on SQLite and PostgreSQL; made by the migrations, which a test compares with them."""
+
+from sqlalchemy import BigInteger, Integer, MetaData, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+# BIGINT would not count up by itself on SQLite.
+_Counted = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    """Of all tables. Constraints have names, or no later migration could drop one."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class TenantRow(Base):
+    """One tenant's settings."""
+
+    __tablename__ = "tenants"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    tier: Mapped[str] = mapped_column(String(32))
+    events_a_minute: Mapped[int | None] = mapped_column(BigInteger)
+    retention_days: Mapped[int | None] = mapped_column(Integer)
+    time_zone: Mapped[str] = mapped_column(String(64))
+
+
+class DecisionRow(Base):
+    """What was decided about a dead letter."""
+
+    __tablename__ = "dead_letter_decisions"
+
+    id: Mapped[int] = mapped_column(_Counted, primary_key=True, autoincrement=True)
+    letter_id: Mapped[int] = mapped_column(BigInteger)
+    position: Mapped[str] = mapped_column(String(64))
+    tenant: Mapped[str] = mapped_column(String(64), index=True)
+    event_id: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(16))
+    at: Mapped[int] = mapped_column(BigInteger)
+
+
+class AuditRow(Base):
+    """What the last audit of a kind found."""
+
+    __tablename__ = "audit_states"
+
+    kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    at: Mapped[int] = mapped_column(BigInteger)
+    hours: Mapped[int] = mapped_column(Integer)
+    duplicate_rows: Mapped[int] = mapped_column(BigInteger)
+    rollup_differences: Mapped[int] = mapped_column(BigInteger)

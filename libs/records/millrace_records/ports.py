@@ -1,0 +1,103 @@
+"""The port of the records. All methods are coroutines of one event loop, none blocks it, each has a deadline of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Tier = Literal["default", "enterprise"]
+
+EVENTS_A_MINUTE: dict[Tier, int] = {"default": 10_000, "enterprise": 100_000}
+"""What each tier may send, as the realtime contract documents it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """What is settled for one tenant. Tenants need no record: one that has none has these defaults and no limit."""
+
+    name: str
+    tier: Tier = "default"
+    events_a_minute: int | None = None
+    """Its own limit; None is the tier's."""
+    retention_days: int | None = None
+    """Events are deleted this many days after their timestamp; None keeps them as long as the warehouse does."""
+    time_zone: str = "UTC"
+    """An IANA name: the days of this tenant's reports."""
+
+    @property
+    def limit(self) -> int:
+        """Events a minute."""
+        return EVENTS_A_MINUTE[self.tier] if self.events_a_minute is None else self.events_a_minute
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an operator decided about a dead letter."""
+
+    letter_id: int
+    position: str
+    """Of the letter's record in the log, as ``partition/offset/index``."""
+    tenant: str
+    event_id: str
+    reason: str
+    """Why the letter was set aside."""
+    action: Literal["replayed", "dropped"]
+    at: int
+    """Milliseconds since the epoch."""
+    id: int = 0
+    """Given by the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditState:
+    """What the last audit found."""
+
+    at: int
+    """Milliseconds since the epoch."""
+    hours: int
+    """How far back it looked."""
+    duplicate_rows: int
+    rollup_differences: int
+
+
+class Records(Protocol):
+    """What the platform remembers about itself. Every method raises RecordsUnavailable where the store does not answer."""
+
+    async def tenants(self) -> Sequence[Tenant]:
+        """Everyone who has a record, by name."""
+        ...
+
+    async def tenant(self, name: str) -> Tenant:
+        """One tenant's record.
+
+        Raises:
+            NotFound: it has none.
+        """
+        ...
+
+    async def put_tenant(self, tenant: Tenant) -> None:
+        """Make the tenant's record, or replace it."""
+        ...
+
+    async def remove_tenant(self, name: str) -> bool:
+        """Remove the tenant's record, not its events; whether there was one."""
+        ...
+
+    async def decide(self, decisions: Sequence[Decision]) -> None:
+        """Write down what was decided."""
+        ...
+
+    async def decisions(self, *, tenant: str | None = None, after: int = 0, limit: int = 100) -> Sequence[Decision]:
+        """What was decided, the oldest first, from behind id ``after``."""
+        ...
+
+    async def save_audit(self, state: AuditState) -> None:
+        """Replace what the last audit found."""
+        ...
+
+    async def last_audit(self) -> AuditState | None:
+        """What the last audit found, None before the first."""
+        ...
+
+    async def ping(self) -> None:
+        """Return when the store answers."""
+        ...

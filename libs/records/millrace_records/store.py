@@ -1,0 +1,126 @@
+"""Records through SQLAlchemy, on either engine."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, cast
+
+from sqlalchemy import delete, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from millrace_core.errors import NotFound, RecordsUnavailable
+from millrace_records.failures import FAILURES
+from millrace_records.models import AuditRow, DecisionRow, TenantRow
+from millrace_records.ports import AuditState, Decision, Tenant, Tier
+
+_DEADLINE_SECONDS: Final = 10.0
+_ROLLUPS: Final = "rollups"
+
+
+class SqlRecords:
+    """Records."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def tenants(self) -> Sequence[Tenant]:
+        """See Records."""
+        async with self._session() as session:
+            return [_tenant(row) for row in await session.scalars(select(TenantRow).order_by(TenantRow.name))]
+
+    async def tenant(self, name: str) -> Tenant:
+        """See Records."""
+        async with self._session() as session:
+            row = await session.get(TenantRow, name)
+        if row is None:
+            raise NotFound(f"{name} has no record")
+        return _tenant(row)
+
+    async def put_tenant(self, tenant: Tenant) -> None:
+        """See Records."""
+        async with self._session() as session:
+            await session.merge(
+                TenantRow(
+                    name=tenant.name,
+                    tier=tenant.tier,
+                    events_a_minute=tenant.events_a_minute,
+                    retention_days=tenant.retention_days,
+                    time_zone=tenant.time_zone,
+                )
+            )
+
+    async def remove_tenant(self, name: str) -> bool:
+        """See Records."""
+        async with self._session() as session:
+            result: Any = await session.execute(delete(TenantRow).where(TenantRow.name == name))
+            return bool(result.rowcount)
+
+    async def decide(self, decisions: Sequence[Decision]) -> None:
+        """See Records."""
+        async with self._session() as session:
+            session.add_all(
+                DecisionRow(
+                    letter_id=one.letter_id,
+                    position=one.position,
+                    tenant=one.tenant,
+                    event_id=one.event_id,
+                    reason=one.reason,
+                    action=one.action,
+                    at=one.at,
+                )
+                for one in decisions
+            )
+
+    async def decisions(self, *, tenant: str | None = None, after: int = 0, limit: int = 100) -> Sequence[Decision]:
+        """See Records."""
+        asked = select(DecisionRow).where(DecisionRow.id > after).order_by(DecisionRow.id).limit(limit)
+        if tenant is not None:
+            asked = asked.where(DecisionRow.tenant == tenant)
+        async with self._session() as session:
+            return [_decision(row) for row in await session.scalars(asked)]
+
+    async def save_audit(self, state: AuditState) -> None:
+        """See Records."""
+        async with self._session() as session:
+            await session.merge(
+                AuditRow(
+                    kind=_ROLLUPS,
+                    at=state.at,
+                    hours=state.hours,
+                    duplicate_rows=state.duplicate_rows,
+                    rollup_differences=state.rollup_differences,
+                )
+            )
+
+    async def last_audit(self) -> AuditState | None:
+        """See Records."""
+        async with self._session() as session:
+            row = await session.get(AuditRow, _ROLLUPS)
+        return None if row is None else AuditState(row.at, row.hours, row.duplicate_rows, row.rollup_differences)
+
+    async def ping(self) -> None:
+        """See Records."""
+        async with self._session() as session:
+            await session.execute(text("SELECT 1"))
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[AsyncSession]:
+        """One transaction, committed at the end."""
+        try:
+            async with (
+                asyncio.timeout(_DEADLINE_SECONDS),
+                AsyncSession(self._engine, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                yield session
+        except FAILURES as error:
+            raise RecordsUnavailable("The records cannot be read or written now.") from error
+
+
+def _tenant(row: TenantRow) -> Tenant:
+    return Tenant(row.name, cast("Tier", row.tier), row.events_a_minute, row.retention_days, row.time_zone)
+
+
+def _decision(row: DecisionRow) -> Decision:
+    action: Any = row.action
+    return Decision(row.letter_id, row.position, row.tenant, row.event_id, row.reason, action, row.at, row.id)

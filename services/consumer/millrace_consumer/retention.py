@@ -1,0 +1,44 @@
+"""Events of tenants whose settings keep them for a shorter time than the warehouse does."""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from millrace_core.errors import MillraceError
+from millrace_core.time import now_ms
+from millrace_records.ports import Records
+from millrace_warehouse.ports import WarehouseAdmin
+
+_DAY_MS: Final = 86_400_000
+
+_log = structlog.get_logger("millrace.retention")
+
+
+async def expire(admin: WarehouseAdmin, records: Records, now: int) -> list[str]:
+    """Delete what is older than its tenant keeps, with its rollups; the tenants that had any.
+
+    Args:
+        now: milliseconds since the epoch.
+
+    Raises:
+        RecordsUnavailable, WarehouseUnavailable: the next call deletes the rest.
+    """
+    expired = []
+    for tenant in await records.tenants():
+        if tenant.retention_days is None:
+            continue
+        if await admin.expire(tenant.name, now - tenant.retention_days * _DAY_MS):
+            expired.append(tenant.name)
+            _log.info("events_expired", tenant=tenant.name, days=tenant.retention_days)
+    return expired
+
+
+async def expire_regularly(admin: WarehouseAdmin, records: Records, seconds: float) -> None:
+    """Every so many seconds, for ever."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await expire(admin, records, now_ms())
+        except MillraceError as error:
+            _log.warning("retention_failed", code=error.code, cause=str(error.__cause__ or error))

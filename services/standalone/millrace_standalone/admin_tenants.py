@@ -1,0 +1,101 @@
+"""``/admin/v1/tenants`` and ``/admin/v1/decisions``: what the records hold."""
+
+import zoneinfo
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field, field_validator
+
+from millrace_core.errors import NotFound
+from millrace_core.tenants import TENANT_PATTERN
+from millrace_core.time import iso_time
+from millrace_records.ports import Records, Tenant, Tier
+
+_Name = Annotated[str, Path(pattern=TENANT_PATTERN)]
+
+
+class Settled(BaseModel):
+    """A tenant's settings; what is left out is the default."""
+
+    tier: Tier = "default"
+    events_a_minute: Annotated[int, Field(ge=1, le=10**12)] | None = None
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    time_zone: str = "UTC"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_is_known(cls, name: str) -> str:
+        if name not in zoneinfo.available_timezones():
+            raise ValueError(f"{name} is no time zone: write it like Europe/Berlin")
+        return name
+
+
+class Removed(BaseModel):
+    """Whether there was one."""
+
+    removed: bool
+
+
+def tenants_router(records: Records) -> APIRouter:
+    """The routes, without the prefix and the check of the token."""
+    router = APIRouter()
+
+    @router.get("/tenants")
+    async def list_tenants() -> list[dict[str, Any]]:
+        return [_shown(one) for one in await records.tenants()]
+
+    @router.get("/tenants/{name}")
+    async def show_tenant(name: _Name) -> dict[str, Any]:
+        return _shown(await records.tenant(name))
+
+    @router.put("/tenants/{name}")
+    async def put_tenant(name: _Name, settled: Settled) -> dict[str, Any]:
+        tenant = Tenant(name, settled.tier, settled.events_a_minute, settled.retention_days, settled.time_zone)
+        await records.put_tenant(tenant)
+        return _shown(tenant)
+
+    @router.delete("/tenants/{name}")
+    async def remove_tenant(name: _Name) -> Removed:
+        if not await records.remove_tenant(name):
+            raise NotFound(f"{name} has no record")
+        return Removed(removed=True)
+
+    return router
+
+
+def decisions_router(records: Records) -> APIRouter:
+    """Likewise."""
+    router = APIRouter()
+
+    @router.get("/decisions")
+    async def list_decisions(
+        tenant: str | None = None,
+        after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
+    ) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": one.id,
+                "letter_id": one.letter_id,
+                "position": one.position,
+                "tenant": one.tenant,
+                "event_id": one.event_id,
+                "reason": one.reason,
+                "action": one.action,
+                "at": iso_time(one.at),
+            }
+            for one in await records.decisions(tenant=tenant, after=after, limit=limit)
+        ]
+
+    return router
+
+
+def _shown(tenant: Tenant) -> dict[str, Any]:
+    return {
+        "name": tenant.name,
+        "tier": tenant.tier,
+        "events_a_minute": tenant.events_a_minute,
+        "limit": tenant.limit,
+        "retention_days": tenant.retention_days,
+        "time_zone": tenant.time_zone,
+    }

@@ -1,0 +1,199 @@
+"""The records' port, on SQLite and on a real PostgreSQL."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from millrace_core.errors import NotFound, RecordsUnavailable, StartRefused
+from millrace_records.models import Base
+from millrace_records.ports import AuditState, Decision, Records, Tenant
+from millrace_records.settings import RecordsSettings
+from millrace_records.wiring import migrate_records, open_records
+from tests.support.postgres import Postgres, postgres
+
+SHOP = Tenant("shop", tier="enterprise", events_a_minute=500, retention_days=30, time_zone="Europe/Berlin")
+
+
+def _decision(number: int, tenant: str = "shop") -> Decision:
+    return Decision(number, f"0/{number}/0", tenant, f"event-{number}", "refused_by_warehouse", "replayed", 1_000 + number)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with postgres() as running:
+        yield running
+
+
+_databases = iter(range(1_000))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> RecordsSettings:
+    if request.param == "sqlite":
+        return RecordsSettings(records_url=f"sqlite:///{tmp_path / 'records.db'}")
+    running: Postgres = request.getfixturevalue("server")
+    return RecordsSettings(records_url=running.new_database(f"records_{next(_databases)}"))
+
+
+@pytest.fixture
+async def records(settings: RecordsSettings, tmp_path: Path) -> AsyncIterator[Records]:
+    await migrate_records(settings)
+    async with open_records(settings, tmp_path) as opened:
+        yield opened
+
+
+async def test_a_tenant_without_a_record_is_not_found(records: Records) -> None:
+    with pytest.raises(NotFound, match="nobody has no record"):
+        await records.tenant("nobody")
+    assert await records.tenants() == []
+    assert await records.remove_tenant("nobody") is False
+
+
+async def test_a_record_is_made_replaced_and_removed(records: Records) -> None:
+    await records.put_tenant(SHOP)
+    await records.put_tenant(Tenant("blog"))
+    assert await records.tenant("shop") == SHOP
+    assert await records.tenants() == [Tenant("blog"), SHOP]
+    changed = dataclasses.replace(SHOP, events_a_minute=None, time_zone="UTC")
+    await records.put_tenant(changed)
+    assert await records.tenant("shop") == changed
+    assert await records.remove_tenant("shop") is True
+    assert await records.tenants() == [Tenant("blog")]
+
+
+def test_a_limit_is_the_tenants_own_or_its_tiers() -> None:
+    assert (Tenant("a").limit, Tenant("a", tier="enterprise").limit, SHOP.limit) == (10_000, 100_000, 500)
+
+
+async def test_the_same_record_from_many_at_once_is_one_record(records: Records) -> None:
+    await records.put_tenant(SHOP)
+    await asyncio.gather(*(records.put_tenant(dataclasses.replace(SHOP, events_a_minute=n)) for n in range(20)))
+    assert len(await records.tenants()) == 1
+
+
+async def test_decisions_come_in_their_order_page_by_page(records: Records) -> None:
+    await records.decide([_decision(number, "shop" if number % 2 else "blog") for number in range(10)])
+    await records.decide([_decision(10)])
+    first = await records.decisions(limit=6)
+    rest = await records.decisions(after=first[-1].id, limit=6)
+    assert [dataclasses.replace(one, id=0) for one in [*first, *rest]][-1] == _decision(10)
+    assert [one.letter_id for one in [*first, *rest]] == list(range(11))
+    assert [one.letter_id for one in await records.decisions(tenant="blog")] == [0, 2, 4, 6, 8]
+
+
+async def test_the_last_audit_is_kept(records: Records) -> None:
+    assert await records.last_audit() is None
+    await records.save_audit(AuditState(1_000, 2, 0, 3))
+    await records.save_audit(AuditState(2_000, 2, 1, 0))
+    assert await records.last_audit() == AuditState(2_000, 2, 1, 0)
+
+
+async def test_what_is_kept_outlives_the_process(settings: RecordsSettings, tmp_path: Path) -> None:
+    await migrate_records(settings)
+    async with open_records(settings, tmp_path) as records:
+        await records.put_tenant(SHOP)
+    async with open_records(settings, tmp_path) as records:
+        assert await records.tenants() == [SHOP]
+
+
+async def _with_engine(settings: RecordsSettings, work: Callable[[Connection], object]) -> object:
+    url = settings.records_url or ""
+    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://").replace("sqlite:", "sqlite+aiosqlite:"))
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(work)
+    finally:
+        await engine.dispose()
+
+
+async def test_migrations_make_what_the_models_say(records: Records, settings: RecordsSettings) -> None:
+    def differences(connection: Connection) -> object:
+        return compare_metadata(MigrationContext.configure(connection), Base.metadata)
+
+    assert await _with_engine(settings, differences) == []
+
+
+async def test_a_newer_schema_is_refused(settings: RecordsSettings, tmp_path: Path) -> None:
+    await migrate_records(settings)
+    async with open_records(settings, tmp_path):
+        pass
+    await _with_engine(settings, lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    with pytest.raises(StartRefused, match="version 9999, which this version of millrace does not know"):
+        async with open_records(settings, tmp_path):
+            pass
+
+
+async def test_migrations_that_run_at_once_wait_for_each_other(server: Postgres) -> None:
+    settings = RecordsSettings(records_url=server.new_database("at_once"))
+    done = await asyncio.gather(*(migrate_records(settings) for _ in range(4)))
+    assert sorted(done) == [[], [], [], ["0001"]]
+
+
+async def test_postgresql_without_the_schema_is_refused(server: Postgres, tmp_path: Path) -> None:
+    with pytest.raises(StartRefused, match=r"lacks 0001: run `millrace migrate`"):
+        async with open_records(RecordsSettings(records_url=server.new_database("empty")), tmp_path):
+            pass
+
+
+async def test_a_wrong_password_or_database_is_one_line_without_the_password(server: Postgres, tmp_path: Path) -> None:
+    for wrong, told in (
+        (server.url.replace(":millrace-secret@", ":wrong-secret@"), "PostgreSQL refuses the user or its password"),
+        (f"{server.url}_nowhere", "PostgreSQL has no such database: create it, then run `millrace migrate`"),
+    ):
+        for attempt in (
+            migrate_records(RecordsSettings(records_url=wrong)),
+            _open(RecordsSettings(records_url=wrong), tmp_path),
+        ):
+            with pytest.raises(StartRefused) as refused:
+                await attempt
+            assert refused.value.message.endswith(told)
+            assert "secret" not in refused.value.message
+
+
+async def _open(settings: RecordsSettings, folder: Path) -> None:
+    async with open_records(settings, folder):
+        pass
+
+
+@pytest.mark.parametrize("url", ["mysql://a:secret@b/c", "postgresql:///x", "sqlite://", "records.db"])
+def test_a_url_of_nothing_known_is_refused(url: str) -> None:
+    with pytest.raises(StartRefused, match=r"MILLRACE_RECORDS_URL=.*allowed is sqlite:///<file> or postgresql://") as refused:
+        RecordsSettings.load(records_url=url)
+    assert "secret" not in refused.value.message
+
+
+async def test_a_server_that_dies_is_told_and_used_again_when_it_is_back(tmp_path: Path) -> None:
+    with postgres() as server:
+        settings = RecordsSettings(records_url=server.new_database("dying"))
+        await migrate_records(settings)
+        async with open_records(settings, tmp_path) as records:
+            await records.put_tenant(SHOP)
+            server.kill()
+            with pytest.raises(RecordsUnavailable):
+                await records.ping()
+            server.start()
+            assert await records.tenants() == [SHOP]
+
+
+async def test_a_server_that_is_not_there_yet_does_not_keep_the_process_from_starting(tmp_path: Path) -> None:
+    with postgres() as server:
+        settings = RecordsSettings(records_url=server.new_database("late"))
+        await migrate_records(settings)
+        server.stop()
+        async with open_records(settings, tmp_path) as records:
+            with pytest.raises(RecordsUnavailable):
+                await records.tenants()
+            server.start()
+            assert await records.tenants() == []
+
+
+async def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StartRefused, match="the records cannot be opened: unable to open database file"):
+        await _open(RecordsSettings(records_url=f"sqlite:///{tmp_path / 'nowhere' / 'records.db'}"), tmp_path)
