@@ -24,6 +24,7 @@ from millrace_ingestion.senders import Senders
 from millrace_ingestion.settings import IngestionSettings
 from millrace_ingestion.verdicts import Verdicts
 from millrace_ingestion.wiring import build
+from millrace_records.cache.memory import memory_ports
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
 from tests.bench.bodies import event
@@ -119,7 +120,8 @@ def requester(app: App, path: str, body: bytes) -> Callable[[], Awaitable[None]]
 
 async def requests(name: str, path: str, body: bytes, events: int) -> None:
     """Whole requests through the application."""
-    request = requester(build(IngestionSettings(), NullLog(), Metrics(), Health()), path, body)
+    service = build(IngestionSettings(), NullLog(), memory_ports(2**20), Metrics(), Health())
+    request = requester(service.app, path, body)
     best = float("inf")
     for _ in range(5):
         count, began = 0, time.perf_counter()

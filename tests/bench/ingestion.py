@@ -14,6 +14,7 @@ from millrace_eventlog.settings import LogSettings
 from millrace_eventlog.wiring import open_log
 from millrace_ingestion import wiring as ingestion
 from millrace_ingestion.settings import IngestionSettings
+from millrace_records.cache.memory import memory_ports
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
 from millrace_service.settings import ServerSettings
@@ -24,8 +25,8 @@ async def run(data_dir: Path, port: int) -> None:
     """Serve until a signal comes."""
     metrics = Metrics()
     async with open_log(LogSettings(), data_dir, metrics) as log:
-        app = ingestion.build(IngestionSettings(), log.writer, metrics, Health())
-        await serve(app, listen(ServerSettings(port=port)), 1, _nothing, lambda: None)
+        service = ingestion.build(IngestionSettings(), log.writer, memory_ports(2**20), metrics, Health())
+        await serve(service.app, listen(ServerSettings(port=port)), 1, _nothing, lambda: None)
 
 
 async def _nothing() -> None:

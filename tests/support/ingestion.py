@@ -11,6 +11,7 @@ from millrace_eventlog.records import LogRecord
 from millrace_ingestion.app import App
 from millrace_ingestion.settings import IngestionSettings
 from millrace_ingestion.wiring import build
+from millrace_records.cache.memory import memory_ports
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
 
@@ -145,4 +146,5 @@ EVENT = {"customer_id": "demo", "visitor_id": "v1", "event_type": "click"}
 def tracker(clock: Callable[[], int] = lambda: NOW, **settings: Any) -> Tracker:
     """An application of its own on a log of its own."""
     log, metrics, health = MemoryLog(), Metrics(), Health()
-    return Tracker(build(IngestionSettings(**settings), log, metrics, health, clock=clock), log, metrics, health)
+    service = build(IngestionSettings(**settings), log, memory_ports(2**20), metrics, health, clock=clock)
+    return Tracker(service.app, log, metrics, health)

@@ -1,36 +1,43 @@
 """Answers that are repeated for the same Idempotency-Key."""
 
+import pytest
+
+from millrace_core.errors import Conflict
 from millrace_eventlog.records import LogRecord
 from millrace_ingestion.idempotency import Answers, name_of
+from millrace_records.cache.memory import MemoryCache
 
 
 def _record(tenant: str, event_id: str) -> LogRecord:
     return LogRecord(tenant, event_id, 0, "native", "", b"{}")
 
 
-def test_an_answer_is_kept_for_a_day() -> None:
+CONTENT = bytes(range(16))
+
+
+async def test_an_answer_is_kept_as_long_as_it_is_said() -> None:
     now = 0.0
-    answers = Answers(10, clock=lambda: now)
-    answers.keep(b"a", b"content", b"answer")
-    now = 24 * 3600 - 1.0
-    assert answers.find(b"a", b"content") == b"answer"
-    now = 24 * 3600.0
-    assert answers.find(b"a", b"content") is None
+    answers = Answers(MemoryCache(10_000, clock=lambda: now), seconds=3600)
+    await answers.keep(b"a", CONTENT, b"answer")
+    now = 3599.0
+    assert await answers.find(b"a", CONTENT) == b"answer"
+    assert await answers.find(b"b", CONTENT) is None
+    now = 3600.0
+    assert await answers.find(b"a", CONTENT) is None
 
 
-def test_the_oldest_leave_when_there_are_too_many() -> None:
-    answers = Answers(2)
-    for name in (b"a", b"b", b"c"):
-        answers.keep(name, b"content", name)
-    assert [answers.find(name, b"content") for name in (b"a", b"b", b"c")] == [None, b"b", b"c"]
+async def test_a_key_that_is_used_for_other_events_is_a_conflict() -> None:
+    answers = Answers(MemoryCache(10_000), seconds=3600)
+    await answers.keep(b"a", CONTENT, b"answer")
+    with pytest.raises(Conflict, match="used for other events"):
+        await answers.find(b"a", CONTENT[::-1])
 
 
-def test_large_answers_and_a_store_of_none_keep_nothing() -> None:
-    answers, none = Answers(2), Answers(0)
-    answers.keep(b"a", b"content", b"x" * 5000)
-    none.keep(b"a", b"content", b"x")
-    assert answers.find(b"a", b"content") is None
-    assert none.find(b"a", b"content") is None
+async def test_large_answers_and_no_time_keep_nothing() -> None:
+    cache = MemoryCache(100_000)
+    await Answers(cache, seconds=60).keep(b"a", CONTENT, b"x" * 5000)
+    await Answers(cache, seconds=0).keep(b"a", CONTENT, b"x")
+    assert await Answers(cache, seconds=60).find(b"a", CONTENT) is None
 
 
 def test_a_request_is_named_by_its_key_and_its_events() -> None:

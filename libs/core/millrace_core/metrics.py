@@ -57,6 +57,14 @@ INGEST_PAYLOAD = Metric(
     (),
     (256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 5242880.0),
 )
+CACHE_FALLBACKS = Metric(
+    "millrace_cache_fallbacks_total",
+    "counter",
+    "calls",
+    "Calls that this process's own memory answered instead of Redis.",
+    ("operation",),
+)
+CACHE_DEGRADED = Metric("millrace_cache_degraded", "gauge", "", "1 while Redis does not answer and nothing is shared.")
 LOG_APPEND = Metric("millrace_log_append_seconds", "histogram", "seconds", "One durable group commit.", (), _LATENCY)
 LOG_BYTES = Metric("millrace_log_bytes", "gauge", "bytes", "Size of the log on disk.")
 LOG_DAMAGED = Metric("millrace_log_damaged_records_total", "counter", "records", "Records whose checksum differs. Must be 0.")

@@ -1,13 +1,16 @@
 """The port of the records. All methods are coroutines of one event loop, none blocks it, each has a deadline of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Tier = Literal["default", "enterprise"]
 
-EVENTS_A_MINUTE: dict[Tier, int] = {"default": 10_000, "enterprise": 100_000}
-"""What each tier may send, as the realtime contract documents it."""
+EVENTS_A_MINUTE: Mapping[Tier, int | None] = {"default": None, "enterprise": 100_000}
+"""What each tier may send, as the realtime contract documents it; None is what ingestion lets everyone send."""
+
+TENANTS_CHANGED = "tenants"
+"""The channel on which a change of a tenant's settings is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,8 @@ class Tenant:
     """An IANA name: the days of this tenant's reports."""
 
     @property
-    def limit(self) -> int:
-        """Events a minute."""
+    def limit(self) -> int | None:
+        """Events a minute; None where it is everyone's."""
         return EVENTS_A_MINUTE[self.tier] if self.events_a_minute is None else self.events_a_minute
 
 

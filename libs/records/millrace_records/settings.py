@@ -1,9 +1,9 @@
-"""Settings of the records."""
+"""Settings of the records and of what processes share for a while."""
 
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import ByteSize, Field, model_validator
 
 from millrace_service.settings import PREFIX, Settings
 
@@ -35,3 +35,28 @@ class RecordsSettings(Settings):
         """Whether they are another process's."""
         url = urlsplit(self.records_url or "")
         return url.scheme == "postgresql" and bool(url.hostname) and len(url.path) > 1
+
+
+class CacheSettings(Settings):
+    """Where processes share answers, limits and locks for a while."""
+
+    cache_url: str = Field(
+        "memory://",
+        description="`memory://`: each process has its own. `redis://<user>:<password>@<host>:6379/<number>` (`rediss://` over "
+        "TLS): shared. While Redis does not answer each process has its own.",
+        examples=["redis://localhost:6379/0"],
+        repr=False,
+    )
+    cache_memory_bytes: ByteSize = Field(
+        ByteSize(32 * 2**20), ge=2**16, description="How much of it a process keeps in its own memory."
+    )
+
+    @model_validator(mode="after")
+    def _cache_url_is_known(self) -> Self:
+        url = urlsplit(self.cache_url)
+        if self.cache_url != "memory://" and not (url.scheme in ("redis", "rediss") and url.hostname):
+            raise ValueError(
+                f"{PREFIX}CACHE_URL={url._replace(netloc=url.netloc.rpartition('@')[2]).geturl()}: allowed is memory:// or "
+                "redis://<user>:<password>@<host>:<port>/<number>"
+            )
+        return self

@@ -11,9 +11,16 @@ from typing import Final
 from millrace_core.errors import MillraceError
 
 Check = Callable[[], Awaitable[None]]
-"""Returns when the neighbour is fine, raises a MillraceError when it is not."""
+"""Returns when the neighbour is fine, raises a MillraceError when it is not; Degraded where the process does without."""
 
 _DEADLINE_SECONDS: Final = 2.0
+_READY: Final = frozenset({"ok", "degraded"})
+
+
+class Degraded(MillraceError):
+    """A neighbour is away, and this process does its work without it."""
+
+    code = "degraded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,7 @@ class Readiness:
     @property
     def ready(self) -> bool:
         """Whether every check passed."""
-        return all(outcome == "ok" for outcome in self.checks.values())
+        return all(outcome in _READY for outcome in self.checks.values())
 
 
 @dataclass(slots=True)

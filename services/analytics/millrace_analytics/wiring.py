@@ -9,6 +9,7 @@ from millrace_analytics.families.realtime.routes import realtime_router
 from millrace_analytics.live.hub import Hub
 from millrace_analytics.settings import AnalyticsSettings
 from millrace_eventlog.ports import LogTail
+from millrace_records.cache.ports import CachePorts
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
 from millrace_warehouse.ports import Warehouse
@@ -26,10 +27,10 @@ class AnalyticsService:
 
 
 def build(
-    settings: AnalyticsSettings, warehouse: Warehouse, tail: LogTail, metrics: Metrics, health: Health
+    settings: AnalyticsSettings, warehouse: Warehouse, tail: LogTail, cache: CachePorts, metrics: Metrics, health: Health
 ) -> AnalyticsService:
     """Analytics on these ports; its check joins ``health``."""
     hub = Hub(tail, settings, metrics)
-    dashboards = Dashboards(warehouse, settings.dashboard_cache_seconds)
+    dashboards = Dashboards(warehouse, cache.cache, settings.dashboard_cache_seconds)
     health.add("warehouse", warehouse.ping)
     return AnalyticsService(realtime_router(warehouse, dashboards, hub, settings.stream_heartbeat_seconds, metrics), hub)

@@ -8,12 +8,16 @@ import structlog
 from millrace_core import metrics as names
 from millrace_core.errors import MillraceError, RecordsUnavailable
 from millrace_core.time import now_ms
+from millrace_records.cache.ports import Locks
 from millrace_records.ports import AuditState, Records
 from millrace_service.metrics import Metrics
 from millrace_warehouse.ports import WarehouseAdmin
 
 _HOURS: Final = 2
 """How far back an audit looks: every hour is looked at twice."""
+
+ONE_TURN: Final = 0.9
+"""Of the time between two turns: how long the lock of one is held, so that others skip it and the next one finds it free."""
 
 _log = structlog.get_logger("millrace.audit")
 
@@ -48,10 +52,12 @@ async def audit(admin: WarehouseAdmin, records: Records, metrics: Metrics) -> Au
     return state
 
 
-async def audit_regularly(admin: WarehouseAdmin, records: Records, metrics: Metrics, seconds: float) -> None:
-    """Audit every so many seconds, for ever."""
+async def audit_regularly(admin: WarehouseAdmin, records: Records, locks: Locks, metrics: Metrics, seconds: float) -> None:
+    """Audit every so many seconds, for ever. Of several consumers one does."""
     while True:
         await asyncio.sleep(seconds)
+        if not await locks.acquire("audit", seconds * ONE_TURN):
+            continue
         try:
             found = await audit(admin, records, metrics)
         except MillraceError as error:

@@ -5,8 +5,10 @@ from typing import Final
 
 import structlog
 
+from millrace_consumer.audit import ONE_TURN
 from millrace_core.errors import MillraceError
 from millrace_core.time import now_ms
+from millrace_records.cache.ports import Locks
 from millrace_records.ports import Records
 from millrace_warehouse.ports import WarehouseAdmin
 
@@ -34,10 +36,12 @@ async def expire(admin: WarehouseAdmin, records: Records, now: int) -> list[str]
     return expired
 
 
-async def expire_regularly(admin: WarehouseAdmin, records: Records, seconds: float) -> None:
-    """Every so many seconds, for ever."""
+async def expire_regularly(admin: WarehouseAdmin, records: Records, locks: Locks, seconds: float) -> None:
+    """Every so many seconds, for ever. Of several consumers one does."""
     while True:
         await asyncio.sleep(seconds)
+        if not await locks.acquire("retention", seconds * ONE_TURN):
+            continue
         try:
             await expire(admin, records, now_ms())
         except MillraceError as error:

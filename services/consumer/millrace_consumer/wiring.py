@@ -10,6 +10,7 @@ from millrace_consumer.retention import expire_regularly
 from millrace_consumer.settings import ConsumerSettings
 from millrace_core.time import now_ms
 from millrace_eventlog.ports import LogPorts
+from millrace_records.cache.ports import Locks
 from millrace_records.ports import Records
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
@@ -23,20 +24,27 @@ class ConsumerService:
     """The consumer, with its audit and the retention of single tenants."""
 
     def __init__(
-        self, consumer: Consumer, warehouse: StoringPorts, records: Records, metrics: Metrics, audit_seconds: float
+        self,
+        consumer: Consumer,
+        warehouse: StoringPorts,
+        records: Records,
+        locks: Locks,
+        metrics: Metrics,
+        audit_seconds: float,
     ) -> None:
         self.consumer = consumer
         self._warehouse = warehouse
         self._records = records
+        self._locks = locks
         self._metrics = metrics
         self._audit_seconds = audit_seconds
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume, audit and delete what has expired until ``stop`` is set; what was read is stored before this returns."""
-        admin, seconds = self._warehouse.admin, self._audit_seconds
+        admin, records, locks, seconds = self._warehouse.admin, self._records, self._locks, self._audit_seconds
         beside = [
-            asyncio.create_task(audit_regularly(admin, self._records, self._metrics, seconds), name="audit"),
-            asyncio.create_task(expire_regularly(admin, self._records, seconds), name="retention"),
+            asyncio.create_task(audit_regularly(admin, records, locks, self._metrics, seconds), name="audit"),
+            asyncio.create_task(expire_regularly(admin, records, locks, seconds), name="retention"),
         ]
         try:
             await self.consumer.run(stop)
@@ -51,6 +59,7 @@ def build(
     log: LogPorts,
     warehouse: StoringPorts,
     records: Records,
+    locks: Locks,
     metrics: Metrics,
     health: Health,
     *,
@@ -60,4 +69,4 @@ def build(
     """The consumer on these ports; its check joins ``health``."""
     consumer = Consumer(settings, log.reader, log.dead_letters, warehouse, metrics, clock=clock, on_step=on_step)
     health.add("consumer", consumer.check)
-    return ConsumerService(consumer, warehouse, records, metrics, settings.consumer_audit_seconds)
+    return ConsumerService(consumer, warehouse, records, locks, metrics, settings.consumer_audit_seconds)

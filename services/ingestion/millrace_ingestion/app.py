@@ -31,6 +31,7 @@ from millrace_ingestion.replies import (
     single_answer,
 )
 from millrace_ingestion.senders import Senders
+from millrace_ingestion.tenant_limits import TenantLimits
 from millrace_ingestion.verdicts import Verdicts
 
 Scope = MutableMapping[str, Any]
@@ -59,6 +60,7 @@ class Parts:
     senders: Senders
     counting: Counting
     answers: Answers
+    tenant_limits: TenantLimits
     in_flight: InFlight
     body_limits: BodyLimits
     event_limits: native.Limits
@@ -155,10 +157,11 @@ class Tracking:
         parts, records = self._parts, verdicts.records
         name = name_of(key, len(verdicts.errors), records) if key and records else b""
         content = content_of(batch.events) if name else b""
-        if name and (known := parts.answers.find(name, content)) is not None:
+        if name and (known := await parts.answers.find(name, content)) is not None:
             verdicts.accepted.clear()
             return known
         if records:
+            await parts.tenant_limits.take(records)
             try:
                 with parts.append_deadline:
                     await parts.writer.append(records)
@@ -166,7 +169,7 @@ class Tracking:
                 raise LogUnavailable("the log did not answer in time; the events may or may not be stored") from error
         answer = single_answer(verdicts) if is_single else batch_answer(verdicts)
         if name:
-            parts.answers.keep(name, content, answer)
+            await parts.answers.keep(name, content, answer)
         return answer
 
 

@@ -35,6 +35,15 @@ class IngestionSettings(Settings):
     ingest_past_days: float = Field(
         1826.0, gt=0, le=3660, description="How far in the past an event's time may lie. The default is five years."
     )
-    ingest_idempotency_keys: int = Field(
-        10_000, ge=0, description="How many answers are kept, each for 24 hours, to be repeated for the same `Idempotency-Key`."
+    ingest_idempotency_hours: float = Field(
+        24.0,
+        ge=0,
+        le=24 * 30,
+        description="How long an answer is kept, to be repeated for the same `Idempotency-Key`; 0 keeps none.",
+    )
+    ingest_events_a_minute: int = Field(
+        0,
+        ge=0,
+        description="How many events a tenant may send a minute if its settings (`millrace tenant`) say nothing else; 0 is no "
+        "limit. The realtime contract documents 10,000.",
     )

@@ -1,6 +1,7 @@
 """Makes the ingestion service of an opened log."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from millrace_core.time import now_ms
 from millrace_eventlog.ports import LogWriter
@@ -14,6 +15,8 @@ from millrace_ingestion.idempotency import Answers
 from millrace_ingestion.protocols.native import Limits
 from millrace_ingestion.senders import Senders
 from millrace_ingestion.settings import IngestionSettings
+from millrace_ingestion.tenant_limits import TenantLimits
+from millrace_records.cache.ports import CachePorts
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
 
@@ -23,28 +26,39 @@ SERVICE = "real-time-analytics-ingestion"
 _DAY_MS = 86_400_000
 
 
+@dataclass(frozen=True, slots=True)
+class IngestionService:
+    """The tracking routes, and the limits that they keep."""
+
+    app: App
+    limits: TenantLimits
+
+
 def build(
     settings: IngestionSettings,
     writer: LogWriter,
+    cache: CachePorts,
     metrics: Metrics,
     health: Health,
     *,
     clock: Callable[[], int] = now_ms,
-) -> App:
+) -> IngestionService:
     """The tracking routes on this log, as an ASGI application; its check joins ``health``.
 
-    It answers the paths in ``millrace_ingestion.app.PATHS`` and 404 elsewhere.
+    The application answers the paths in ``millrace_ingestion.app.PATHS`` and 404 elsewhere.
     """
     agents = Agents()
     window = TimeWindow(ahead=round(settings.ingest_ahead_days * _DAY_MS), past=round(settings.ingest_past_days * _DAY_MS))
     health.add("ingestion", writer.ping)
-    return create_app(
+    limits = TenantLimits(cache.limits, settings.ingest_events_a_minute)
+    app = create_app(
         Parts(
             writer=writer,
             acceptance=Acceptance(window, agents),
             senders=Senders(settings, agents),
             counting=Counting(metrics),
-            answers=Answers(settings.ingest_idempotency_keys),
+            answers=Answers(cache.cache, settings.ingest_idempotency_hours * 3600),
+            tenant_limits=limits,
             in_flight=InFlight(settings.ingest_inflight_bytes),
             body_limits=BodyLimits(
                 settings.ingest_body_bytes, settings.ingest_inflated_bytes, Deadline(settings.ingest_body_seconds)
@@ -54,3 +68,4 @@ def build(
             clock=clock,
         )
     )
+    return IngestionService(app, limits)

@@ -15,6 +15,7 @@ from millrace_core.errors import Forbidden, InvalidInput, NotFound, RecordsUnava
 from millrace_core.time import iso_time, now_ms
 from millrace_eventlog.ports import DeadLetters, LogPorts
 from millrace_eventlog.records import DeadLetter, LogRecord
+from millrace_records.cache.ports import Messages
 from millrace_records.ports import Decision, Records
 from millrace_service.metrics import Metrics
 from millrace_standalone.admin_tenants import decisions_router, tenants_router
@@ -71,7 +72,13 @@ class AuditResult(BaseModel):
 
 
 def admin_router(
-    token: Callable[[], str], status: Status, log: LogPorts, warehouse: WarehouseAdmin, records: Records, metrics: Metrics
+    token: Callable[[], str],
+    status: Status,
+    log: LogPorts,
+    warehouse: WarehouseAdmin,
+    records: Records,
+    messages: Messages,
+    metrics: Metrics,
 ) -> APIRouter:
     """The routes.
 
@@ -85,7 +92,7 @@ def admin_router(
 
     router = APIRouter(prefix="/admin/v1", dependencies=[Depends(check_token)], include_in_schema=False)
     router.include_router(_dead_letter_routes(log, records))
-    router.include_router(tenants_router(records))
+    router.include_router(tenants_router(records, messages))
     router.include_router(decisions_router(records))
 
     @router.get("/status")

@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field, field_validator
 from millrace_core.errors import NotFound
 from millrace_core.tenants import TENANT_PATTERN
 from millrace_core.time import iso_time
-from millrace_records.ports import Records, Tenant, Tier
+from millrace_records.cache.ports import Messages
+from millrace_records.ports import TENANTS_CHANGED, Records, Tenant, Tier
 
 _Name = Annotated[str, Path(pattern=TENANT_PATTERN)]
 
@@ -36,8 +37,8 @@ class Removed(BaseModel):
     removed: bool
 
 
-def tenants_router(records: Records) -> APIRouter:
-    """The routes, without the prefix and the check of the token."""
+def tenants_router(records: Records, messages: Messages) -> APIRouter:
+    """The routes, without the prefix and the check of the token. A change is told to who keeps the limits."""
     router = APIRouter()
 
     @router.get("/tenants")
@@ -52,12 +53,14 @@ def tenants_router(records: Records) -> APIRouter:
     async def put_tenant(name: _Name, settled: Settled) -> dict[str, Any]:
         tenant = Tenant(name, settled.tier, settled.events_a_minute, settled.retention_days, settled.time_zone)
         await records.put_tenant(tenant)
+        await messages.publish(TENANTS_CHANGED)
         return _shown(tenant)
 
     @router.delete("/tenants/{name}")
     async def remove_tenant(name: _Name) -> Removed:
         if not await records.remove_tenant(name):
             raise NotFound(f"{name} has no record")
+        await messages.publish(TENANTS_CHANGED)
         return Removed(removed=True)
 
     return router

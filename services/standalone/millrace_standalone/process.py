@@ -94,7 +94,7 @@ async def run(
     on_ready: Callable[[str], None],
     *,
     announces: bool = False,
-    beside: Callable[[str], Coroutine[None, None, None]] | None = None,
+    meanwhile: Callable[[str], Coroutine[None, None, None]] | None = None,
 ) -> None:
     """Open a process and serve until a signal comes.
 
@@ -102,7 +102,7 @@ async def run(
         opening: opens what is served.
         on_ready: called with the URL once every check has passed.
         announces: commands find the server through ``server.json`` in the data folder.
-        beside: work that is done next to it, given the URL.
+        meanwhile: work that is done next to it, given the URL.
 
     Raises:
         StartRefused: it cannot start like this.
@@ -120,7 +120,7 @@ async def run(
 
             with announced(settings.data_dir, url) if announces else contextlib.nullcontext() as server:
                 process.admin_token = server.token if server is not None else ""
-                async with _beside(_stop_when_failed(process), *([beside(url)] if beside is not None else [])):
+                async with beside(_stop_when_failed(process), *([meanwhile(url)] if meanwhile is not None else [])):
                     await _serve(process, settings, listening, started)
         if process.failed.is_set():
             raise MillraceError("The consumer failed; the log says why. What was accepted is safe.", code="consumer_failed")
@@ -156,7 +156,8 @@ def _listen(settings: ServerSettings) -> socket.socket:
 
 
 @contextlib.asynccontextmanager
-async def _beside(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+async def beside(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Do this work meanwhile, and end it at the end."""
     tasks = [asyncio.create_task(each) for each in work]
     try:
         yield

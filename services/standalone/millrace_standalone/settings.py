@@ -8,7 +8,7 @@ from millrace_analytics.settings import AnalyticsSettings
 from millrace_consumer.settings import ConsumerSettings
 from millrace_eventlog.settings import LogSettings
 from millrace_ingestion.settings import IngestionSettings
-from millrace_records.settings import RecordsSettings
+from millrace_records.settings import CacheSettings, RecordsSettings
 from millrace_service.settings import PREFIX, ServerSettings
 from millrace_warehouse.query_settings import QuerySettings
 from millrace_warehouse.settings import WarehouseSettings
@@ -19,6 +19,7 @@ class StandaloneSettings(
     LogSettings,
     WarehouseSettings,
     RecordsSettings,
+    CacheSettings,
     QuerySettings,
     IngestionSettings,
     ConsumerSettings,
@@ -58,19 +59,19 @@ class _OneOfSeveralAtTheWarehouse(_OneOfSeveral, WarehouseSettings):
         ]
 
 
-class IngestionProcessSettings(_OneOfSeveral, IngestionSettings):
+class IngestionProcessSettings(_OneOfSeveral, RecordsSettings, CacheSettings, IngestionSettings):
     """``millrace ingestion``."""
 
     port: int = Field(8000, ge=0, le=65535)
 
 
-class AnalyticsProcessSettings(_OneOfSeveralAtTheWarehouse, QuerySettings, AnalyticsSettings):
+class AnalyticsProcessSettings(_OneOfSeveralAtTheWarehouse, CacheSettings, QuerySettings, AnalyticsSettings):
     """``millrace analytics``."""
 
     port: int = Field(8001, ge=0, le=65535)
 
 
-class ConsumerProcessSettings(_OneOfSeveralAtTheWarehouse, RecordsSettings, ConsumerSettings):
+class ConsumerProcessSettings(_OneOfSeveralAtTheWarehouse, RecordsSettings, CacheSettings, ConsumerSettings):
     """``millrace consumer``."""
 
     port: int = Field(8002, ge=0, le=65535)

@@ -13,12 +13,15 @@ from millrace_eventlog.wiring import open_log
 from millrace_ingestion import wiring as ingestion
 from millrace_ingestion.app import PATHS
 from millrace_ingestion.openapi import paths as tracking_paths
+from millrace_records.cache.ports import CachePorts
+from millrace_records.cache.wiring import open_cache
+from millrace_records.settings import CacheSettings
 from millrace_records.wiring import open_records
-from millrace_service.health import Health
+from millrace_service.health import Degraded, Health
 from millrace_service.metrics import Metrics
 from millrace_service.settings import ServerSettings, is_loopback
 from millrace_standalone.admin import admin_router
-from millrace_standalone.process import Process, consuming, version
+from millrace_standalone.process import Process, beside, consuming, version
 from millrace_standalone.settings import (
     AnalyticsProcessSettings,
     ConsumerProcessSettings,
@@ -51,16 +54,18 @@ async def open_platform(
         log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, clock=clock, on_step=on_step))
         warehouse = await stack.enter_async_context(open_warehouse(settings, settings, settings.data_dir, metrics))
         records = await stack.enter_async_context(open_records(settings, settings.data_dir))
-        service = consumer.build(settings, log, warehouse, records, metrics, health, clock=clock, on_step=on_step)
-        tracking = ingestion.build(settings, log.writer, metrics, health, clock=clock)
-        answering = analytics.build(settings, warehouse.reads, log.tail, metrics, health)
+        cache = await _open_cache(stack, settings, metrics, health)
+        service = consumer.build(settings, log, warehouse, records, cache.locks, metrics, health, clock=clock, on_step=on_step)
+        tracking = ingestion.build(settings, log.writer, cache, metrics, health, clock=clock)
+        await stack.enter_async_context(beside(tracking.limits.follow(records, cache.messages)))
+        answering = analytics.build(settings, warehouse.reads, log.tail, cache, metrics, health)
         status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
         routers = [
             health_router(analytics.SERVICE, health, metrics, status, ai_enabled=False),
             answering.router,
-            admin_router(lambda: process.admin_token, status, log, warehouse.admin, records, metrics),
+            admin_router(lambda: process.admin_token, status, log, warehouse.admin, records, cache.messages, metrics),
         ]
-        app = _with_tracking(tracking, settings, metrics, routers)
+        app = _with_tracking(tracking.app, settings, metrics, routers)
         process = Process(health, settings.shutdown_seconds, app, answering.hub.close)
         await stack.enter_async_context(consuming(service, process))
         yield process
@@ -74,10 +79,15 @@ async def open_ingestion(settings: IngestionProcessSettings) -> AsyncIterator[Pr
         StartRefused: the log cannot be opened.
     """
     metrics, health = Metrics(), Health()
-    async with open_log(settings, settings.data_dir, metrics) as log:
-        tracking = ingestion.build(settings, log.writer, metrics, health)
+    async with AsyncExitStack() as stack:
+        log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics))
+        cache = await _open_cache(stack, settings, metrics, health)
+        tracking = ingestion.build(settings, log.writer, cache, metrics, health)
+        if settings.records_are_served:  # a file would be of this process alone, and nobody would write it
+            records = await stack.enter_async_context(open_records(settings, settings.data_dir))
+            await stack.enter_async_context(beside(tracking.limits.follow(records, cache.messages)))
         routers = [health_router(ingestion.SERVICE, health, metrics)]
-        yield Process(health, settings.shutdown_seconds, _with_tracking(tracking, settings, metrics, routers))
+        yield Process(health, settings.shutdown_seconds, _with_tracking(tracking.app, settings, metrics, routers))
 
 
 @asynccontextmanager
@@ -93,11 +103,12 @@ async def open_consumer(settings: ConsumerProcessSettings) -> AsyncIterator[Proc
         warehouse = await stack.enter_async_context(open_storing(settings, settings.data_dir, metrics))
         records = await stack.enter_async_context(open_records(settings, settings.data_dir))
         health.add("records", records.ping)
-        service = consumer.build(settings, log, warehouse, records, metrics, health)
+        cache = await _open_cache(stack, settings, metrics, health)
+        service = consumer.build(settings, log, warehouse, records, cache.locks, metrics, health)
         status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
         routers = [
             health_router(consumer.SERVICE, health, metrics, status),
-            admin_router(lambda: process.admin_token, status, log, warehouse.admin, records, metrics),
+            admin_router(lambda: process.admin_token, status, log, warehouse.admin, records, cache.messages, metrics),
         ]
         process = Process(health, settings.shutdown_seconds, _app(settings, metrics, routers))
         await stack.enter_async_context(consuming(service, process))
@@ -115,9 +126,23 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics))
         warehouse = await stack.enter_async_context(open_warehouse(settings, settings, settings.data_dir, metrics))
-        answering = analytics.build(settings, warehouse.reads, log.tail, metrics, health)
+        cache = await _open_cache(stack, settings, metrics, health)
+        answering = analytics.build(settings, warehouse.reads, log.tail, cache, metrics, health)
         routers = [health_router(analytics.SERVICE, health, metrics, ai_enabled=False), answering.router]
         yield Process(health, settings.shutdown_seconds, _app(settings, metrics, routers), answering.hub.close)
+
+
+async def _open_cache(stack: AsyncExitStack, settings: CacheSettings, metrics: Metrics, health: Health) -> CachePorts:
+    """What is shared with other processes; its check says where nothing is at the moment, which keeps no work away."""
+    cache = await stack.enter_async_context(open_cache(settings, metrics))
+
+    async def check() -> None:
+        if cache.degraded():
+            raise Degraded("Redis does not answer: each process keeps its own.")
+
+    if settings.cache_url != "memory://":
+        health.add("cache", check)
+    return cache
 
 
 def _app(settings: ServerSettings, metrics: Metrics, routers: list[APIRouter]) -> FastAPI:

@@ -32,7 +32,7 @@ def show_tenant(client: AdminClient, name: str) -> None:
 @tenant.command("set")
 @click.argument("name")
 @click.option(
-    "--tier", type=click.Choice(["default", "enterprise"]), help="What it may send: 10,000 or 100,000 events a minute."
+    "--tier", type=click.Choice(["default", "enterprise"]), help="What it may send: as everyone, or 100,000 events a minute."
 )
 @click.option("--events-a-minute", type=int, help="A limit of its own; 0 goes back to the tier's.")
 @click.option("--retention-days", type=int, help="Delete its events after so many days; 0 keeps them as all others.")
@@ -65,4 +65,5 @@ def remove_tenant(client: AdminClient, name: str) -> None:
 
 def _line(one: dict[str, Any]) -> str:
     kept = f"{one['retention_days']:,} days" if one["retention_days"] else "kept as all others"
-    return f"{one['name']:<24}  {one['tier']:<10}  {one['limit']:>10,} events a minute  {kept:<20}  {one['time_zone']}"
+    limit = "everyone's limit" if one["limit"] is None else f"{one['limit']:,} events a minute"
+    return f"{one['name']:<24}  {one['tier']:<10}  {limit:<24}  {kept:<20}  {one['time_zone']}"

@@ -57,7 +57,7 @@ async def run(settings: StandaloneSettings, *, demo: bool = False, on_step: Call
         lambda: open_platform(settings, on_step=on_step),
         lambda url: click.echo(_GREETING.format(url=url, command=_own_command()), err=True),
         announces=True,
-        beside=_run_demo if demo else None,
+        meanwhile=_run_demo if demo else None,
     )
 
 

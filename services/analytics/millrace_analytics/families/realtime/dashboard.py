@@ -7,6 +7,7 @@ from typing import Final
 
 from millrace_analytics.families.realtime.schemas import Dashboard, Freshness, TimelineMinute, TopEvent, TopPage
 from millrace_core.time import iso_time, now_ms
+from millrace_records.cache.ports import Cache
 from millrace_warehouse.ports import Rows, TenantWarehouse, Warehouse
 
 _MINUTE_MS: Final = 60_000
@@ -32,14 +33,15 @@ _NEWEST: Final = (
 
 
 class Dashboards:
-    """Answers for many viewers with one set of queries a tenant and second.
+    """Answers for many viewers with one set of queries a tenant and second, in all processes that share a cache.
 
     Args:
         seconds: how long an answer serves.
     """
 
-    def __init__(self, warehouse: Warehouse, seconds: float) -> None:
+    def __init__(self, warehouse: Warehouse, cache: Cache, seconds: float) -> None:
         self._warehouse = warehouse
+        self._cache = cache
         self._seconds = seconds
         self._answers: dict[str, tuple[float, asyncio.Task[Dashboard]]] = {}
 
@@ -53,10 +55,19 @@ class Dashboards:
         self._answers = {name: known for name, known in self._answers.items() if known[0] > now or not known[1].done()}
         known = self._answers.get(tenant)
         if known is None:
-            task = asyncio.create_task(_dashboard(self._warehouse.of(tenant), now_ms()), name="dashboard")
+            task = asyncio.create_task(self._answer(tenant), name="dashboard")
             known = self._answers[tenant] = (now + self._seconds, task)
         # A viewer who leaves does not take the answer away from the others.
         return await asyncio.shield(known[1])
+
+    async def _answer(self, tenant: str) -> Dashboard:
+        key = f"dashboard:{tenant}"
+        if (shared := await self._cache.get(key)) is not None:
+            self._answers.pop(tenant, None)  # it is old already: the next viewer asks again
+            return Dashboard.model_validate_json(shared)
+        answer = await _dashboard(self._warehouse.of(tenant), now_ms())
+        await self._cache.put(key, answer.model_dump_json().encode(), self._seconds)
+        return answer
 
 
 async def _dashboard(warehouse: TenantWarehouse, now: int) -> Dashboard:

@@ -1,0 +1,77 @@
+"""How many events a minute a tenant may send. A request that would pass its limit is refused whole, with the time to wait."""
+
+import asyncio
+import contextlib
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import structlog
+
+from millrace_core.errors import RecordsUnavailable, TooManyRequests
+from millrace_eventlog.records import LogRecord
+from millrace_records.cache.ports import Limits, Messages, Rate
+from millrace_records.ports import TENANTS_CHANGED, Records
+
+_MINUTE: Final = 60.0
+_READ_SECONDS: Final = 60.0
+
+_log = structlog.get_logger("millrace.ingestion")
+
+
+class TenantLimits:
+    """The limits of all tenants.
+
+    Args:
+        default: events a minute of a tenant without a limit of its own; 0 is no limit.
+    """
+
+    def __init__(self, limits: Limits, default: int) -> None:
+        self._limits = limits
+        self._default = default
+        self._own: Mapping[str, int] = {}
+
+    async def take(self, records: Sequence[LogRecord]) -> None:
+        """Count these events.
+
+        Raises:
+            TooManyRequests: ``tenant_rate_limited``; none of them may be stored now.
+        """
+        if not self._default and not self._own:
+            return
+        for tenant, events in Counter(record.tenant for record in records).items():
+            limit = self._own.get(tenant, self._default)
+            if not limit:
+                continue
+            waits = await self._limits.take(f"events:{tenant}", events, Rate(limit, _MINUTE))
+            if waits:
+                raise TooManyRequests(
+                    f"{tenant} may send {limit:,} events a minute", code="tenant_rate_limited", retry_after=math.ceil(waits)
+                )
+
+    async def follow(self, records: Records, messages: Messages) -> None:
+        """Read the tenants' own limits now, every minute, and when someone says that they changed; for ever. While the records
+        do not answer the ones that were read last hold."""
+        told = asyncio.Event()
+
+        async def listen() -> None:
+            async for _ in messages.follow(TENANTS_CHANGED):
+                told.set()
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(listen(), name="tenants-changed")
+            while True:
+                told.clear()
+                await self._read(records)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_READ_SECONDS):
+                        await told.wait()
+
+    async def _read(self, records: Records) -> None:
+        try:
+            tenants = await records.tenants()
+        except RecordsUnavailable as error:
+            _log.warning("limits_not_read", cause=str(error.__cause__ or error))
+            return
+        self._own = {tenant.name: tenant.limit for tenant in tenants if tenant.limit is not None}
