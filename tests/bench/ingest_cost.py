@@ -15,6 +15,7 @@ import uvloop
 
 from millrace_core import ids
 from millrace_core import time as times
+from millrace_eventlog.ports import Durable
 from millrace_eventlog.records import LogRecord
 from millrace_ingestion.acceptance import Acceptance, TimeWindow
 from millrace_ingestion.app import App
@@ -36,8 +37,9 @@ _DAY_MS = 86_400_000
 class NullLog:
     """A log that takes everything at once and keeps nothing: what is left is ingestion's own cost."""
 
-    async def append(self, records: Sequence[LogRecord]) -> None:
+    async def append(self, records: Sequence[LogRecord]) -> Durable:
         """Take the records."""
+        return "log"
 
     async def ping(self) -> None:
         """Always ready."""

@@ -1,6 +1,7 @@
 """WarehouseWriter on the real engine: rows of a token are stored once, in the events and in every rollup."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -225,13 +226,20 @@ class TestWhatIsStored:
 
     async def test_ids_in_tens_of_thousands(self, warehouse: OpenWarehouse) -> None:
         await warehouse.writer.insert(event_lines(12_000), "v1:log:0-1:aa")
-        streamed = [each async for block in warehouse.writer.recent_ids() for each in block]
+        streamed = [each async for block in warehouse.writer.recent_ids([0]) for each in block]
         assert len(set(streamed)) == len(streamed) == 12_000
         assert len(await warehouse.writer.stored_ids([("demo", each) for each in streamed])) == 12_000
 
     async def test_ids_older_than_two_days_are_forgotten(self, warehouse: OpenWarehouse) -> None:
         await warehouse.writer.insert(event_lines(10, ingested_at="2026-02-16 12:00:00.000"), "v1:log:0-1:aa")
-        assert [each async for block in warehouse.writer.recent_ids() for each in block] == []
+        assert [each async for block in warehouse.writer.recent_ids([0]) for each in block] == []
+
+    async def test_ids_of_partitions_and_those_that_were_moved_here(self, warehouse: OpenWarehouse) -> None:
+        for number, partition in enumerate((0, 1, 2, 65_001)):
+            await warehouse.writer.insert(event_line(number, _p=partition) + b"\n", f"v1:{partition}")
+        wanted = [str(uuid.uuid5(uuid.NAMESPACE_OID, str(number))) for number in (1, 2, 3)]
+        found = [each async for block in warehouse.writer.recent_ids([1, 2]) for each in block]
+        assert sorted(found) == sorted(wanted)
 
     async def test_positions_of_a_range(self, warehouse: OpenWarehouse) -> None:
         for offset in range(5):

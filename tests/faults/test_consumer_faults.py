@@ -48,9 +48,9 @@ class LossyWriter:
         self.stored_positions = self._writer.stored_positions
         self.restore_ids = self._writer.restore_ids
 
-    def recent_ids(self) -> AsyncIterator[Sequence[str]]:
+    def recent_ids(self, partitions: Sequence[int]) -> AsyncIterator[Sequence[str]]:
         """As the engine's."""
-        return self._writer.recent_ids()
+        return self._writer.recent_ids(partitions)
 
     async def insert(self, rows: bytes | Sequence[bytes], token: str) -> None:
         """Insert, or fail before or behind."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from millrace_core.errors import LogUnavailable
+from millrace_eventlog.ports import Durable
 from millrace_eventlog.records import LogRecord
 from millrace_eventlog.settings import LogSettings
 from tests.faults.test_consumer_faults import LossyWriter, assert_stored_once
@@ -108,7 +109,7 @@ async def test_an_answer_that_was_lost_behind_an_append_doubles_nothing(
     await assert_stored_once(warehouse, 300)
 
 
-async def _until_accepted(append: Callable[[Sequence[LogRecord]], Awaitable[None]], records: list[LogRecord]) -> None:
+async def _until_accepted(append: Callable[[Sequence[LogRecord]], Awaitable[Durable]], records: list[LogRecord]) -> None:
     async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(LogUnavailable):

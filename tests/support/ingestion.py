@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from millrace_core.errors import MillraceError
+from millrace_eventlog.ports import Durable
 from millrace_eventlog.records import LogRecord
 from millrace_ingestion.app import App
 from millrace_ingestion.settings import IngestionSettings
@@ -27,13 +28,14 @@ class MemoryLog:
         self.failure: MillraceError | None = None
         self.hangs = False
 
-    async def append(self, records: Sequence[LogRecord]) -> None:
+    async def append(self, records: Sequence[LogRecord]) -> Durable:
         """Keep the records."""
         if self.hangs:
             await asyncio.Event().wait()
         if self.failure is not None:
             raise self.failure
         self.records.extend(records)
+        return "log"
 
     async def ping(self) -> None:
         """Fail as an append would."""

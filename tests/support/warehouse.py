@@ -143,7 +143,12 @@ def event_line(number: int = 0, *, offset: int = 0, index: int | None = None, **
         "page_path": "/",
     }
     row |= columns
-    row |= {"ingested_at": columns.get("ingested_at", _now()), "_p": 0, "_o": offset, "_i": number if index is None else index}
+    row |= {
+        "ingested_at": columns.get("ingested_at", _now()),
+        "_p": columns.get("_p", 0),
+        "_o": offset,
+        "_i": number if index is None else index,
+    }
     return json.dumps(row, separators=(",", ":")).encode()
 
 

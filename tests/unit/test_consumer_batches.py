@@ -16,7 +16,7 @@ _AT = 1_770_000_000_123
 
 def _recent() -> RecentIds:
     recent = RecentIds(lambda: _AT, 2**20)
-    recent.complete = True
+    recent._complete.add(0)
     return recent
 
 

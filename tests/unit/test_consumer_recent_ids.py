@@ -20,7 +20,7 @@ class _Clock:
 
 def _complete(clock: _Clock, memory: int = 8 * 2**20) -> RecentIds:
     recent = RecentIds(clock, memory)
-    recent.complete = True
+    recent._complete.add(0)
     return recent
 
 
@@ -36,7 +36,7 @@ def test_what_was_added_within_the_window_is_a_suspect(steps: list[tuple[int, li
         added.append((clock.now, ids))
         for at, old in added:
             if clock.now - at <= WINDOW_MS:
-                assert recent.suspects(old) == list(range(len(old)))
+                assert recent.suspects(0, old) == list(range(len(old)))
 
 
 def test_unknown_ids_are_seldom_suspects_and_old_ones_are_forgotten() -> None:
@@ -46,11 +46,11 @@ def test_unknown_ids_are_seldom_suspects_and_old_ones_are_forgotten() -> None:
     recent.add(stored)
 
     fresh = [f"fresh-{number}" for number in range(20_000)]
-    assert len(recent.suspects(fresh)) < 200
+    assert len(recent.suspects(0, fresh)) < 200
 
     clock.now += 3 * 24 * _HOUR
     recent.add(["today"])
-    assert len(recent.suspects(stored)) < 200
+    assert len(recent.suspects(0, stored)) < 200
 
 
 def test_beyond_its_memory_nothing_is_missed() -> None:
@@ -60,16 +60,19 @@ def test_beyond_its_memory_nothing_is_missed() -> None:
         recent.add(ids[start : start + 50_000])
 
     asked = ids[::1000]
-    assert recent.suspects(asked) == list(range(len(asked)))
+    assert recent.suspects(0, asked) == list(range(len(asked)))
 
 
 async def test_until_the_stored_ids_are_loaded_every_id_is_a_suspect() -> None:
     recent = RecentIds(_Clock(), 2**20)
-    assert recent.suspects(["a", "b"]) == [0, 1]
+    assert recent.suspects(0, ["a", "b"]) == [0, 1]
 
     async def stored() -> AsyncIterator[Sequence[str]]:
         yield ["a"]
         yield ["c", "d"]
 
-    assert await recent.load(stored()) == 3
-    assert recent.suspects(["a", "b", "d"]) == [0, 2]
+    assert await recent.load([0], stored()) == 3
+    assert recent.suspects(0, ["a", "b", "d"]) == [0, 2]
+    assert recent.suspects(1, ["a", "b"]) == [0, 1]
+    recent.forget(0)
+    assert recent.suspects(0, ["a", "b", "d"]) == [0, 1, 2]

@@ -65,6 +65,13 @@ CACHE_FALLBACKS = Metric(
     ("operation",),
 )
 CACHE_DEGRADED = Metric("millrace_cache_degraded", "gauge", "", "1 while Redis does not answer and nothing is shared.")
+SPILLED = Metric("millrace_spilled_events_total", "counter", "events", "Events kept on this machine as Kafka was away.")
+SPILL_DRAINED = Metric("millrace_spill_drained_events_total", "counter", "events", "Events of the spill that Kafka has.")
+SPILL_EVENTS = Metric("millrace_spill_events", "gauge", "events", "Events that wait in the spill.")
+SPILL_SECONDS = Metric(
+    "millrace_spill_oldest_seconds", "gauge", "seconds", "How long the oldest event has waited in the spill."
+)
+SPILL_ACTIVE = Metric("millrace_spill_active", "gauge", "", "1 while events go to the spill.")
 LOG_APPEND = Metric("millrace_log_append_seconds", "histogram", "seconds", "One durable group commit.", (), _LATENCY)
 LOG_BYTES = Metric("millrace_log_bytes", "gauge", "bytes", "Size of the log on disk.")
 LOG_DAMAGED = Metric("millrace_log_damaged_records_total", "counter", "records", "Records whose checksum differs. Must be 0.")

@@ -3,7 +3,7 @@ them for dead letters. All methods are coroutines of one event loop; none of the
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from millrace_eventlog.records import (
     Damaged,
@@ -21,12 +21,15 @@ from millrace_eventlog.records import (
     TailPosition,
 )
 
+Durable = Literal["log", "local"]
+"""Where accepted events are: in the log, or on this machine's disk until the log has them."""
+
 
 class LogWriter(Protocol):
     """Where ingestion stores events."""
 
-    async def append(self, records: Sequence[LogRecord]) -> None:
-        """Store the records. Returning means that they survive a crash of this process and of the log's own.
+    async def append(self, records: Sequence[LogRecord]) -> Durable:
+        """Store the records. Returning means that they survive a crash of this process and of the log's own; where they are.
 
         Records of one call stay in order. A cancelled call may still store them.
 
@@ -163,3 +166,5 @@ class LogPorts:
     dead_letters: DeadLetters
     bytes_on_disk: Callable[[], int]
     """Size of what this machine stores of the log; 0 where that is another machine's."""
+    spilling: Callable[[], bool] | None = None
+    """Whether events go to this machine's disk instead of the log; None where they never do."""

@@ -56,6 +56,14 @@ class LogSettings(Settings):
     kafka_hot_key_rate: int = Field(
         0, ge=0, description="Events of one visitor a second above which they spread over partitions; 0 never spreads them."
     )
+    spill: Literal["off", "on"] = Field(
+        "off",
+        description="`on`: while Kafka does not acknowledge, events are kept in `spill.db` in the data folder, answered 200 "
+        "with `durable: local`, and handed on when Kafka is back. Only where the data folder outlives the process.",
+    )
+    spill_bytes: ByteSize = Field(
+        ByteSize(2**30), ge=2**20, description="Events are refused with 503 while this much waits in the spill."
+    )
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="How Kafka is spoken to."
     )

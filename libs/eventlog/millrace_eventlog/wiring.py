@@ -1,8 +1,8 @@
 """Chooses the adapter of the log by its URL. The only module that names one."""
 
 import importlib
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from millrace_core.errors import StartRefused
 from millrace_core.time import now_ms
 from millrace_eventlog.ports import LogPorts
 from millrace_eventlog.settings import LogSettings
+from millrace_eventlog.spill.open import spilling
 from millrace_eventlog.sqlite.open import ignore_step, open_sqlite_log
 from millrace_service.metrics import Metrics
 
@@ -24,19 +25,34 @@ def open_log(
     *,
     clock: Callable[[], int] = now_ms,
     on_step: Callable[[str], None] = ignore_step,
+    writes: bool = False,
 ) -> AbstractAsyncContextManager[LogPorts]:
     """The ports of the log that ``MILLRACE_LOG_URL`` names; without one, ``log.db`` in the data folder.
+
+    Args:
+        writes: events come in here, so ``MILLRACE_SPILL`` holds.
 
     Raises:
         StartRefused: no adapter is for this URL, or the log cannot be opened.
     """
     url = settings.log_url or f"{_SQLITE}{data_dir / 'log.db'}"
+    spills = writes and settings.spill == "on"
     if url.startswith(_KAFKA):
-        opened: AbstractAsyncContextManager[LogPorts] = _kafka("open").open_kafka_log(settings, metrics)
-        return opened
+        opened: AbstractAsyncContextManager[LogPorts] = _kafka("open").open_kafka_log(settings, metrics, waits=spills)
+        return _spilling(opened, settings, data_dir, metrics) if spills else opened
+    if spills:
+        raise StartRefused("MILLRACE_SPILL=on: only a log on Kafka can be away")
     if not url.startswith(_SQLITE):
         raise StartRefused(f"MILLRACE_LOG_URL={url}: allowed are sqlite:///<file> and kafka://<host>:<port>/<topic>")
     return open_sqlite_log(Path(url.removeprefix(_SQLITE)), settings, metrics, clock=clock, on_step=on_step)
+
+
+@asynccontextmanager
+async def _spilling(
+    opened: AbstractAsyncContextManager[LogPorts], settings: LogSettings, data_dir: Path, metrics: Metrics
+) -> AsyncIterator[LogPorts]:
+    async with opened as log, spilling(log, settings, data_dir, metrics) as ports:
+        yield ports
 
 
 async def migrate_log(settings: LogSettings) -> Sequence[str]:

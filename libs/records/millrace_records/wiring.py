@@ -1,6 +1,7 @@
 """Opens the records by their URL. The only module that knows which engines there are."""
 
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
@@ -77,6 +78,10 @@ def _engine(settings: RecordsSettings, data_dir: Path) -> AsyncEngine:
         except ImportError as error:
             raise StartRefused("MILLRACE_RECORDS_URL=postgresql://…: install millrace[postgres]") from error
     path = Path((settings.records_url or f"sqlite:///{data_dir / 'records.db'}").removeprefix("sqlite:///"))
+    try:
+        sqlite3.connect(path).close()
+    except sqlite3.Error as error:
+        raise StartRefused(f"the records {path} cannot be opened: {error}") from error
     engine = create_async_engine(f"sqlite+aiosqlite:///{path.resolve()}", connect_args={"timeout": _BUSY_MS / 1000})
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     return engine

@@ -62,8 +62,9 @@ class WarehouseWriter(Protocol):
         """
         ...
 
-    def recent_ids(self) -> AsyncIterator[Sequence[str]]:
-        """Every event id stored within the last 48 hours, of all tenants, in blocks.
+    def recent_ids(self, partitions: Sequence[int]) -> AsyncIterator[Sequence[str]]:
+        """Every event id stored within the last 48 hours that came from these partitions of the log, or was moved here from
+        another warehouse; of all tenants, in blocks.
 
         Raises:
             WarehouseUnavailable: cannot tell now.

@@ -65,7 +65,7 @@ class Batch:
         self._pieces.append(rows)
         self.bytes += len(rows)
         ids = [record.event_id for record in records]
-        self.suspects += [first + index for index in recent.suspects(ids)]
+        self.suspects += [first + index for index in recent.suspects(self.partition, ids)]
         recent.add(ids)
         self._find_repeated(first, ids, records)
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -19,9 +20,10 @@ from millrace_core.time import now_ms
 from millrace_eventlog.ports import DeadLetters, LogReader
 from millrace_eventlog.records import Granted, Lag, Revoked
 from millrace_service.metrics import Metrics
-from millrace_warehouse.ports import StoringPorts
+from millrace_warehouse.ports import StoringPorts, WarehouseWriter
 
 _LAG_INTERVAL_SECONDS: Final = 1.0
+_GRANTS_SECONDS: Final = 0.1
 
 _log = structlog.get_logger("millrace.consumer")
 
@@ -63,6 +65,8 @@ class Consumer:
             on_step=on_step,
         )
         self._patience: dict[int, Patience] = {}
+        self._unloaded: set[int] = set()
+        self._granted = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until ``stop`` is set; then store what was read and return.
@@ -105,6 +109,8 @@ class Consumer:
     ) -> None:
         async for change in self._reader.assignments():
             if isinstance(change, Granted):
+                self._unloaded.add(change.partition)
+                self._granted.set()
                 patience = Patience(stop, self._settings.consumer_backoff_seconds)
                 self._patience[change.partition] = patience
                 leave = asyncio.Event()
@@ -113,6 +119,8 @@ class Consumer:
                 partitions[change.partition] = (task, leave)
             elif (found := partitions.pop(change.partition, None)) is not None:
                 self._patience.pop(change.partition, None)
+                self._unloaded.discard(change.partition)
+                self._tools.recent.forget(change.partition)
                 tasks.create_task(self._let_go(change, *found), name=f"leave-{change.partition}")
             else:
                 await self._reader.release(change.partition)
@@ -130,13 +138,20 @@ class Consumer:
         await self._reader.release(revoked.partition)
 
     async def _load_recent_ids(self, stop: asyncio.Event) -> None:
+        """For each partition that is granted, and again when it comes back from another consumer."""
         patience = Patience(stop, self._settings.consumer_backoff_seconds)
-        recent = self._tools.recent
-        try:
-            count = await patience.until_done("recent_ids", lambda: recent.load(self._warehouse.writer.recent_ids()))
-        except Stopped:
-            return
-        _log.info("recent_ids_loaded", ids=count)
+        writer, recent = self._warehouse.writer, self._tools.recent
+        while True:
+            await self._granted.wait()
+            await asyncio.sleep(_GRANTS_SECONDS)  # several come at once, and each load reads everything
+            self._granted.clear()
+            wanted, self._unloaded = sorted(self._unloaded), set()
+            load = partial(_load, recent, writer, wanted)
+            try:
+                count = await patience.until_done("recent_ids", load)
+            except Stopped:
+                return
+            _log.info("recent_ids_loaded", partitions=wanted, ids=count)
 
     async def _report_lag(self) -> None:
         while True:
@@ -151,6 +166,10 @@ class Consumer:
             with contextlib.suppress(Unavailable):
                 self._metrics.gauge(names.DEAD_LETTER_DEPTH).set(await self._dead_letters.count())
             await asyncio.sleep(_LAG_INTERVAL_SECONDS)
+
+
+async def _load(recent: RecentIds, writer: WarehouseWriter, partitions: Sequence[int]) -> int:
+    return await recent.load(partitions, writer.recent_ids(partitions))
 
 
 async def _until_stopped(partition: PartitionConsumer) -> None:

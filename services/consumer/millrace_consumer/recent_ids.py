@@ -6,7 +6,7 @@ costs a look-up and nothing else: the warehouse decides.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,12 +43,12 @@ class RecentIds:
         self._clock = clock
         self._memory = memory
         self._generations: list[_Generation] = []
-        self.complete = False
-        """Whether the ids stored before this process started are in. Until then every id is a suspect."""
+        self._complete: set[int] = set()
 
-    def suspects(self, ids: Sequence[str]) -> list[int]:
-        """Indexes of the ids that may be recent, ascending."""
-        if not self.complete:
+    def suspects(self, partition: int, ids: Sequence[str]) -> list[int]:
+        """Indexes of the ids that may be recent, ascending; of a partition that is not loaded yet all of them. An event that is
+        sent again comes to the same partition, so it is enough to know those that came from there."""
+        if partition not in self._complete:
             return list(range(len(ids)))
         found: set[int] = set()
         for generation in self._generations:
@@ -64,16 +64,20 @@ class RecentIds:
         generation.used += len(ids)
         generation.last_added_at = now
 
-    async def load(self, stored: AsyncIterator[Sequence[str]]) -> int:
-        """Take in what the warehouse holds; from then on ``complete``. The number of ids."""
+    async def load(self, partitions: Iterable[int], stored: AsyncIterator[Sequence[str]]) -> int:
+        """Take in what the warehouse holds of these partitions; the number of ids."""
         count = 0
         async for ids in stored:
             for start in range(0, len(ids), _LOADED_AT_ONCE):
                 self.add(ids[start : start + _LOADED_AT_ONCE])
                 await asyncio.sleep(0)
             count += len(ids)
-        self.complete = True
+        self._complete.update(partitions)
         return count
+
+    def forget(self, partition: int) -> None:
+        """The partition is another consumer's: what it stores there is not known here."""
+        self._complete.discard(partition)
 
     def _open_generation(self, now: int, room: int) -> _Generation:
         self._generations = [each for each in self._generations if now - each.last_added_at <= WINDOW_MS]

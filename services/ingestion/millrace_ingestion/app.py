@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 
 from millrace_core.errors import InvalidInput, LogUnavailable, MillraceError, TooLarge
-from millrace_eventlog.ports import LogWriter
+from millrace_eventlog.ports import Durable, LogWriter
 from millrace_ingestion.acceptance import Acceptance
 from millrace_ingestion.bodies import Body, BodyLimits, Disconnected, InFlight, Receive
 from millrace_ingestion.counting import Counting
@@ -160,14 +160,15 @@ class Tracking:
         if name and (known := await parts.answers.find(name, content)) is not None:
             verdicts.accepted.clear()
             return known
+        durable: Durable = "log"
         if records:
             await parts.tenant_limits.take(records)
             try:
                 with parts.append_deadline:
-                    await parts.writer.append(records)
+                    durable = await parts.writer.append(records)
             except TimeoutError as error:
                 raise LogUnavailable("the log did not answer in time; the events may or may not be stored") from error
-        answer = single_answer(verdicts) if is_single else batch_answer(verdicts)
+        answer = single_answer(verdicts, durable) if is_single else batch_answer(verdicts, durable)
         if name:
             await parts.answers.keep(name, content, answer)
         return answer

@@ -32,7 +32,10 @@ _ANSWER: Final = {
         "events_rejected": {"type": "integer"},
         "message": {"type": "string"},
         "errors": {"type": "array", "items": _REMARK},
-        "durable": {"const": "log", "description": "The accepted events are on the log's disk."},
+        "durable": {
+            "enum": ["log", "local"],
+            "description": "Where the accepted events are on disk: in the log, or on this machine until the log has them.",
+        },
         "warnings": {"type": "array", "items": _REMARK, "description": "Left out when there are none."},
     },
 }

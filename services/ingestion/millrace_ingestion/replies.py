@@ -9,6 +9,7 @@ import msgspec
 
 from millrace_core.errors import LogUnavailable, MillraceError, Unavailable
 from millrace_core.ids import new_id
+from millrace_eventlog.ports import Durable
 from millrace_ingestion.verdicts import Remark, Verdicts
 from millrace_web.errors import error_body, error_headers, status_of
 
@@ -36,7 +37,7 @@ class Answer(msgspec.Struct, omit_defaults=True):
     warnings: list[Remark] = []
 
 
-def single_answer(verdicts: Verdicts) -> bytes:
+def single_answer(verdicts: Verdicts, durable: Durable) -> bytes:
     """The body of ``POST /track`` for a stored event."""
     return _encode(
         Answer(
@@ -45,18 +46,18 @@ def single_answer(verdicts: Verdicts) -> bytes:
             events_rejected=0,
             message="Event accepted",
             errors=[],
-            durable="log",
+            durable=durable,
             warnings=verdicts.warnings,
         )
     )
 
 
-def batch_answer(verdicts: Verdicts) -> bytes:
+def batch_answer(verdicts: Verdicts, durable: Durable) -> bytes:
     """The body of ``POST /track/batch``."""
     accepted, rejected = len(verdicts.records), len(verdicts.errors)
     message = f"Processed {accepted + rejected} events, rejected {rejected}"
     success = accepted > 0 or rejected == 0
-    answer = Answer(success, accepted, rejected, message, verdicts.errors, "log", verdicts.warnings)
+    answer = Answer(success, accepted, rejected, message, verdicts.errors, durable, verdicts.warnings)
     return _encode(answer)
 
 

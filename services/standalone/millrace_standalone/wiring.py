@@ -9,6 +9,7 @@ from millrace_analytics import wiring as analytics
 from millrace_consumer import wiring as consumer
 from millrace_consumer.partition import ignore_step
 from millrace_core.time import now_ms
+from millrace_eventlog.ports import LogPorts
 from millrace_eventlog.wiring import open_log
 from millrace_ingestion import wiring as ingestion
 from millrace_ingestion.app import PATHS
@@ -51,7 +52,10 @@ async def open_platform(
     """
     metrics, health = Metrics(), Health()
     async with AsyncExitStack() as stack:
-        log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, clock=clock, on_step=on_step))
+        log = await stack.enter_async_context(
+            open_log(settings, settings.data_dir, metrics, clock=clock, on_step=on_step, writes=True)
+        )
+        _tell_spilling(log, health)
         warehouse = await stack.enter_async_context(open_warehouse(settings, settings, settings.data_dir, metrics))
         records = await stack.enter_async_context(open_records(settings, settings.data_dir))
         cache = await _open_cache(stack, settings, metrics, health)
@@ -80,7 +84,8 @@ async def open_ingestion(settings: IngestionProcessSettings) -> AsyncIterator[Pr
     """
     metrics, health = Metrics(), Health()
     async with AsyncExitStack() as stack:
-        log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics))
+        log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, writes=True))
+        _tell_spilling(log, health)
         cache = await _open_cache(stack, settings, metrics, health)
         tracking = ingestion.build(settings, log.writer, cache, metrics, health)
         if settings.records_are_served:  # a file would be of this process alone, and nobody would write it
@@ -130,6 +135,18 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
         answering = analytics.build(settings, warehouse.reads, log.tail, cache, metrics, health)
         routers = [health_router(analytics.SERVICE, health, metrics, ai_enabled=False), answering.router]
         yield Process(health, settings.shutdown_seconds, _app(settings, metrics, routers), answering.hub.close)
+
+
+def _tell_spilling(log: LogPorts, health: Health) -> None:
+    """A check that says where events go to this machine's disk, which keeps no work away."""
+    if (spilling := log.spilling) is None:
+        return
+
+    async def check() -> None:
+        if spilling():
+            raise Degraded("Kafka does not acknowledge: events are kept here.")
+
+    health.add("spill", check)
 
 
 async def _open_cache(stack: AsyncExitStack, settings: CacheSettings, metrics: Metrics, health: Health) -> CachePorts:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from millrace_core.errors import StartRefused
 from millrace_eventlog.kafka.dead_letters import KafkaDeadLetters, options_of_dead_letters
@@ -20,8 +20,11 @@ from millrace_service.metrics import Metrics
 
 
 @asynccontextmanager
-async def open_kafka_log(settings: LogSettings, metrics: Metrics) -> AsyncIterator[LogPorts]:
+async def open_kafka_log(settings: LogSettings, metrics: Metrics, *, waits: bool = False) -> AsyncIterator[LogPorts]:
     """The ports of the log on Kafka. This process joins the consumer group when its reader is first asked for assignments.
+
+    Args:
+        waits: a Kafka that does not answer is no reason not to start; it is tried until it does.
 
     Raises:
         StartRefused: the URL is wrong, Kafka does not answer or refuses us, or the topics are not there.
@@ -32,7 +35,7 @@ async def open_kafka_log(settings: LogSettings, metrics: Metrics) -> AsyncIterat
         letters = Producer(options_of_dead_letters(options), settings.kafka_stalled_seconds, metrics)
         for each in (producer, letters):
             stack.push_async_callback(each.close)
-            await _start(each, options)
+            await _start(each, options, waits=waits)
         writer = KafkaLogWriter(producer, settings.log_pending_bytes, HotKeys(settings.kafka_hot_key_rate), metrics)
         reader = KafkaLogReader(lambda: Group(options, settings, metrics))
         stack.push_async_callback(reader.close)
@@ -43,10 +46,14 @@ async def open_kafka_log(settings: LogSettings, metrics: Metrics) -> AsyncIterat
         yield LogPorts(writer, reader, tail, dead_letters, lambda: 0)
 
 
-async def _start(producer: Producer, options: KafkaOptions) -> None:
+async def _start(producer: Producer, options: KafkaOptions, *, waits: bool) -> None:
     try:
         await producer.start()
     except LookupError as error:
         raise StartRefused(f"the topic {error.args[0]} is not there: run `millrace migrate` first") from error
-    except (KafkaError, OSError, TimeoutError) as error:
+    except (KafkaConnectionError, OSError, TimeoutError) as error:
+        if not waits:
+            raise StartRefused(refusal(options, error)) from error
+        producer.start_later()
+    except KafkaError as error:
         raise StartRefused(refusal(options, error)) from error

@@ -14,11 +14,8 @@ from millrace_core import metrics as names
 from millrace_core.errors import LogUnavailable
 from millrace_eventlog.kafka.options import KafkaOptions
 from millrace_eventlog.kafka.queues import Builder, Chunk, PartitionQueue
-from millrace_eventlog.kafka.wire import Message
+from millrace_eventlog.kafka.wire import BATCH_BYTES, Message
 from millrace_service.metrics import Metrics
-
-BATCH_BYTES: Final = 900_000
-"""Of a record batch before compression; the topic takes 1 MiB."""
 
 _REQUEST_SECONDS: Final = 30.0
 _TOPIC_SECONDS: Final = 10.0
@@ -70,6 +67,10 @@ class Producer:
         """
         self._producer = await self._connect()
         self._queues = await self._make_queues(self._producer)
+
+    def start_later(self) -> None:
+        """Connect as soon as a broker answers; until then everything is refused."""
+        self._replacing = asyncio.create_task(self._replace(None, []), name="kafka-producer-start")
 
     def put(self, partition: int, messages: Sequence[Message]) -> Chunk:
         """Queue messages for a partition; the chunk's ``done`` says how it ended.

@@ -13,6 +13,11 @@ from millrace_eventlog.records import LogRecord
 
 VERSION: Final = b"1"
 
+BATCH_BYTES: Final = 900_000
+"""Of a record batch before compression; the topic takes 1 MiB."""
+LARGEST_LINE: Final = BATCH_BYTES - 4096
+"""Beside it stand key, headers and the batch's own."""
+
 _VERSION_HEADER: Final = ("v", VERSION)
 
 Headers = Sequence[tuple[str, bytes]]

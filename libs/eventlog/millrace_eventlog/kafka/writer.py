@@ -3,17 +3,14 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Final
 
 from millrace_core import metrics as names
 from millrace_core.errors import LogUnavailable, RecordTooLarge
-from millrace_eventlog.kafka.producer import BATCH_BYTES, Producer
-from millrace_eventlog.kafka.wire import Message, Packer, partition_of
+from millrace_eventlog.kafka.producer import Producer
+from millrace_eventlog.kafka.wire import LARGEST_LINE, Message, Packer, partition_of
+from millrace_eventlog.ports import Durable
 from millrace_eventlog.records import LogRecord
 from millrace_service.metrics import Metrics
-
-_OVERHEAD: Final = 4096
-"""Bytes of key, headers and the batch's own that a record may need beside its line."""
 
 
 class HotKeys:
@@ -50,12 +47,12 @@ class KafkaLogWriter:
         self._packer = Packer()
         self._append_seconds = metrics.histogram(names.LOG_APPEND)
 
-    async def append(self, records: Sequence[LogRecord]) -> None:
+    async def append(self, records: Sequence[LogRecord]) -> Durable:
         """See LogWriter."""
         await self.ping()
         if not records:
-            return
-        if max([len(record.line) for record in records]) > BATCH_BYTES - _OVERHEAD:
+            return "log"
+        if max([len(record.line) for record in records]) > LARGEST_LINE:
             raise RecordTooLarge("The event is larger than the log can store.")
         started = time.perf_counter()
         size = sum([len(record.line) for record in records])
@@ -72,6 +69,7 @@ class KafkaLogWriter:
         finally:
             self._pending -= size
         self._append_seconds.observe(time.perf_counter() - started)
+        return "log"
 
     async def ping(self) -> None:
         """See LogWriter."""

@@ -6,6 +6,7 @@ from typing import Self
 
 from millrace_core import metrics as names
 from millrace_core.errors import LogUnavailable, RecordTooLarge
+from millrace_eventlog.ports import Durable
 from millrace_eventlog.records import (
     Damaged,
     DeadLetter,
@@ -67,13 +68,14 @@ class SqliteLogWriter:
         self._backlog = backlog
         self._max_bytes = max_bytes
 
-    async def append(self, records: Sequence[LogRecord]) -> None:
+    async def append(self, records: Sequence[LogRecord]) -> Durable:
         """See LogWriter."""
         await self.ping()
         if any(len(record.line) > _LARGEST_RECORD for record in records):
             raise RecordTooLarge("The event is larger than the log can store.")
         if records:
             await self._thread.append(records)
+        return "log"
 
     async def ping(self) -> None:
         """See LogWriter."""

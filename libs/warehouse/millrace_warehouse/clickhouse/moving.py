@@ -9,11 +9,8 @@ import msgspec
 from millrace_warehouse.clickhouse.engine import Connection, Engine
 from millrace_warehouse.clickhouse.failures import EngineFailure, own_error
 from millrace_warehouse.clickhouse.standing import StandingConnection
-from millrace_warehouse.migrations.tables import MOVING
+from millrace_warehouse.migrations.tables import FIRST_MOVED, MOVING
 from millrace_warehouse.ports import EventPage, Rows
-
-FIRST_MOVED: Final = 65_000
-"""Partitions from here on are of moved events: no log has so many, so no position of its own is taken for one of theirs."""
 
 _SETTINGS: Final[Mapping[str, int | str]] = {
     "max_threads": 1,

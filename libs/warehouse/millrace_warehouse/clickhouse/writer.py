@@ -14,7 +14,7 @@ from millrace_warehouse.clickhouse.engine import Engine
 from millrace_warehouse.clickhouse.failures import EngineFailure, insert_error, own_error
 from millrace_warehouse.clickhouse.standing import StandingConnection
 from millrace_warehouse.clickhouse.turns import WriteTurns
-from millrace_warehouse.migrations.tables import EVENT_IDS_HOURS
+from millrace_warehouse.migrations.tables import EVENT_IDS_HOURS, FIRST_MOVED
 from millrace_warehouse.ports import StoredPosition
 
 _log = structlog.get_logger("millrace.warehouse")
@@ -48,7 +48,10 @@ _STORED_IDS: Final = (
     "SELECT customer_id, toString(event_id), _p, _o, _i FROM event_ids WHERE event_id IN {ids:Array(UUID)} "
     "AND ingested_hour >= now() - toIntervalHour({hours:UInt32})"
 )
-_RECENT_IDS: Final = "SELECT event_id FROM event_ids WHERE ingested_hour >= now() - toIntervalHour({hours:UInt32})"
+_RECENT_IDS: Final = (
+    "SELECT event_id FROM event_ids WHERE ingested_hour >= now() - toIntervalHour({hours:UInt32}) "
+    f"AND (_p IN {{partitions:Array(UInt16)}} OR _p >= {FIRST_MOVED})"
+)
 _STORED_POSITIONS: Final = (
     "SELECT DISTINCT _o, _i FROM events_raw WHERE _p = {partition:UInt16} AND _o BETWEEN {first:UInt64} AND {last:UInt64}"
 )
@@ -109,13 +112,13 @@ class ClickHouseWriter:
             ]
         return found
 
-    async def recent_ids(self) -> AsyncIterator[Sequence[str]]:
+    async def recent_ids(self, partitions: Sequence[int]) -> AsyncIterator[Sequence[str]]:
         """See WarehouseWriter."""
         try:
             # One of its own: a connection answers nothing else while it streams.
             connection = await self._engine.admin()
             try:
-                async for block in connection.lines(_RECENT_IDS, _RECENT):
+                async for block in connection.lines(_RECENT_IDS, {**_RECENT, "partitions": list(partitions)}):
                     yield block
             finally:
                 await connection.close()

@@ -64,6 +64,9 @@ ROLLUPS: Final = (
     Rollup("pages_by_hour", "hour", "toStartOfHour", "page_path", "views", _VIEWS),
 )
 
+FIRST_MOVED: Final = 65_000
+"""Partitions from here on are of moved events: no log has so many, so no position of its own is taken for one of theirs."""
+
 MOVING: Final = "events_moving"
 """Not of the schema: a month of events in the order of their arrival, while ``millrace move`` reads it."""
 

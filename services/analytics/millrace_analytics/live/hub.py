@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 
 import structlog
@@ -90,8 +90,8 @@ class Hub:
         self._following: asyncio.Task[None] | None = None
         self._closing = False
 
-    async def stream(self, tenant: str, resume: TailPosition | None) -> AsyncIterator[bytes]:
-        """The stream of one client: from behind ``resume``, or from now on. Encoded messages, each whole.
+    async def stream(self, tenant: str, resume: TailPosition | None) -> AsyncGenerator[bytes, None]:
+        """The stream of one client: from behind ``resume``, or from when its first message comes. Encoded messages, each whole.
 
         Raises:
             Unavailable: too many streams are open, or the process is stopping.
@@ -109,7 +109,7 @@ class Hub:
         finally:
             self._leave(tenant, client)
 
-    def check_room(self, tenant: str) -> None:
+    def _check_room(self, tenant: str) -> None:
         """Return when one more stream may be opened.
 
         Raises:
@@ -128,7 +128,7 @@ class Hub:
                 client.close()
 
     async def _join(self, tenant: str) -> Client:
-        self.check_room(tenant)
+        self._check_room(tenant)
         self._count += 1
         try:
             if self._following is None:

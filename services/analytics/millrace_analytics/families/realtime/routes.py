@@ -1,7 +1,9 @@
 """The routes of the realtime family. Ingestion's are a service of their own."""
 
+import contextlib
 import random
 import time
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated
 
 import msgspec
@@ -55,9 +57,10 @@ def realtime_router(
         """Events as they are accepted (server-sent events)."""
         given = last_event_id or resume_from
         resume = position_of(given) if given else None
-        hub.check_room(customer_id)
+        messages = hub.stream(customer_id, resume)
+        first = await anext(messages)  # before the headers: a client that has them misses nothing from then on
         return _Stream(
-            hub.stream(customer_id, resume),
+            _begun(first, messages),
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
             # Each client at a pace of its own: 2,000 heartbeats at once held every stream up for 0.4 s (tests.bench sse).
             ping=heartbeat_seconds * random.uniform(0.6, 1.0),  # noqa: S311
@@ -67,6 +70,13 @@ def realtime_router(
         )
 
     return router
+
+
+async def _begun(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    async with contextlib.aclosing(rest):
+        yield first
+        async for message in rest:
+            yield message
 
 
 class _Stream(EventSourceResponse):
