@@ -1,12 +1,16 @@
 # Every target installs what it needs into .venv first. Nothing here asks for root.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install run test e2e check bench faults lock format docs
+.PHONY: help install run test e2e check bench faults lock format docs images up down logs
 
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON := $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	command -v $$each >/dev/null && $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
+COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 help:  ## What there is to make
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 12
@@ -36,17 +40,37 @@ docs: $(VENV)/.installed-dev  ## Write docs/reference anew from the code
 bench: $(VENV)/.installed-dev  ## Measure the bars of docs/bench.md, ratios in one run (about 20 minutes)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-e2e: $(VENV)/.installed-dev  ## The platform on a real Kafka (needs Java 17 and Maven; says so where they are missing)
-	@$(BIN)/pytest -m brokers $(ARGS)
+e2e: $(VENV)/.installed-dev  ## The platform on real neighbours, and its images (needs Java 17, Maven, Docker; says what is missing)
+	@$(BIN)/pytest -m "brokers or images" $(ARGS)
 
 faults: $(VENV)/.installed-dev  ## The long fault tests: 200 kills
 	@MILLRACE_TEST_KILLS=200 $(BIN)/pytest -m faults -o addopts="-ra -q" $(ARGS)
 
-lock:  ## Resolve the dependencies anew and write both lock files (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra all --extra build \
-		--output-file requirements.lock pyproject.toml
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra all --extra build \
-		--group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+lock:  ## Resolve the dependencies anew and write every lock file (needs uv)
+	$(LOCK) --extra all --extra build --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra all --extra build --group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(LOCK) --extra kafka --extra postgres --extra redis --constraint requirements.lock \
+		--output-file deploy/locks/ingestion.lock pyproject.toml
+	$(LOCK) --extra kafka --extra clickhouse --extra postgres --extra redis --constraint requirements.lock \
+		--output-file deploy/locks/consumer.lock pyproject.toml
+	$(LOCK) --extra kafka --extra clickhouse --extra redis --constraint requirements.lock \
+		--output-file deploy/locks/analytics.lock pyproject.toml
+	$(LOCK) --extra all --constraint requirements.lock --output-file deploy/locks/standalone.lock pyproject.toml
+	echo hatchling | $(LOCK) --constraint requirements.lock --output-file deploy/locks/build.lock -
+
+images:  ## Build the four images (needs a Docker engine)
+	for target in ingestion consumer analytics standalone; do \
+		docker build -f deploy/Dockerfile --target $$target -t millrace/$$target:$(VERSION) . || exit 1; done
+
+up:  ## Run the distributed size: three services, Kafka, ClickHouse, Redis, PostgreSQL, Prometheus, Grafana (needs Docker)
+	$(COMPOSE) up --build --detach
+	@echo "Tracking and questions on http://127.0.0.1:8080, Grafana on http://127.0.0.1:3000 (admin/admin). make logs, make down."
+
+down:  ## Stop it; its data stays in volumes
+	$(COMPOSE) down
+
+logs:  ## Follow what the services say
+	$(COMPOSE) logs --follow --tail 50 ingestion consumer analytics
 
 $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing millrace and its embedded engine into $(VENV): about 330 MB to download where they are not cached."

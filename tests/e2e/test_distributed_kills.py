@@ -1,4 +1,4 @@
-"""The distributed size on a real Kafka: whatever is killed, what was acknowledged is stored once."""
+"""The distributed size on a real Kafka, Redis and PostgreSQL: whatever is killed, what was acknowledged is stored once."""
 
 import asyncio
 import os
@@ -14,10 +14,14 @@ from tests.support.checker import assert_exact
 from tests.support.clickhouse import ClickHouse
 from tests.support.distributed import Distributed
 from tests.support.kafka_broker import KafkaBroker, new_broker
+from tests.support.postgres import Postgres, postgres
+from tests.support.redis import RedisServer, redis_server
 from tests.support.server import Server
 from tests.support.writers import CurrentUrl, Writers
 
 pytestmark = pytest.mark.brokers
+
+Victim = Server | ClickHouse | KafkaBroker | RedisServer | Postgres
 
 
 @pytest.fixture
@@ -27,18 +31,33 @@ def broker(tmp_path: Path) -> Iterator[KafkaBroker]:
     running.stop()
 
 
-async def test_kills_of_each_process_lose_and_double_nothing(broker: KafkaBroker, tmp_path: Path) -> None:
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    with redis_server() as running:
+        yield running
+
+
+@pytest.fixture
+def records() -> Iterator[Postgres]:
+    with postgres() as running:
+        yield running
+
+
+async def test_kills_of_each_process_lose_and_double_nothing(
+    broker: KafkaBroker, redis: RedisServer, records: Postgres, tmp_path: Path
+) -> None:
     seed = int(os.environ.get("MILLRACE_TEST_SEED", time.time_ns() % 1_000_000))
     print(f"seed {seed}")  # noqa: T201 (a failure is repeated with MILLRACE_TEST_SEED)
     chance = random.Random(seed)
-    platform = Distributed(tmp_path, f"kafka://{broker.address}/kills")
-    victims: list[Server | ClickHouse | KafkaBroker] = [*platform.services, platform.clickhouse, broker]
+    settings = {"MILLRACE_CACHE_URL": redis.url, "MILLRACE_RECORDS_URL": records.url}
+    platform = Distributed(tmp_path, f"kafka://{broker.address}/kills", settings)
+    victims: list[Victim] = [*platform.services, platform.clickhouse, broker, redis, records]
     writers = Writers(CurrentUrl(platform.ingestion.url), tmp_path / "acked", seed, now_ms())
     enough = asyncio.Event()
     try:
         await asyncio.to_thread(platform.start)
         writing = asyncio.create_task(writers.write(writers=3, batch_events=60, enough=enough))
-        for number in range(int(os.environ.get("MILLRACE_TEST_KILLS", "10"))):
+        for number in range(int(os.environ.get("MILLRACE_TEST_KILLS", "14"))):
             victim = victims[number % len(victims)]
             await asyncio.sleep(chance.uniform(0.2, 3.0))
             await asyncio.to_thread(victim.kill)
