@@ -15,6 +15,8 @@ PRODUCE: Final = 0
 """API key of what appends."""
 OFFSET_COMMIT: Final = 8
 """API key of what commits positions."""
+SYNC_GROUP: Final = 14
+"""API key of what hands partitions out in a group."""
 
 _POINTER = ctypes.c_void_p
 _TEXT = ctypes.c_char_p

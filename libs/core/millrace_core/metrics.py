@@ -65,6 +65,19 @@ CACHE_FALLBACKS = Metric(
     ("operation",),
 )
 CACHE_DEGRADED = Metric("millrace_cache_degraded", "gauge", "", "1 while Redis does not answer and nothing is shared.")
+KAFKA_LAG = Metric(
+    "kafka_consumergroup_lag",
+    "gauge",
+    "events",
+    "Of this consumer's partitions, under the name that kafka-exporter gives it.",
+    ("consumergroup", "topic", "partition"),
+)
+KAFKA_LAG_SUM = Metric(
+    "kafka_consumergroup_lag_sum", "gauge", "events", "Likewise, of all of them together.", ("consumergroup", "topic")
+)
+CONSUMER_REJOINED = Metric(
+    "millrace_consumer_rejoined_total", "counter", "members", "Members of the consumer group replaced after a failure."
+)
 SPILLED = Metric("millrace_spilled_events_total", "counter", "events", "Events kept on this machine as Kafka was away.")
 SPILL_DRAINED = Metric("millrace_spill_drained_events_total", "counter", "events", "Events of the spill that Kafka has.")
 SPILL_EVENTS = Metric("millrace_spill_events", "gauge", "events", "Events that wait in the spill.")

@@ -6,6 +6,7 @@ that slip through by their generation.
 """
 
 import asyncio
+import contextlib
 import zlib
 from collections import deque
 from collections.abc import Collection
@@ -29,7 +30,10 @@ REBALANCE_SECONDS: Final = 60.0
 _MARGIN_SECONDS: Final = 5.0
 LONGEST_PAUSE: Final = 10.0
 """Seconds, of what is tried again."""
-_KEEP_ALIVE_SECONDS: Final = 5.0
+_WATCH_SECONDS: Final = 1.0
+_POLL_EVERY: Final = 5
+"""Looks between two polls of a member without partitions."""
+_GIVE_UP_SECONDS: Final = 5.0
 
 _log = structlog.get_logger("millrace.log")
 
@@ -63,8 +67,11 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
         self._group = settings.kafka_group
         self._metrics = metrics
         self._held: dict[int, Held] = {}
+        self._lags: dict[int, int] = {}
         self._granting: dict[int, asyncio.Task[None]] = {}
-        self._keeping_alive: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self.failed = False
+        """Whether this member can never join again, so that another one has to take its place."""
         self.changes: asyncio.Queue[Granted | Revoked | None] = asyncio.Queue()
         self.consumer: Any = AIOKafkaConsumer(
             **options.client,
@@ -93,18 +100,33 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
         await self._admin.start()
         await self.consumer.start()
         self.consumer.subscribe([self._options.topic], listener=self)
-        self._keeping_alive = asyncio.create_task(self._keep_alive(), name="kafka-keep-alive")
+        self._watching = asyncio.create_task(self._watch(), name="kafka-watch")
 
     async def close(self) -> None:
         """Leave (a static member keeps its place) and disconnect. Idempotent."""
         self.changes.put_nowait(None)
-        for task in (*self._granting.values(), *([self._keeping_alive] if self._keeping_alive else [])):
+        for task in (*self._granting.values(), *([self._watching] if self._watching else [])):
             task.cancel()
         for held in self._held.values():
             held.leaving.set()
             held.released.set()
-        await self.consumer.stop()
+        with contextlib.suppress(KafkaError):  # of a member that failed before
+            await self.consumer.stop()
         await self._admin.close()
+
+    async def until_released(self) -> None:
+        """Return when the consumer has done with every partition, or its time is up."""
+        waiting = [asyncio.create_task(held.released.wait()) for held in self._held.values()]
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=2 * _GIVE_UP_SECONDS)
+            for waiter in late:
+                waiter.cancel()
+
+    def report_lag(self, partition: int, records: int) -> None:
+        """Under the names of kafka-exporter, which stock dashboards ask for."""
+        self._lags[partition] = records
+        self._metrics.gauge(names.KAFKA_LAG, self._group, self._options.topic, str(partition)).set(records)
+        self._metrics.gauge(names.KAFKA_LAG_SUM, self._group, self._options.topic).set(sum(self._lags.values()))
 
     def of(self, partition: int) -> Held | None:
         """The partition, None where it is not this process's any more."""
@@ -149,6 +171,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
             if not held.released.is_set():
                 _log.warning("partition_not_released_in_time", partition=partition)
             held.lost = True
+            self.report_lag(partition, 0)
             del self._held[partition]
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
@@ -203,12 +226,29 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
             raise TimeoutError("the record in front of the position does not come")
         return bool(messages[0].offset == position.offset - 1 and zlib.crc32(messages[0].value or b"") != position.before)
 
-    async def _keep_alive(self) -> None:
-        """A member without partitions has to poll as well, or it can never join again (aiokafka issue 1187)."""
-        while True:
-            await asyncio.sleep(_KEEP_ALIVE_SECONDS)
-            if not self.consumer.assignment():
-                await self.consumer.getmany(timeout_ms=0)
+    async def _watch(self) -> None:
+        """A member without partitions has to poll as well, or it can never join again (aiokafka issue 1187). And an answer that
+        aiokafka does not expect ends its coordination for good, without a word: from then on this member is none."""
+        looks = 0
+        while not self.failed:
+            await asyncio.sleep(_WATCH_SECONDS)
+            looks += 1
+            try:
+                self.consumer._coordinator.check_errors()  # noqa: SLF001 (aiokafka 0.14 tells it nowhere else)
+                if looks % _POLL_EVERY == 0 and not self.consumer.assignment():
+                    await self.consumer.getmany(timeout_ms=0)
+            except KafkaError as error:
+                self._fail(error)
+
+    def _fail(self, error: KafkaError) -> None:
+        _log.error("group_member_failed", cause=str(error))
+        self._metrics.counter(names.CONSUMER_REJOINED).inc()
+        self.failed = True
+        for partition, held in self._held.items():
+            held.lost = True
+            held.leaving.set()
+            self.changes.put_nowait(Revoked(partition, _GIVE_UP_SECONDS))
+        self.changes.put_nowait(None)
 
 
 def stored_at_of(held: Held, end: int) -> int | None:

@@ -35,11 +35,19 @@ class KafkaLogReader:
         self._line_bytes = 0.0
 
     async def assignments(self) -> AsyncIterator[Granted | Revoked]:
-        """See LogReader. Joins the group, trying until Kafka lets it."""
+        """See LogReader. Joins the group, trying until Kafka lets it, and again where the member has failed."""
         if self._joined is None:
             self._joined = await _joined(self._join)
-        while (change := await self._group.changes.get()) is not None:
-            yield change
+        while True:
+            group = self._group
+            while (change := await group.changes.get()) is not None:
+                yield change
+            if not group.failed or self._joined is not group:
+                return
+            await group.until_released()
+            await group.close()
+            if self._joined is group:
+                self._joined = await _joined(self._join)
 
     async def read(self, partition: int, start: int, limit: ReadLimit) -> Sequence[Entry | Damaged | Missing]:
         """See LogReader. Nothing comes any more of a partition that is being revoked."""
@@ -103,6 +111,7 @@ class KafkaLogReader:
         end = self._group.consumer.highwater(self._group.place(partition))
         end = max(held.next, end if end is not None else 0)
         records = end - held.position.offset
+        self._group.report_lag(partition, records)
         return Lag(records, round(records * self._line_bytes), stored_at_of(held, end))
 
     async def close(self) -> None:
