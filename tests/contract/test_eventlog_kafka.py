@@ -59,6 +59,16 @@ async def test_reads_keep_their_limits_and_wait_for_the_first_record(kafka: Mock
         assert taken == [one.event_id for run in again for one in run.records]
 
 
+async def test_behind_a_backlog_one_read_brings_what_many_record_batches_hold(kafka: MockKafka) -> None:
+    async with opened_kafka(settings_of(kafka)) as log:
+        for _ in range(30):
+            await log.ports.writer.append(routed(40))
+        await log.until_granted()
+        end = await log.ports.reader.end(0)
+        found = await log.ports.reader.read(0, 0, ReadLimit(10_000, 2**20, 20.0))
+        assert sum(len(run.records) for run in found if isinstance(run, LogRun)) == end
+
+
 async def test_the_position_and_its_intent_outlive_the_process(kafka: MockKafka) -> None:
     settings = settings_of(kafka)
     intent = Intent(end=7, crc32=0xFFFF_FFFF, count=4, written_at=1_770_000_000_000)

@@ -82,6 +82,7 @@ async def test_a_rolling_restart_under_load_ends_each_service_with_zero(kafka: M
             async with asyncio.timeout(30):
                 while writers.sent.posts < before + 5:
                     await asyncio.sleep(0.05)
+    assert "consumer_given_up" not in platform.consumer.log.read_text(), "it did not end while the log went on filling"
 
 
 async def test_a_consumer_without_partitions_takes_over_when_another_leaves(kafka: MockKafka, tmp_path: Path) -> None:

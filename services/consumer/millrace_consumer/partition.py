@@ -60,7 +60,7 @@ class PartitionConsumer:
     """Consumes one granted partition until the stop signal, or until it is to be left to another consumer.
 
     Args:
-        stop: everything that was read is stored, then ``run`` returns.
+        stop: one batch more is read and stored, then ``run`` returns.
         leave: what is being stored is finished, then ``run`` returns.
     """
 
@@ -93,12 +93,12 @@ class PartitionConsumer:
                 batch = await self._gather(delivering)
                 await delivering
                 if self._leave.is_set():
-                    return
+                    return None
                 if not batch.empty:
                     delivering = asyncio.create_task(self._deliver(batch), name=f"deliver-{self._partition}")
                     self._next = batch.end
-                elif stopping:
-                    return
+                if stopping:  # others may go on filling the log: what is left of it waits for the next start
+                    return await delivering
         finally:
             delivering.cancel()
             await asyncio.gather(delivering, return_exceptions=True)

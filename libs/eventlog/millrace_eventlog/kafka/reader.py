@@ -17,6 +17,7 @@ from millrace_eventlog.kafka.runs import runs_of
 from millrace_eventlog.records import Damaged, Entry, Granted, Intent, Lag, LogRun, Missing, ReadLimit, Revoked
 
 _COMMIT_SECONDS: Final = 15.0
+_NEXT_FETCH_SECONDS: Final = 0.2
 
 _log = structlog.get_logger("millrace.log")
 
@@ -133,27 +134,35 @@ class KafkaLogReader:
         return held
 
     async def _fetch(self, partition: int, held: Held, limit: ReadLimit) -> Sequence[Any]:
-        """Messages up to the limit; what a fetch brought beyond it is kept for the next."""
-        messages = self._over.pop(partition, None)
-        if messages is None:
-            place = self._group.place(partition)
-            wait = self._group.consumer.getmany(
-                place, timeout_ms=round(limit.wait_seconds * 1000), max_records=max(1, limit.records)
-            )
-            messages = (await _unless(held.leaving, wait, {})).get(place, [])
-        size = taken = 0
-        for message in messages:
-            size += len(message.value or b"")
-            if taken and (size > limit.bytes or taken >= limit.records):
+        """Messages up to the limit, of one fetch after the other while more are known to be there: a fetch may bring as little
+        as one record batch, and each batch of the consumer costs an insert. What came beyond the limit is kept for the next."""
+        messages = self._over.pop(partition, None) or await self._fetch_once(partition, held, limit, limit.wait_seconds)
+        taken, size = _within(limit, messages)
+        while taken == len(messages) and taken < limit.records and size < limit.bytes and self._is_behind(partition, messages):
+            try:
+                more = await self._fetch_once(partition, held, limit, _NEXT_FETCH_SECONDS)
+            except (KafkaError, IllegalStateError):
+                break  # what came is given first; the next read tells
+            if not more:
                 break
-            taken += 1
+            messages = [*messages, *more]
+            taken, size = _within(limit, messages)
         if taken < len(messages):
             self._over[partition] = messages[taken:]
             messages = messages[:taken]
         if messages:
-            mean = sum([len(message.value or b"") for message in messages]) / len(messages)
+            mean = size / len(messages)
             self._line_bytes = mean if not self._line_bytes else 0.9 * self._line_bytes + 0.1 * mean
         return messages
+
+    async def _fetch_once(self, partition: int, held: Held, limit: ReadLimit, seconds: float) -> list[Any]:
+        place = self._group.place(partition)
+        wait = self._group.consumer.getmany(place, timeout_ms=round(seconds * 1000), max_records=max(1, limit.records))
+        return list((await _unless(held.leaving, wait, {})).get(place, []))
+
+    def _is_behind(self, partition: int, messages: Sequence[Any]) -> bool:
+        highwater = self._group.consumer.highwater(self._group.place(partition))
+        return bool(messages) and highwater is not None and messages[-1].offset + 1 < highwater
 
     async def _gap(self, partition: int, start: int) -> Sequence[Missing]:
         """Retention has passed the consumer while it ran."""
@@ -180,6 +189,17 @@ class KafkaLogReader:
         except (KafkaError, TimeoutError, OSError) as error:
             raise LogUnavailable("The position cannot be written now.") from error
         held.position = position
+
+
+def _within(limit: ReadLimit, messages: Sequence[Any]) -> tuple[int, int]:
+    """How many of the messages the limit allows, the first in any case, and their bytes."""
+    size = 0
+    for taken, message in enumerate(messages):
+        length = len(message.value or b"")
+        if taken and (size + length > limit.bytes or taken >= limit.records):
+            return taken, size
+        size += length
+    return len(messages), size
 
 
 async def _joined(join: Callable[[], Group]) -> Group:
