@@ -24,6 +24,11 @@ def server() -> Iterator[RedisServer]:
 _numbers = iter(range(1, 16))
 
 
+def _settings(url: str) -> CacheSettings:
+    """With the longest deadline: a busy machine is not what is tested here."""
+    return CacheSettings(cache_url=url, cache_deadline_seconds=2.0)
+
+
 @pytest.fixture(params=["memory", "redis"])
 async def ports(request: pytest.FixtureRequest) -> AsyncIterator[CachePorts]:
     """Empty."""
@@ -31,7 +36,7 @@ async def ports(request: pytest.FixtureRequest) -> AsyncIterator[CachePorts]:
     if request.param == "redis":
         server: RedisServer = request.getfixturevalue("server")
         url = f"redis://127.0.0.1:{server.port}/{next(_numbers)}"
-    async with open_cache(CacheSettings(cache_url=url), Metrics()) as opened:
+    async with open_cache(_settings(url), Metrics()) as opened:
         yield opened
         assert not opened.degraded()
 
@@ -107,7 +112,7 @@ async def test_followers_are_told(ports: CachePorts) -> None:
 
 async def test_two_processes_share_what_is_on_redis(server: RedisServer) -> None:
     async with AsyncExitStack() as stack:
-        settings = CacheSettings(cache_url=f"redis://127.0.0.1:{server.port}/0")
+        settings = _settings(f"redis://127.0.0.1:{server.port}/0")
         one, other = [await stack.enter_async_context(open_cache(settings, Metrics())) for _ in range(2)]
         await one.cache.put("shared", b"value", 60)
         assert await other.cache.get("shared") == b"value"
@@ -131,10 +136,10 @@ async def test_a_refused_password_stops_the_start_without_telling_it() -> None:
     with redis_server("right-secret") as server:
         for url in (server.url.replace("right", "wrong"), server.url.replace(":right-secret@", "")):
             with pytest.raises(StartRefused, match="Redis refuses the user or its password") as refused:
-                async with open_cache(CacheSettings(cache_url=url), Metrics()):
+                async with open_cache(_settings(url), Metrics()):
                     pass
             assert "secret" not in refused.value.message
-        async with open_cache(CacheSettings(cache_url=server.url), Metrics()) as ports:
+        async with open_cache(_settings(server.url), Metrics()) as ports:
             assert not ports.degraded()
 
 
@@ -154,7 +159,7 @@ class TestTrouble:
     async def test_redis_that_dies_is_done_without_and_used_again(self) -> None:
         with redis_server() as server:
             metrics = Metrics()
-            async with open_cache(CacheSettings(cache_url=server.url), metrics) as ports:
+            async with open_cache(_settings(server.url), metrics) as ports:
                 await ports.cache.put("kept", b"value", 60)
                 server.kill()
                 assert await ports.cache.get("kept") == b"value"
@@ -171,7 +176,7 @@ class TestTrouble:
 
     async def test_redis_that_hangs_is_waited_for_once(self) -> None:
         with redis_server() as server:
-            async with open_cache(CacheSettings(cache_url=server.url), Metrics()) as ports:
+            async with open_cache(_settings(server.url), Metrics()) as ports:
                 await ports.cache.put("kept", b"value", 60)
                 server.freeze()
                 try:
@@ -187,7 +192,7 @@ class TestTrouble:
     async def test_redis_that_is_not_there_yet_does_not_keep_the_process_from_starting(self) -> None:
         with redis_server() as server:
             server.kill()
-            async with open_cache(CacheSettings(cache_url=server.url), Metrics()) as ports:
+            async with open_cache(_settings(server.url), Metrics()) as ports:
                 assert ports.degraded()
                 server.start()
                 await self._until(ports, degraded=False)

@@ -50,6 +50,13 @@ class CacheSettings(Settings):
     cache_memory_bytes: ByteSize = Field(
         ByteSize(32 * 2**20), ge=2**16, description="How much of it a process keeps in its own memory."
     )
+    cache_deadline_seconds: float = Field(
+        0.05,
+        gt=0,
+        le=2.0,
+        description="How long Redis may take to answer. The first call that it keeps waiting longer makes each process use its "
+        "own until Redis answers again.",
+    )
 
     @model_validator(mode="after")
     def _cache_url_is_known(self) -> Self:

@@ -14,7 +14,6 @@ from millrace_records.cache.ports import Rate
 from millrace_records.cache.redis_store import RedisCache
 from millrace_service.metrics import Metrics
 
-DEADLINE_SECONDS: Final = 0.05
 PROBE_SECONDS: Final = 1.0
 
 _Answer = TypeVar("_Answer")
@@ -24,12 +23,17 @@ _log = structlog.get_logger("millrace.cache")
 
 class FallbackCache:
     """Cache, Limits, Locks and Messages: those of Redis, or this process's own from the first call that fails or is late until
-    Redis answers again (a circuit breaker). No request finds out whether it does: a task of its own asks every second."""
+    Redis answers again (a circuit breaker). No request finds out whether it does: a task of its own asks every second.
 
-    def __init__(self, shared: RedisCache, own: MemoryCache, metrics: Metrics) -> None:
+    Args:
+        deadline_seconds: how long a request waits for Redis.
+    """
+
+    def __init__(self, shared: RedisCache, own: MemoryCache, metrics: Metrics, deadline_seconds: float) -> None:
         self._shared = shared
         self._own = own
         self._metrics = metrics
+        self._deadline_seconds = deadline_seconds
         self._probing: asyncio.Task[None] | None = None
 
     @property
@@ -85,7 +89,7 @@ class FallbackCache:
     ) -> _Answer:
         if self._probing is None:
             try:
-                async with asyncio.timeout(DEADLINE_SECONDS):
+                async with asyncio.timeout(self._deadline_seconds):
                     return await shared()
             except (RedisError, OSError, TimeoutError) as error:
                 self.give_up(error)
@@ -97,7 +101,7 @@ class FallbackCache:
         while True:
             await asyncio.sleep(PROBE_SECONDS)
             try:
-                async with asyncio.timeout(DEADLINE_SECONDS):
+                async with asyncio.timeout(self._deadline_seconds):
                     await self._shared.ping()
             except (RedisError, OSError, TimeoutError):
                 continue

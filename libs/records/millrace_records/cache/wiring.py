@@ -28,7 +28,7 @@ async def open_cache(settings: CacheSettings, metrics: Metrics) -> AsyncIterator
         return
     own = MemoryCache(settings.cache_memory_bytes)
     shared = _redis(settings.cache_url)
-    guarded = _module("fallback").FallbackCache(shared, own, metrics)
+    guarded = _module("fallback").FallbackCache(shared, own, metrics, settings.cache_deadline_seconds)
     try:
         await _greet(settings, shared, guarded)
         yield CachePorts(guarded, guarded, guarded, guarded, lambda: bool(guarded.degraded))
