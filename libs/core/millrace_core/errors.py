@@ -6,7 +6,8 @@
     │   ├── Conflict            it contradicts an earlier request
     │   └── UnsupportedEncoding a content encoding that nobody here decodes
     ├── NotFound                the named thing is not there
-    ├── Forbidden               the request asks for another tenant's data, or does not say whose
+    ├── Unauthorized            nobody knows who asks: no credential, or none that is valid
+    ├── Forbidden               the request asks for another tenant's data, does not say whose, or may not do this
     ├── QueryError              the statement is at fault: refused by the gate, by the engine, or by a limit
     ├── TooManyRequests         try again later: a limit of the tenant or of the process
     ├── Unavailable             a neighbour is down or busy: try again later
@@ -70,8 +71,14 @@ class NotFound(MillraceError):
     code = "not_found"
 
 
+class Unauthorized(MillraceError):
+    """Nobody knows who asks: there is no credential (``unauthorized``), or none that is valid (``invalid_key``)."""
+
+    code = "unauthorized"
+
+
 class Forbidden(MillraceError):
-    """The request asks for another tenant's data, or does not say whose."""
+    """The request asks for another tenant's data, does not say whose, or its credential may not do this."""
 
     code = "forbidden"
 

@@ -12,6 +12,7 @@ from millrace_core.errors import (
     RecordTooLarge,
     TooLarge,
     TooManyRequests,
+    Unauthorized,
     Unavailable,
     UnsupportedEncoding,
 )
@@ -24,6 +25,7 @@ _STATUS: Final[tuple[tuple[type[MillraceError], int], ...]] = (
     (Conflict, 409),
     (InvalidInput, 400),
     (QueryError, 400),
+    (Unauthorized, 401),
     (Forbidden, 403),
     (NotFound, 404),
     (TooManyRequests, 429),
@@ -68,7 +70,9 @@ def error_body(status: int, code: str, message: str, request_id: str, detail: An
 
 
 def error_headers(error: MillraceError) -> dict[str, str]:
-    """``Retry-After`` where trying again makes sense."""
+    """``Retry-After`` where trying again makes sense, ``WWW-Authenticate`` where a credential does."""
     if isinstance(error, (TooManyRequests, Unavailable)):
         return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, Unauthorized):
+        return {"WWW-Authenticate": 'Bearer realm="millrace"'}
     return {}
