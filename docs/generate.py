@@ -16,6 +16,7 @@ from pydantic import ByteSize
 from pydantic.fields import FieldInfo
 
 from millrace_core.metrics import CATALOGUE
+from millrace_ingestion.protocols.routes import ROUTES, Route
 from millrace_service.settings import PREFIX
 from millrace_standalone.__main__ import millrace
 from millrace_standalone.settings import StandaloneSettings
@@ -134,6 +135,26 @@ def _contents() -> dict[str, str]:
     }
 
 
+def protocols() -> str:
+    """The routes of other people's SDKs, and what each protocol does."""
+    lines = [
+        "# Protocols",
+        "",
+        "What ingestion answers beside `/track` and `/track/batch`, with a slash at the end and without. Bodies may be JSON of",
+        "any content type, and compressed; `OPTIONS` mirrors any origin and any headers. Errors have the fields of",
+        "[errors](errors.md) in each protocol's shape. `customer_id` is what the write key grants: without keys",
+        "(`MILLRACE_AUTH=open`) the key is the tenant. What was tried with the real SDKs: [sdks](../sdks.md).",
+    ]
+    by_protocol: dict[str, list[Route]] = {}
+    for route in ROUTES:
+        by_protocol.setdefault(route.protocol.name, []).append(route)
+    for name, routes in by_protocol.items():
+        text = inspect.getdoc(inspect.getmodule(type(routes[0].protocol))) or ""
+        lines += ["", f"## {name}", "", text.replace("``", "`"), "", "| path | methods | operation |", "|---|---|---|"]
+        lines += [f"| `{route.path}` | {', '.join(route.methods)} | {route.operation} |" for route in routes]
+    return "\n".join(lines)
+
+
 def commands() -> str:
     """The command line."""
     lines = ["# Commands", "", "`millrace COMMAND --help` says the same."]
@@ -165,6 +186,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "metrics.md": metrics,
     "tables.md": tables,
     "commands.md": commands,
+    "protocols.md": protocols,
 }
 
 

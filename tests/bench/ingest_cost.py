@@ -20,7 +20,8 @@ from millrace_eventlog.records import LogRecord
 from millrace_ingestion.acceptance import Acceptance, TimeWindow
 from millrace_ingestion.app import App
 from millrace_ingestion.enrich.agents import Agents
-from millrace_ingestion.protocols.native import Limits, decode_batch
+from millrace_ingestion.protocols.native import decode_batch
+from millrace_ingestion.protocols.reading import Limits
 from millrace_ingestion.senders import Senders
 from millrace_ingestion.settings import IngestionSettings
 from millrace_ingestion.verdicts import Verdicts

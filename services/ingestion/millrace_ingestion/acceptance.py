@@ -16,7 +16,8 @@ from millrace_ingestion.contexts import context_of
 from millrace_ingestion.enrich.agents import Agents
 from millrace_ingestion.enrich.visits import campaign_of_properties, visit_text
 from millrace_ingestion.objects import check_object, text_at
-from millrace_ingestion.protocols.native import NOT_SENT, Batch, NativeEvent, Refused
+from millrace_ingestion.protocols.native import NOT_SENT, Batch, NativeEvent
+from millrace_ingestion.protocols.reading import Refused
 from millrace_ingestion.senders import Sender
 from millrace_ingestion.verdicts import Verdicts
 
@@ -63,7 +64,7 @@ class Acceptance:
         user = sent if isinstance(sent := event.user_id, str) else _text(sent)
         session = sent if isinstance(sent := event.session_id, str) else _text(sent)
         routing = visitor or user or session
-        if not (routing and event_type and tenant and is_tenant(tenant)):
+        if not ((routing or sender.may_be_nobody) and event_type and tenant and is_tenant(tenant)):
             raise _lack(tenant, event_type)
         event_id, client_id = _identity(event.event_id, tenant, index, sender)
         if event.sent_at is not None:
@@ -87,7 +88,8 @@ class Acceptance:
         if event.event_name is not None and event.event_name != event_type:
             made.event_name = event.event_name
         line = self._line(made, event, sender)
-        return LogRecord(tenant, event_id, sender.received_at, sender.arrival.protocol, "", line, routing)
+        arrival = sender.arrival
+        return LogRecord(tenant, event_id, sender.received_at, arrival.protocol, arrival.key_id, line, routing or event_id)
 
     def _time(self, given: str | float | None, event_id: str, sent_at: int | None, received_at: int) -> int | None:
         """The event's time in milliseconds; None where it cannot be right and the time of arrival stands in.
@@ -134,7 +136,9 @@ def _identity(given: str | int | None, tenant: str, index: int, sender: Sender) 
     or from the idempotency key; else a new one."""
     if given is not None and not is_no_id(text := _text(given)):
         kept = normal_uuid(text)
-        return (kept, "") if kept else (derived_id(tenant, "client_event_id", text), text)
+        if kept:
+            return kept, ""
+        return derived_id(tenant, sender.id_kind, text), text.replace("\0", " ") if sender.may_be_nobody else text
     if sender.idempotency_key:
         return derived_id(tenant, "idempotency_key", sender.idempotency_key, str(index)), ""
     return new_id(sender.received_at), ""

@@ -1,27 +1,25 @@
-"""The tracking routes as a plain ASGI application: ``POST /track`` and ``POST /track/batch``.
+"""The tracking routes as a plain ASGI application: ``POST /track`` and ``POST /track/batch``, and beside them those of other
+people's SDKs (``surface``).
 
 Answers 200 only once the log has the events on disk.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
 
 from millrace_core.errors import InvalidInput, LogUnavailable, MillraceError, TooLarge
-from millrace_eventlog.ports import Durable, LogWriter
-from millrace_ingestion.acceptance import Acceptance
-from millrace_ingestion.bodies import Body, BodyLimits, Disconnected, InFlight, Receive
-from millrace_ingestion.counting import Counting
-from millrace_ingestion.deadlines import Deadline
-from millrace_ingestion.idempotency import Answers, content_of, name_of
+from millrace_eventlog.ports import Durable
+from millrace_ingestion.bodies import Body, Disconnected, Receive
+from millrace_ingestion.idempotency import content_of, name_of
+from millrace_ingestion.parts import SLICE, Parts, Scope, Send
 from millrace_ingestion.protocols import native
+from millrace_ingestion.protocols.routes import NATIVE, SINGLE, route_of
 from millrace_ingestion.replies import (
     Headers,
-    Send,
     batch_answer,
     error_answer,
     plain_error,
@@ -30,48 +28,20 @@ from millrace_ingestion.replies import (
     send_answer,
     single_answer,
 )
-from millrace_ingestion.senders import Senders
-from millrace_ingestion.tenant_limits import TenantLimits
+from millrace_ingestion.surface import LEFT, Surface
 from millrace_ingestion.verdicts import Verdicts
 
-Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Receive, Send], Any]
 
-SINGLE: Final = "/track"
-BATCH: Final = "/track/batch"
-PATHS: Final = frozenset({SINGLE, f"{SINGLE}/", BATCH, f"{BATCH}/"})
-"""Every path that this application answers."""
-
-_SLICE: Final = 1000
-"""Events that are judged before the loop serves others: 5 ms."""
-_METHODS: Final = frozenset({"POST", "OPTIONS"})
-_LEFT: Final = 499
-"""Counted where the client left before an answer."""
+_METHODS: Final = frozenset({"GET", "POST", "OPTIONS"})
 _STRICT: Final = frozenset({b"strict=1", b"strict=true"})
 _log = structlog.get_logger("millrace.ingestion")
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the application is made of."""
-
-    writer: LogWriter
-    acceptance: Acceptance
-    senders: Senders
-    counting: Counting
-    answers: Answers
-    tenant_limits: TenantLimits
-    in_flight: InFlight
-    body_limits: BodyLimits
-    event_limits: native.Limits
-    append_deadline: Deadline
-    clock: Callable[[], int]
-    """Milliseconds since the epoch."""
 
 
 def create_app(parts: Parts) -> App:
     """The application on these parts."""
     tracking = Tracking(parts)
+    surface = Surface(parts)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,19 +49,15 @@ def create_app(parts: Parts) -> App:
         headers = dict(scope["headers"])
         request_id = request_id_of(headers, parts.clock())
         path, method = scope["path"], scope["method"]
-        if path not in PATHS:
+        if path in NATIVE:
+            status = await tracking.respond(scope, receive, send, headers, request_id)
+        elif found := route_of(path):
+            path = found[0].path
+            status = await surface.answer(*found, scope, receive, send, headers, request_id)
+        else:
             path, status = "unmatched", 404
             body = plain_error(404, "not_found", "there is nothing at this path", request_id)
             await send_answer(send, 404, body, request_id, headers)
-        elif method == "POST":
-            status = await tracking.answer(scope, receive, send, headers, request_id)
-        elif method == "OPTIONS":
-            status = 204
-            await send_answer(send, 204, b"", request_id, headers, preflight_headers(headers))
-        else:
-            method, status = "other", 405
-            body = plain_error(405, "method_not_allowed", "events are sent with POST", request_id)
-            await send_answer(send, 405, body, request_id, headers, [(b"allow", b"POST, OPTIONS")])
         parts.counting.answered(path.rstrip("/"), method if method in _METHODS else "other", status)
 
     return app
@@ -103,13 +69,24 @@ class Tracking:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
+    async def respond(self, scope: Scope, receive: Receive, send: Send, headers: Headers, request_id: bytes) -> int:
+        """Serve one request of any method and return its status."""
+        if scope["method"] == "POST":
+            return await self.answer(scope, receive, send, headers, request_id)
+        if scope["method"] == "OPTIONS":
+            await send_answer(send, 204, b"", request_id, headers, preflight_headers(headers))
+            return 204
+        body = plain_error(405, "method_not_allowed", "events are sent with POST", request_id)
+        await send_answer(send, 405, body, request_id, headers, [(b"allow", b"POST, OPTIONS")])
+        return 405
+
     async def answer(self, scope: Scope, receive: Receive, send: Send, headers: Headers, request_id: bytes) -> int:
         """Serve one POST and return its status. Nothing is stored for a client that leaves before its body is whole."""
         status, more = 200, None
         try:
             answer = await self._accept(scope, receive, headers)
         except Disconnected:
-            return _LEFT
+            return LEFT
         except _Rejected as rejected:
             status, answer, more = error_answer(rejected.reason, request_id, rejected.detail)
         except MillraceError as error:
@@ -135,10 +112,10 @@ class Tracking:
             batch = self._decode(text, is_single=is_single)
             sender = parts.senders.sender(scope, headers, parts.clock(), native.NAME)
             verdicts = Verdicts()
-            for start in range(0, len(batch.events), _SLICE):
+            for start in range(0, len(batch.events), SLICE):
                 if start:
                     await asyncio.sleep(0)
-                parts.acceptance.judge(batch, sender, slice(start, start + _SLICE), verdicts)
+                parts.acceptance.judge(batch, sender, slice(start, start + SLICE), verdicts)
             if verdicts.errors:
                 parts.counting.dropped(verdicts)
                 _reject_whole(verdicts, is_single=is_single, query=scope.get("query_string", b""))
@@ -162,12 +139,7 @@ class Tracking:
             return known
         durable: Durable = "log"
         if records:
-            await parts.tenant_limits.take(records)
-            try:
-                with parts.append_deadline:
-                    durable = await parts.writer.append(records)
-            except TimeoutError as error:
-                raise LogUnavailable("the log did not answer in time; the events may or may not be stored") from error
+            durable = await parts.append(records)
         answer = single_answer(verdicts, durable) if is_single else batch_answer(verdicts, durable)
         if name:
             await parts.answers.keep(name, content, answer)

@@ -12,7 +12,8 @@ import msgspec
 
 from millrace_core.errors import Conflict
 from millrace_eventlog.records import LogRecord
-from millrace_ingestion.protocols.native import NOT_SENT, NativeEvent, Refused
+from millrace_ingestion.protocols.native import NOT_SENT, NativeEvent
+from millrace_ingestion.protocols.reading import Refused
 from millrace_records.cache.ports import Cache
 
 _encode: Final = msgspec.json.Encoder().encode  # MessagePack has no integers above 64 bits

@@ -96,24 +96,30 @@ def cors_headers(headers: Headers) -> HeaderList:
     ]
 
 
-def preflight_headers(headers: Headers) -> HeaderList:
+def preflight_headers(headers: Headers, methods: bytes = _METHODS) -> HeaderList:
     """Headers of the answer to OPTIONS, in a preflight (Fetch standard, 3.3.3) or without one."""
     asked = headers.get(b"access-control-request-headers")
     return [
-        (b"allow", _METHODS),
-        (b"access-control-allow-methods", _METHODS),
+        (b"allow", methods),
+        (b"access-control-allow-methods", methods),
         *([(b"access-control-allow-headers", asked)] if asked is not None else []),
         (b"access-control-max-age", b"86400"),
     ]
 
 
 async def send_answer(
-    send: Send, status: int, body: bytes, request_id: bytes, headers: Headers, more: HeaderList | None = None
+    send: Send,
+    status: int,
+    body: bytes,
+    request_id: bytes,
+    headers: Headers,
+    more: HeaderList | None = None,
+    content_type: bytes = b"application/json",
 ) -> None:
-    """Send a whole answer: ``body`` is JSON, or empty."""
+    """Send a whole answer: ``body`` is JSON where nothing else is said, or empty."""
     out: HeaderList = [(b"content-length", b"%d" % len(body)), (b"x-request-id", request_id)]
     if body:
-        out.append((b"content-type", b"application/json"))
+        out.append((b"content-type", content_type))
     if b"origin" in headers:
         out += cors_headers(headers)
     if more:

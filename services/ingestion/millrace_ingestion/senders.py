@@ -30,6 +30,10 @@ class Sender:
     """Milliseconds since the epoch."""
     arrival: Arrival
     idempotency_key: str = ""
+    id_kind: str = "client_event_id"
+    """What the clients' ids are, where they are no UUIDs."""
+    may_be_nobody: bool = False
+    """Whether events without any id of a person are stored: other protocols than ours have such."""
     arrival_text: bytes = field(init=False)
     """The arrival's part of a line."""
     _texts: dict[tuple[str, str, str], bytes] = field(init=False, default_factory=dict)
@@ -66,9 +70,7 @@ class Senders:
         Raises:
             InvalidInput: ``invalid_idempotency_key``.
         """
-        client = scope.get("client")
-        forwarded = b",".join(_all(scope, b"x-forwarded-for"))[-_LONGEST_HOPS:] if b"x-forwarded-for" in headers else b""
-        ip, is_proxied = self._address_of(client[0] if client else "", forwarded)
+        ip, is_proxied = self._address_of(*_hops(scope, headers))
         text = headers.get(b"user-agent", b"").decode("latin-1")
         agent = self._agents.judge(text) if is_browser_like(text) else UNKNOWN
         arrival = Arrival(
@@ -84,11 +86,43 @@ class Senders:
         )
         return Sender(received_at, arrival, _idempotency_key(headers.get(b"idempotency-key")))
 
+    def foreign_sender(
+        self, scope: Mapping[str, Any], headers: Headers, received_at: int, protocol: str, key_id: str, id_kind: str
+    ) -> Sender:
+        """The sender of a request of another protocol. Where no browser sends, address, country and language are those of
+        somebody's server, and are left out: what an event itself says of its client still holds.
+
+        Args:
+            key_id: names the key that the request came with.
+            id_kind: of the events' ids.
+
+        Raises:
+            InvalidInput: ``invalid_idempotency_key``.
+        """
+        told = self.sender(scope, headers, received_at, protocol)
+        of_browser = b"origin" in headers or is_browser_like(headers.get(b"user-agent", b"").decode("latin-1"))
+        arrival = msgspec.structs.replace(
+            told.arrival, key_id=key_id, **({} if of_browser else {"ip": "", "country": "", "language": ""})
+        )
+        return Sender(received_at, arrival, told.idempotency_key, id_kind, may_be_nobody=True)
+
+    def address(self, scope: Mapping[str, Any], headers: Headers) -> str:
+        """The client's address, whole: never to be stored. Empty where it is not known."""
+        peer, forwarded = _hops(scope, headers)
+        return str(client_address(peer, forwarded.decode("latin-1"), self._trusted) or "")
+
     def _find_address(self, peer: str, forwarded: bytes) -> tuple[str, bool]:
         """The client's address, cut, and whether a trusted proxy stands before us."""
         is_proxied = is_trusted(parse_address(peer), self._trusted)
         address = client_address(peer, forwarded.decode("latin-1"), self._trusted)
         return (cut_address(str(address)) if address else ""), is_proxied
+
+
+def _hops(scope: Mapping[str, Any], headers: Headers) -> tuple[str, bytes]:
+    """The peer, and the end of what proxies say of whom they speak for."""
+    client = scope.get("client")
+    forwarded = b",".join(_all(scope, b"x-forwarded-for"))[-_LONGEST_HOPS:] if b"x-forwarded-for" in headers else b""
+    return client[0] if client else "", forwarded
 
 
 def _all(scope: Mapping[str, Any], name: bytes) -> list[bytes]:

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from millrace_core.time import now_ms
 from millrace_eventlog.ports import LogWriter
 from millrace_ingestion.acceptance import Acceptance, TimeWindow
-from millrace_ingestion.app import App, Parts, create_app
+from millrace_ingestion.app import App, create_app
 from millrace_ingestion.bodies import BodyLimits, InFlight
 from millrace_ingestion.counting import Counting
 from millrace_ingestion.deadlines import Deadline
 from millrace_ingestion.enrich.agents import Agents
+from millrace_ingestion.enrich.cookieless import Salts
 from millrace_ingestion.idempotency import Answers
-from millrace_ingestion.protocols.native import Limits
+from millrace_ingestion.keys import OpenKeys, WriteKeys
+from millrace_ingestion.parts import Parts
+from millrace_ingestion.protocols.reading import Limits
 from millrace_ingestion.senders import Senders
 from millrace_ingestion.settings import IngestionSettings
 from millrace_ingestion.tenant_limits import TenantLimits
@@ -41,11 +44,15 @@ def build(
     metrics: Metrics,
     health: Health,
     *,
+    keys: WriteKeys | None = None,
     clock: Callable[[], int] = now_ms,
 ) -> IngestionService:
     """The tracking routes on this log, as an ASGI application; its check joins ``health``.
 
-    The application answers the paths in ``millrace_ingestion.app.PATHS`` and 404 elsewhere.
+    The application answers the paths of ``millrace_ingestion.protocols.routes`` and 404 elsewhere.
+
+    Args:
+        keys: the write keys that other people's SDKs present; without any the key is the tenant.
     """
     agents = Agents()
     window = TimeWindow(ahead=round(settings.ingest_ahead_days * _DAY_MS), past=round(settings.ingest_past_days * _DAY_MS))
@@ -59,6 +66,8 @@ def build(
             counting=Counting(metrics),
             answers=Answers(cache.cache, settings.ingest_idempotency_hours * 3600),
             tenant_limits=limits,
+            keys=keys or OpenKeys(),
+            salts=Salts(cache.cache),
             in_flight=InFlight(settings.ingest_inflight_bytes),
             body_limits=BodyLimits(
                 settings.ingest_body_bytes, settings.ingest_inflated_bytes, Deadline(settings.ingest_body_seconds)

@@ -12,8 +12,8 @@ from millrace_core.time import now_ms
 from millrace_eventlog.ports import LogPorts
 from millrace_eventlog.wiring import open_log
 from millrace_ingestion import wiring as ingestion
-from millrace_ingestion.app import PATHS
 from millrace_ingestion.openapi import paths as tracking_paths
+from millrace_ingestion.protocols.routes import is_ingestion
 from millrace_records.cache.ports import CachePorts
 from millrace_records.cache.wiring import open_cache
 from millrace_records.settings import CacheSettings
@@ -184,5 +184,5 @@ class _Dispatch:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        app = self._tracking if scope.get("path", "") in PATHS else self._rest
+        app = self._tracking if is_ingestion(scope.get("path", "")) else self._rest
         await app(scope, receive, send)
