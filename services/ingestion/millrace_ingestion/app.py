@@ -17,7 +17,10 @@ from millrace_ingestion.bodies import Body, Disconnected, Receive
 from millrace_ingestion.idempotency import content_of, name_of
 from millrace_ingestion.parts import SLICE, Parts, Scope, Send
 from millrace_ingestion.protocols import native
+from millrace_ingestion.protocols.reading import Refused
 from millrace_ingestion.protocols.routes import NATIVE, SINGLE, route_of
+from millrace_ingestion.protocols.shared import TRACK
+from millrace_ingestion.protocols.wire import WireProtocol, WireRequest
 from millrace_ingestion.replies import (
     Headers,
     batch_answer,
@@ -40,8 +43,8 @@ _log = structlog.get_logger("millrace.ingestion")
 
 def create_app(parts: Parts) -> App:
     """The application on these parts."""
-    tracking = Tracking(parts)
     surface = Surface(parts)
+    tracking = Tracking(parts, surface)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -66,8 +69,9 @@ def create_app(parts: Parts) -> App:
 class Tracking:
     """Answers tracking requests."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, surface: Surface) -> None:
         self._parts = parts
+        self._surface = surface
 
     async def respond(self, scope: Scope, receive: Receive, send: Send, headers: Headers, request_id: bytes) -> int:
         """Serve one request of any method and return its status."""
@@ -76,6 +80,8 @@ class Tracking:
         if scope["method"] == "OPTIONS":
             await send_answer(send, 204, b"", request_id, headers, preflight_headers(headers))
             return 204
+        if scope["method"] == "GET" and b"data=" in scope.get("query_string", b""):
+            return await self._surface.answer(TRACK, (), scope, receive, send, headers, request_id)
         body = plain_error(405, "method_not_allowed", "events are sent with POST", request_id)
         await send_answer(send, 405, body, request_id, headers, [(b"allow", b"POST, OPTIONS")])
         return 405
@@ -84,9 +90,11 @@ class Tracking:
         """Serve one POST and return its status. Nothing is stored for a client that leaves before its body is whole."""
         status, more = 200, None
         try:
-            answer = await self._accept(scope, receive, headers)
+            answer = await self._accept(scope, receive, headers, request_id)
         except Disconnected:
             return LEFT
+        except _Claimed as claimed:
+            return await self._surface.answer_claimed(*claimed.by, scope, send, headers, request_id)
         except _Rejected as rejected:
             status, answer, more = error_answer(rejected.reason, request_id, rejected.detail)
         except MillraceError as error:
@@ -102,7 +110,7 @@ class Tracking:
         await send_answer(send, status, answer, request_id, headers, more)
         return status
 
-    async def _accept(self, scope: Scope, receive: Receive, headers: Headers) -> bytes:
+    async def _accept(self, scope: Scope, receive: Receive, headers: Headers, request_id: bytes) -> bytes:
         """The answer to events that are durable."""
         parts, began = self._parts, time.perf_counter()
         with Body(parts.body_limits, parts.in_flight) as body:
@@ -110,6 +118,8 @@ class Tracking:
             parts.counting.received(body.wire_bytes)
             is_single = scope["path"].rstrip("/") == SINGLE
             batch = self._decode(text, is_single=is_single)
+            if is_single and not _is_native(batch.events[0]) and (by := self._surface.claim(text, scope, headers, request_id)):
+                raise _Claimed(by)
             sender = parts.senders.sender(scope, headers, parts.clock(), native.NAME)
             verdicts = Verdicts()
             for start in range(0, len(batch.events), SLICE):
@@ -144,6 +154,19 @@ class Tracking:
         if name:
             await parts.answers.keep(name, content, answer)
         return answer
+
+
+def _is_native(event: native.NativeEvent | Refused) -> bool:
+    """Whether an event is ours by its look: ``event_type`` is nobody else's."""
+    return isinstance(event, native.NativeEvent) and event.event_type is not None
+
+
+class _Claimed(Exception):
+    """The body is another protocol's."""
+
+    def __init__(self, by: tuple[WireProtocol, WireRequest]) -> None:
+        super().__init__(by[0].name)
+        self.by = by
 
 
 class _Rejected(Exception):

@@ -15,7 +15,8 @@ from millrace_ingestion.deadlines import Deadline
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-_GZIP: Final = b"\x1f\x8b"
+GZIP: Final = b"\x1f\x8b"
+"""How gzip begins."""
 _ZSTD_WINDOW: Final = 8 * 2**20  # what every decoder has to support (RFC 8878, 3.1.1.1.2)
 _MOST_MEMBERS: Final = 64
 _SMALL: Final = 8192
@@ -144,7 +145,7 @@ class Body:
 def _encoding(wire: bytes, header: bytes | None) -> str:
     """The encoding that the bytes are in. Gzip is known by its first bytes whatever the header says, because beacons cannot
     set it; a body that is JSON in spite of its header (a proxy inflated it) is taken as it is."""
-    if wire.startswith(_GZIP):
+    if wire.startswith(GZIP):
         return "gzip"
     if header is None:
         return "identity"
@@ -154,6 +155,16 @@ def _encoding(wire: bytes, header: bytes | None) -> str:
     if len(names) > 1 or names[0] not in _DECODERS:
         raise UnsupportedEncoding("Content-Encoding has to be one of gzip, deflate, br, zstd", code="unsupported_encoding")
     return names[0]
+
+
+def inflate_gzip(wire: bytes, limit: int) -> bytes:
+    """Gzip that stood inside another wrapping.
+
+    Raises:
+        InvalidInput: ``corrupt_body``.
+        TooLarge: ``inflated_too_large``.
+    """
+    return _inflate(wire, "gzip", limit)
 
 
 def _inflate(wire: bytes, encoding: str, limit: int) -> bytes:

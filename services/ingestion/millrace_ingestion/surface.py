@@ -16,6 +16,7 @@ from millrace_ingestion.keys import Grant
 from millrace_ingestion.parts import SLICE, Parts, Scope, Send
 from millrace_ingestion.protocols.native import NativeEvent
 from millrace_ingestion.protocols.routes import Route
+from millrace_ingestion.protocols.shared import TRACK, protocol_of, protocol_of_track
 from millrace_ingestion.protocols.wire import Decoded, Reply, WireProtocol, WireRequest, query_of
 from millrace_ingestion.replies import Headers, plain_error, preflight_headers, send_answer
 from millrace_ingestion.senders import Sender
@@ -59,6 +60,29 @@ class Surface:
         await self._send(send, reply, request_id, headers)
         return reply.status
 
+    def claim(self, text: bytes, scope: Scope, headers: Headers, request_id: bytes) -> tuple[WireProtocol, WireRequest] | None:
+        """The protocol that a body posted to ``/track`` is of, if it is another than the native one."""
+        request = self._request(TRACK.operation, (), text, scope, headers, request_id)
+        protocol = protocol_of_track(request)
+        return None if protocol is None else (protocol, request)
+
+    async def answer_claimed(
+        self, protocol: WireProtocol, request: WireRequest, scope: Scope, send: Send, headers: Headers, request_id: bytes
+    ) -> int:
+        """Serve a request that :meth:`claim` found to be of this protocol."""
+        size = len(request.body)
+        try:
+            self._parts.in_flight.take(size)
+        except MillraceError as error:
+            reply = self._failed(protocol, request, error)
+        else:
+            try:
+                reply = await self._take(protocol, request, scope)
+            finally:
+                self._parts.in_flight.give(size)
+        await self._send(send, reply, request_id, headers)
+        return reply.status
+
     async def _reply(
         self,
         route: Route,
@@ -78,7 +102,7 @@ class Surface:
             return self._failed(route.protocol, request, error)
         self._parts.counting.received(body.wire_bytes)
         request = self._request(route.operation, arguments, text, scope, headers, request_id)
-        return await self._take(route.protocol, request, scope)
+        return await self._take(protocol_of(route, request), request, scope)
 
     def _request(
         self, operation: str, arguments: Sequence[str], text: bytes, scope: Scope, headers: Headers, request_id: bytes
@@ -94,6 +118,7 @@ class Surface:
             received_at=self._parts.clock(),
             request_id=request_id.decode(),
             limits=self._parts.event_limits,
+            inflated_bytes=self._parts.body_limits.inflated,
         )
 
     async def _take(self, protocol: WireProtocol, request: WireRequest, scope: Scope) -> Reply:
@@ -113,7 +138,7 @@ class Surface:
             salt, address = await parts.salts.of(request.received_at), parts.senders.address(scope, request.headers)
             request = dataclasses.replace(request, salt=salt, address=address)
         decoded = await _read(protocol, request)
-        grants = await self._grants(decoded, request.header(b"origin"))
+        grants = await self._grants(decoded, request.origin)
         verdicts = await self._judge(protocol, request, decoded, grants, scope)
         if verdicts.errors:
             parts.counting.dropped(verdicts)

@@ -1,7 +1,7 @@
 """Every path that ingestion answers, in one table. The gateway, the ingress and the all-in-one process are held against it.
 
 Paths are given without a slash at their end and answered with one, too: a redirect would lose what a beacon brings.
-``{name}`` stands for one segment of a path.
+``{name}`` stands for one segment of a path. Paths that are several protocols' own: ``millrace_ingestion.protocols.shared``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from millrace_ingestion.protocols.posthog import POSTHOG
+from millrace_ingestion.protocols.posthog_v1 import POSTHOG_V1
 from millrace_ingestion.protocols.segment import SEGMENT, TYPES
 from millrace_ingestion.protocols.wire import WireProtocol
 
@@ -47,7 +49,21 @@ _SEGMENT: Final = (
     Route("/v1/projects/projects/{key}/settings", SEGMENT, "settings", _READ),
 )
 
-ROUTES: Final[tuple[Route, ...]] = (*_SEGMENT,)
+_BOTH: Final = ("GET", "POST")
+_POSTHOG: Final = (
+    *(Route(path, POSTHOG, "capture", _BOTH) for path in ("/e", "/i/v0/e", "/capture", "/batch", "/i/v0/ai/batch")),
+    Route("/engage", POSTHOG, "engage", _BOTH),
+    Route("/i/v1/analytics/events", POSTHOG_V1, "events"),
+    Route("/array/{token}/config", POSTHOG, "config", _READ),
+    Route("/array/{token}/config.js", POSTHOG, "script", _READ),
+    Route("/flags", POSTHOG, "flags", _BOTH),
+    Route("/decide", POSTHOG, "flags", _BOTH),
+    Route("/flags/definitions", POSTHOG, "definitions", _READ),
+    Route("/api/feature_flag/local_evaluation", POSTHOG, "definitions", _READ),
+    Route("/s", POSTHOG, "recordings", _BOTH),
+)
+
+ROUTES: Final[tuple[Route, ...]] = (*_SEGMENT, *_POSTHOG)
 """All of them but the native two."""
 
 _EXACT: Final[Mapping[str, Route]] = {path: route for route in ROUTES for path in (route.path, f"{route.path}/")}

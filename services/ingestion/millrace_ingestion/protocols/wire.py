@@ -6,14 +6,14 @@ tenant: ``millrace_ingestion.surface`` reads the body, asks whose key it is, and
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from millrace_core.errors import InvalidInput, LogUnavailable, MillraceError, TooManyRequests, Unavailable
+from millrace_core.errors import LogUnavailable, MillraceError, TooManyRequests, Unauthorized, Unavailable
 from millrace_ingestion.protocols.native import NOT_SENT, Batch
 from millrace_ingestion.protocols.reading import DECODING_ERRORS, Limits
 from millrace_ingestion.verdicts import Verdicts
@@ -45,6 +45,8 @@ class WireRequest:
     """Milliseconds since the epoch."""
     request_id: str
     limits: Limits
+    inflated_bytes: int
+    """Most bytes that a wrapping may hold."""
     salt: bytes = b""
     """Of this day, for protocols without ids of visitors (``enrich.cookieless``)."""
     address: str = ""
@@ -53,6 +55,11 @@ class WireRequest:
     def header(self, name: bytes) -> str:
         """A header's text, empty where there is none."""
         return self.headers.get(name, b"").decode("latin-1")
+
+    @property
+    def origin(self) -> str:
+        """Of the page that sends; empty where no page does."""
+        return self.header(b"origin")
 
     def basic_user(self) -> str:
         """The user name of HTTP Basic, which is where SDKs put a write key; empty where there is none."""
@@ -186,6 +193,30 @@ def with_fields(raw: msgspec.Raw, fields: Mapping[str, Any]) -> msgspec.Raw:
     return msgspec.Raw(encode(added)[:-1] + (b"" if rest[:1] == b"}" else b",") + rest)
 
 
-def nothing_to_read(what: str = "the request has no body") -> InvalidInput:
-    """The refusal of an empty request."""
-    return InvalidInput(what, code="invalid_body")
+def as_text(value: Any, longest: int = 512) -> str:
+    """An identifier of whatever JSON type as text, cut; empty where there is none."""
+    if value is None:
+        return ""
+    return (value if isinstance(value, str) else encode(value).decode())[:longest]
+
+
+def as_url(value: Any) -> str:
+    """An address, cut to what a column takes; empty where it is no text."""
+    return value[:8192] if isinstance(value, str) else ""
+
+
+def client_id(given: object) -> str | None:
+    """A client's id of an event, for its verdict."""
+    return None if given is None else str(given)[:512]
+
+
+def the_one_key(keys: Iterable[str]) -> str:
+    """The key that all of them are; empty where there is none.
+
+    Raises:
+        Unauthorized: there are several.
+    """
+    found = {key for key in keys if key}
+    if len(found) > 1:
+        raise Unauthorized("the events of a request have to be of one write key", code="invalid_key")
+    return found.pop() if found else ""
