@@ -153,8 +153,6 @@ _WRAPPED: dict[str, tuple[str, bytes, dict[str, str]]] = {
     "a form with JSON": ("/capture/", b"compression=&data=" + quote(_PLAIN.decode()).encode(), {}),
     "gzip in base64 in a form": ("/e/", b"data=" + quote(base64.b64encode(gzip.compress(_PLAIN))).encode(), {}),
     "base64 in gzip": ("/e/", gzip.compress(_BASE64), {}),
-    "the native path": ("/track", _PLAIN, {}),
-    "the native path with a slash, in a form": ("/track/", b"data=" + quote(_BASE64).encode(), {}),
 }
 
 
@@ -167,7 +165,7 @@ async def test_a_body_is_read_in_every_wrapping(client: Tracker, name: str) -> N
     assert client.log.lines[0]["properties"] == _VIEW["properties"]
 
 
-@pytest.mark.parametrize("path", ["/e/", "/i/v0/e/", "/capture", "/track", "/track/", "/batch"])
+@pytest.mark.parametrize("path", ["/e/", "/i/v0/e/", "/capture", "/batch"])
 async def test_a_query_may_hold_it(client: Tracker, path: str) -> None:
     reply = await get(client, f"{path}?ip=1&data={quote(_BASE64)}")
     assert (reply.status, reply.body) == (200, {"status": 1})
@@ -178,6 +176,26 @@ async def test_a_beacon_hears_nothing(client: Tracker) -> None:
     reply = await client.post("/e/?beacon=1", _PLAIN)
     assert (reply.status, reply.text) == (204, b"")
     assert len(client.log.records) == 1
+
+
+_ON_TRACK = {"event": "signup", "distinct_id": "u1", "uuid": _UUID, "api_key": "demo", "properties": {"plan": "pro"}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps(_ON_TRACK).encode(),
+        b"data=" + base64.b64encode(json.dumps(_ON_TRACK).encode()),
+        json.dumps(batch(_EVENT)).encode(),
+    ],
+)
+async def test_track_is_posthogs_where_it_is_neither_native_nor_mixpanels(client: Tracker, body: bytes) -> None:
+    reply = await client.post("/track", body)
+    assert (reply.status, reply.body) == (200, {"status": 1})
+    assert [(line["event_id"], line["protocol"]) for line in client.log.lines] == [(_UUID, "posthog")]
+    reply = await get(client, f"/track/?data={quote(base64.b64encode(json.dumps(_ON_TRACK).encode()))}")
+    assert reply.status == 200
+    assert len(client.log.records) == 2
 
 
 async def test_native_events_on_track_stay_native(client: Tracker) -> None:

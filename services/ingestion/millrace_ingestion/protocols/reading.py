@@ -91,6 +91,33 @@ def split_batch(body: bytes, decode: Callable[[bytes], Any], field: str) -> tupl
     return getattr(split, field), split
 
 
+class _Bare(msgspec.Struct):
+    batch: list[msgspec.Raw]
+
+
+_decode_bare = msgspec.json.Decoder(_Bare).decode
+
+
+def split_list(body: bytes, limits: Limits) -> Sequence[Text]:
+    """The texts of the events of a body that is a list of them, one alone, or one a line.
+
+    Raises:
+        InvalidInput: it is none of these.
+        TooLarge: there are too many.
+    """
+    body = body.removeprefix(BOM).strip()
+    if body.startswith(b"["):
+        texts, _ = split_batch(b'{"batch":' + body + b"}", _decode_bare, "batch")
+    elif body.startswith(b"{"):
+        lines = [line for line in body.split(b"\n", limits.events + 1) if line.strip()]
+        is_lines = len(lines) > 1 and all(line.lstrip().startswith(b"{") and line.rstrip().endswith(b"}") for line in lines)
+        texts = lines if is_lines else [body]
+    else:
+        raise InvalidInput("the body is no JSON of events", code="invalid_json")
+    check_count(len(texts), limits)
+    return texts
+
+
 def _split_by_braces(
     body: bytes, decode: Callable[[bytes], Any], field: str, otherwise: InvalidInput
 ) -> tuple[Sequence[bytes], Any]:

@@ -9,9 +9,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from millrace_ingestion.protocols.amplitude import AMPLITUDE
+from millrace_ingestion.protocols.cloudevents import CLOUDEVENTS
+from millrace_ingestion.protocols.ga4 import GA4
+from millrace_ingestion.protocols.mixpanel import MIXPANEL
+from millrace_ingestion.protocols.plausible import PLAUSIBLE
 from millrace_ingestion.protocols.posthog import POSTHOG
 from millrace_ingestion.protocols.posthog_v1 import POSTHOG_V1
+from millrace_ingestion.protocols.rudderstack import RUDDERSTACK
 from millrace_ingestion.protocols.segment import SEGMENT, TYPES
+from millrace_ingestion.protocols.umami import UMAMI
 from millrace_ingestion.protocols.wire import WireProtocol
 
 SINGLE: Final = "/track"
@@ -63,7 +70,33 @@ _POSTHOG: Final = (
     Route("/s", POSTHOG, "recordings", _BOTH),
 )
 
-ROUTES: Final[tuple[Route, ...]] = (*_SEGMENT, *_POSTHOG)
+_RUDDERSTACK: Final = (
+    Route("/v1/merge", RUDDERSTACK, "merge"),
+    Route("/beacon/v1/batch", RUDDERSTACK, "beacon"),
+    Route("/pixel/v1/track", RUDDERSTACK, "pixel_track", _READ),
+    Route("/pixel/v1/page", RUDDERSTACK, "pixel_page", _READ),
+    Route("/sourceConfig", RUDDERSTACK, "source_config", _READ),
+    Route("/rsaMetrics", RUDDERSTACK, "metrics"),
+)
+_WEB: Final = (
+    Route("/api/event", PLAUSIBLE, "event"),
+    Route("/api/send", UMAMI, "send"),
+    Route("/api/batch", UMAMI, "batch"),
+)
+_OTHERS: Final = (
+    Route("/cloudevents", CLOUDEVENTS, "events"),
+    Route("/mp/collect", GA4, "collect"),
+    Route("/debug/mp/collect", GA4, "debug"),
+    Route("/import", MIXPANEL, "import"),
+    Route("/compat/mixpanel/track", MIXPANEL, "track", _BOTH),
+    Route("/compat/mixpanel/import", MIXPANEL, "import"),
+    Route("/compat/mixpanel/engage", MIXPANEL, "engage", _BOTH),
+    Route("/2/httpapi", AMPLITUDE, "events"),
+    Route("/compat/amplitude/2/httpapi", AMPLITUDE, "events"),
+    Route("/compat/amplitude/batch", AMPLITUDE, "events"),
+)
+
+ROUTES: Final[tuple[Route, ...]] = (*_SEGMENT, *_RUDDERSTACK, *_POSTHOG, *_WEB, *_OTHERS)
 """All of them but the native two."""
 
 _EXACT: Final[Mapping[str, Route]] = {path: route for route in ROUTES for path in (route.path, f"{route.path}/")}

@@ -30,6 +30,7 @@ from millrace_ingestion.verdicts import Verdicts
 
 TYPES: Final = ("track", "identify", "page", "screen", "group", "alias")
 """The calls of the API."""
+_KNOWN: Final = frozenset({*TYPES, "merge"})  # RudderStack's has one more
 
 
 class Item(msgspec.Struct, rename="camel", gc=False):
@@ -47,6 +48,7 @@ class Item(msgspec.Struct, rename="camel", gc=False):
     category: Name = None
     group_id: Identifier = None
     previous_id: Identifier = None
+    merge_properties: msgspec.Raw = NOT_SENT
     properties: msgspec.Raw = NOT_SENT
     traits: msgspec.Raw = NOT_SENT
     context: msgspec.Raw = NOT_SENT
@@ -178,7 +180,7 @@ def event_of(item: Item, call: str, shared: Mapping[str, msgspec.Raw]) -> Native
 
 
 def _refusal(item: Item, call: str) -> InvalidInput | None:
-    if call not in TYPES:
+    if call not in _KNOWN:
         return InvalidInput(f"type has to be one of {', '.join(TYPES)}", code="unknown_type")
     if call == "track" and not item.event:
         return InvalidInput("event is missing", code="missing_event_type")
@@ -200,6 +202,8 @@ def _said(item: Item, call: str) -> tuple[str, str | None, msgspec.Raw]:
             return call, None, item.traits
         case "group":
             return call, None, with_fields(item.traits, {"groupId": item.group_id})
+        case "merge":
+            return call, None, with_fields(item.properties, {"mergeProperties": item.merge_properties})
         case "alias":
             return call, None, with_fields(item.properties, {"previousId": item.previous_id})
         case _:

@@ -72,6 +72,11 @@ class WireRequest:
             return ""
         return text.partition(":")[0]
 
+    def any_key(self) -> str:
+        """The key of a request whose protocol has no place of its own for it: a bearer token, ``X-API-Key``, the user of HTTP
+        Basic, or ``?key=``."""
+        return self.bearer() or self.header(b"x-api-key") or self.basic_user() or self.query.get("key", "")
+
     def bearer(self) -> str:
         """The token of ``Authorization: Bearer``; empty where there is none."""
         scheme, _, given = self.header(b"authorization").partition(" ")
