@@ -110,6 +110,14 @@ def test_requests_that_are_no_questions_are_refused(server: Server) -> None:
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request"), body
 
 
+def test_a_body_that_is_not_labelled_as_json_is_told_how(server: Server) -> None:
+    for headers in ({}, {"Content-Type": "text/plain"}):
+        body = b'{"customer_id": "demo_tenant", "sql": "SELECT 1"}'
+        answer = httpx.post(f"{server.url}/query", content=body, headers=headers, timeout=10)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+        assert "Content-Type: application/json" in answer.json()["message"]
+
+
 def test_the_request_id_goes_in_and_out(server: Server) -> None:
     answer = ask(server, "demo_tenant", "SELEC", **{"X-Request-ID": "trace-7"})
     assert answer.headers["x-request-id"] == answer.json()["request_id"] == "trace-7"

@@ -96,6 +96,10 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    if isinstance(error.body, bytes) and error.body:  # FastAPI leaves a body undecoded that is not labelled as JSON
+        return _answer(
+            request, 400, "invalid_request", "The body is not labelled as JSON: send Content-Type: application/json."
+        )
     found = [{"field": ".".join(str(part) for part in one["loc"][1:]), "message": one["msg"]} for one in error.errors()]
     first = found[0]
     message = f"{first['field']}: {first['message']}" if first["field"] else first["message"]

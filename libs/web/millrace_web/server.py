@@ -12,6 +12,7 @@ import uvicorn
 
 from millrace_core.errors import StartRefused
 from millrace_service.settings import ServerSettings
+from millrace_web.connections import Connection
 from millrace_web.requests import AsgiApp
 
 
@@ -108,6 +109,7 @@ async def serve(
         server_header=False,
         date_header=False,
         proxy_headers=False,  # ingestion reads them itself, from proxies that the settings name
+        http=Connection,
         ws="none",
         timeout_graceful_shutdown=max(1, int(grace_seconds)),
         timeout_keep_alive=30,

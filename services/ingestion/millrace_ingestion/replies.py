@@ -75,6 +75,8 @@ def error_answer(error: MillraceError, request_id: bytes, detail: Any = None) ->
     if isinstance(error, Unavailable):
         headers = [(b"retry-after", str(random.randint(*_RETRY_AFTER)).encode())]  # noqa: S311
         body["stored"] = "unknown" if isinstance(error, LogUnavailable) else "nothing"
+        if error.code == "body_timeout":  # what is left of the body may never come
+            headers.append((b"connection", b"close"))
     return status, _encode(body), headers
 
 

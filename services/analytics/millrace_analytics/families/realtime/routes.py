@@ -88,6 +88,7 @@ class _Stream(EventSourceResponse):
             await super().__call__(scope, receive, send)
         except* SendTimeoutError:
             _log.info("stream_client_does_not_read", seconds=_SEND_SECONDS)
+            await send({"type": "http.response.body", "more_body": False})  # once what waits is taken, or the connection ended
 
 
 async def _measured(warehouse: Warehouse, asked: QueryRequest, metrics: Metrics) -> Response:
