@@ -5,32 +5,13 @@ them the naive batch waits for one commit after the other, with many its commits
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tests.bench.bodies import write_bodies
-from tests.bench.processes import Process, alone, load, naive, server
+from tests.bench.processes import Measured, Process, alone, measured, naive, server
 from tests.bench.table import Row, ratio_row
 
 _SECONDS = 8.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    report: dict[str, Any]
-    cpu: float
-    """Processor seconds of the server."""
-
-    @property
-    def per_core(self) -> float:
-        """Events a second of processor time."""
-        return float(self.report["accepted"]) / self.cpu
-
-    @property
-    def rate(self) -> float:
-        """Events a second."""
-        return float(self.report["events_per_second"])
 
 
 def measure(folder: Path) -> Iterator[Row]:
@@ -57,8 +38,5 @@ def measure(folder: Path) -> Iterator[Row]:
     )
 
 
-def _load(process: Process, path: str, bodies: Path, connections: int) -> _Measured:
-    before = process.cpu_seconds()
-    report = load(f"{process.url}{path}", bodies, connections=connections, seconds=_SECONDS)
-    assert set(report["statuses"]) == {"200"}, report
-    return _Measured(report, process.cpu_seconds() - before)
+def _load(process: Process, path: str, bodies: Path, connections: int) -> Measured:
+    return measured(process, path, bodies, connections, _SECONDS)

@@ -41,20 +41,21 @@ class Process:
         return cpu_seconds(self.pid)
 
 
-def naive(folder: Path) -> AbstractContextManager[Process]:
-    """The naive server on a folder."""
-    return _started("tests.bench.naive", folder)
+def naive(folder: Path, **environment: str) -> AbstractContextManager[Process]:
+    """The naive server on a folder, or on the Kafka that ``MILLRACE_LOG_URL`` names."""
+    return _started("tests.bench.naive", folder, environment)
 
 
-def alone(folder: Path) -> AbstractContextManager[Process]:
-    """The ingestion service on a log of its own."""
-    return _started("tests.bench.ingestion", folder)
+def alone(folder: Path, **environment: str) -> AbstractContextManager[Process]:
+    """The ingestion service on a log of its own, or on that Kafka."""
+    return _started("tests.bench.ingestion", folder, environment)
 
 
 @contextmanager
-def _started(module: str, folder: Path) -> Iterator[Process]:
+def _started(module: str, folder: Path, environment: dict[str, str]) -> Iterator[Process]:
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", module, str(folder), str(port)])
+    command = [sys.executable, "-m", module, str(folder), str(port)]
+    process = subprocess.Popen(command, env={**os.environ, **environment})
     try:
         _wait_for(port)
         yield Process(f"http://127.0.0.1:{port}", process.pid)
@@ -70,6 +71,33 @@ def load(url: str, bodies: Path, *, connections: int, seconds: float, rate: floa
     done = subprocess.run(command, check=True, capture_output=True, timeout=seconds + 120)
     report: dict[str, Any] = json.loads(done.stdout)
     return report
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a server did under load."""
+
+    report: dict[str, Any]
+    cpu: float
+    """Processor seconds of the server."""
+
+    @property
+    def per_core(self) -> float:
+        """Events a second of processor time."""
+        return float(self.report["accepted"]) / self.cpu
+
+    @property
+    def rate(self) -> float:
+        """Events a second."""
+        return float(self.report["events_per_second"])
+
+
+def measured(process: Process, path: str, bodies: Path, connections: int, seconds: float) -> Measured:
+    """Post to a server that accepts everything, and watch its processor time."""
+    before = process.cpu_seconds()
+    report = load(f"{process.url}{path}", bodies, connections=connections, seconds=seconds)
+    assert set(report["statuses"]) == {"200"}, report
+    return Measured(report, process.cpu_seconds() - before)
 
 
 def memory_mb(pid: int) -> float:

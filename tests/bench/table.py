@@ -1,5 +1,6 @@
 """The table of bars: what was measured beside what must be reached."""
 
+import os
 import platform
 import sys
 from collections.abc import Iterable
@@ -28,9 +29,15 @@ def ratio_row(what: str, ours: float, baseline: float, bar: float | None, unit: 
 def print_table(rows: Iterable[Row]) -> None:
     """As Markdown, with machine and date."""
     write = sys.stdout.write
-    write(f"\n{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {platform.machine()}, 2 shared cores\n\n")
+    machine = f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} shared cores"
+    write(f"\n{datetime.now(UTC):%Y-%m-%d}, {machine}\n\n")
     write("| | measured | must reach | |\n|---|---|---|---|\n")
     for row in rows:
-        mark = "" if row.reached is None else "reached" if row.reached else "**not reached**"
-        write(f"| {row.what} | {row.measured} | {row.bar} | {mark} |\n")
+        write(f"{line_of(row)}\n")
     sys.stdout.flush()
+
+
+def line_of(row: Row) -> str:
+    """A row as Markdown."""
+    mark = "" if row.reached is None else "reached" if row.reached else "**not reached**"
+    return f"| {row.what} | {row.measured} | {row.bar} | {mark} |"

@@ -43,6 +43,11 @@ class ClickHouse:
         """The same, as a process is given it."""
         return {"MILLRACE_WAREHOUSE_URL": self.writer_url, "MILLRACE_WAREHOUSE_READER_URL": self.reader_url}
 
+    @property
+    def pid(self) -> int | None:
+        """Of the process, None where it is not on this machine or does not run."""
+        return None if self._process is None else self._process.pid
+
     def start(self) -> None:
         """Start, and wait until it answers."""
         command = [sys.executable, "-m", "tests.support.clickhouse_server", str(self._folder), str(self.port)]
@@ -77,6 +82,7 @@ class RealClickHouse(ClickHouse):
     """A server that somebody else runs."""
 
     def __init__(self) -> None:
+        self._process = None
         self.writer_url = os.environ["MILLRACE_TEST_CLICKHOUSE_URL"]
         self.reader_url = os.environ["MILLRACE_TEST_CLICKHOUSE_READER_URL"]
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
@@ -13,7 +13,8 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from millrace_core import metrics as names
 from millrace_core.errors import LogUnavailable
 from millrace_eventlog.kafka.options import KafkaOptions
-from millrace_eventlog.kafka.queues import Builder, Chunk, PartitionQueue
+from millrace_eventlog.kafka.queues import Chunk, PartitionQueue
+from millrace_eventlog.kafka.record_batch import RecordBatch
 from millrace_eventlog.kafka.wire import BATCH_BYTES, Message
 from millrace_service.metrics import Metrics
 
@@ -101,7 +102,6 @@ class Producer:
             client_id="millrace-ingestion",
             acks="all",
             enable_idempotence=True,
-            compression_type="lz4",
             max_batch_size=BATCH_BYTES,
             max_request_size=4 * BATCH_BYTES,
             request_timeout_ms=round(_REQUEST_SECONDS * 1000),
@@ -131,8 +131,7 @@ class Producer:
             acknowledged = await producer.send_batch(builder, self._options.topic, partition=partition)
             return await acknowledged
 
-        create: Callable[[], Builder] = producer.create_batch
-        return PartitionQueue(create, send, self._on_failure)
+        return PartitionQueue(RecordBatch, send, self._on_failure)
 
     def _on_failure(self, error: Exception) -> None:
         _log.warning("kafka_batch_failed", error=type(error).__name__, cause=str(error))
