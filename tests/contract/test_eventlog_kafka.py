@@ -87,6 +87,7 @@ async def test_the_position_and_its_intent_outlive_the_process(kafka: MockKafka)
         granted = await log.until_granted()
         assert (granted[0].start, granted[0].intent) == (ends[0], None)
         assert (granted[1].start, granted[1].intent) == (0, intent)
+        assert (await log.ports.reader.lag(1)).records == ends[1]  # before anything of it was read
         await log.ports.reader.commit(1, 7)
         assert await log.entries(0) == []
     async with opened_kafka(settings) as log:

@@ -28,8 +28,8 @@ from millrace_service.metrics import Metrics
 
 REBALANCE_SECONDS: Final = 60.0
 _MARGIN_SECONDS: Final = 5.0
-LONGEST_PAUSE: Final = 10.0
-"""Seconds, of what is tried again."""
+LONGEST_PAUSE: Final = 2.0
+"""Seconds, of what is tried again: so much later than Kafka we are back."""
 _WATCH_SECONDS: Final = 1.0
 _POLL_EVERY: Final = 5
 """Looks between two polls of a member without partitions."""
@@ -45,6 +45,8 @@ class Held:
     position: Position
     next: int
     """The offset that a read would bring next."""
+    end: int
+    """First offset behind everything when the partition was granted: until a fetch says more."""
     missing: Missing | None = None
     """What is to be told before the first record."""
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
@@ -68,6 +70,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
         self._metrics = metrics
         self._held: dict[int, Held] = {}
         self._lags: dict[int, int] = {}
+        self._lag_sum = 0
         self._granting: dict[int, asyncio.Task[None]] = {}
         self._watching: asyncio.Task[None] | None = None
         self.failed = False
@@ -124,9 +127,10 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
 
     def report_lag(self, partition: int, records: int) -> None:
         """Under the names of kafka-exporter, which stock dashboards ask for."""
+        self._lag_sum += records - self._lags.get(partition, 0)
         self._lags[partition] = records
         self._metrics.gauge(names.KAFKA_LAG, self._group, self._options.topic, str(partition)).set(records)
-        self._metrics.gauge(names.KAFKA_LAG_SUM, self._group, self._options.topic).set(sum(self._lags.values()))
+        self._metrics.gauge(names.KAFKA_LAG_SUM, self._group, self._options.topic).set(self._lag_sum)
 
     def of(self, partition: int) -> Held | None:
         """The partition, None where it is not this process's any more."""
@@ -211,7 +215,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
             missing = Missing(place.partition, position.offset, first)
         self.consumer.seek(place, max(position.offset, first))
         granted = Granted(place.partition, position.offset, position.intent, log_id=self._options.topic, unclean=False)
-        return granted, Held(position, position.offset, missing)
+        return granted, Held(position, position.offset, end, missing)
 
     async def _is_another_log(self, place: TopicPartition, position: Position, first: int, end: int) -> bool:
         """Whether the topic was deleted and made again since the position was committed."""

@@ -28,11 +28,10 @@ class Builder(Protocol):
 class Chunk:
     """What one call appends to one partition."""
 
-    __slots__ = ("done", "messages", "sent", "size")
+    __slots__ = ("done", "messages", "sent")
 
     def __init__(self, messages: Sequence[Message]) -> None:
         self.messages = messages
-        self.size = sum([len(message.value) for message in messages])
         self.sent = 0
         """How many are in a batch."""
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

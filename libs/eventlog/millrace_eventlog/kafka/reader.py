@@ -109,8 +109,8 @@ class KafkaLogReader:
     async def lag(self, partition: int) -> Lag:
         """See LogReader. The bytes are an estimate: records times the mean size of those read."""
         held = self._of(partition)
-        end = self._group.consumer.highwater(self._group.place(partition))
-        end = max(held.next, end if end is not None else 0)
+        fetched = self._group.consumer.highwater(self._group.place(partition))
+        end = max(held.next, held.end, fetched if fetched is not None else 0)
         records = end - held.position.offset
         self._group.report_lag(partition, records)
         return Lag(records, round(records * self._line_bytes), stored_at_of(held, end))
