@@ -37,7 +37,7 @@ format: $(VENV)/.installed-dev  ## Format the code
 docs: $(VENV)/.installed-dev  ## Write docs/reference anew from the code
 	@$(BIN)/python -m docs.generate
 
-bench: $(VENV)/.installed-dev  ## Measure the bars of docs/bench.md, ratios in one run (about 20 minutes)
+bench: $(VENV)/.installed-dev  ## Measure the bars of docs/bench.md, ratios in one run (20 minutes ARGS=embedded, 12 ARGS=kafka, which needs Java and Maven)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 e2e: $(VENV)/.installed-dev  ## The platform on real neighbours, and its images (needs Java 17, Maven, Docker; says what is missing)

@@ -40,7 +40,7 @@ class Life:
     async def until_stored(self) -> None:
         """Return when everything in the log is in the warehouse."""
         async with asyncio.timeout(60):
-            while (await self.consumer.lag()).records or not await self._is_ready():
+            while (await self.consumer.lag()).records or not await self.is_ready():
                 await asyncio.sleep(0.01)
 
     async def until_in_trouble(self) -> Unavailable:
@@ -58,7 +58,8 @@ class Life:
         """The value of a metric."""
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
-    async def _is_ready(self) -> bool:
+    async def is_ready(self) -> bool:
+        """Whether partitions are granted, and nothing keeps them waiting."""
         try:
             await self.consumer.check()
         except Unavailable:

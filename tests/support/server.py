@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-_START_SECONDS = 60.0
+_START_SECONDS = float(os.environ.get("MILLRACE_TEST_START_SECONDS", "60"))
 _STOP_SECONDS = 20.0
 
 
@@ -54,15 +54,19 @@ class Server:
     def wait_until_ready(self) -> None:
         """Return when it is ready for work."""
         deadline = time.monotonic() + _START_SECONDS
+        said = "nothing"
         while time.monotonic() < deadline:
             assert self.running, f"the server ended at its start:\n{self.tail()}"
             try:
-                if httpx.get(f"{self.url}/ready", timeout=5.0).status_code == 200:
+                answer = httpx.get(f"{self.url}/ready", timeout=5.0)
+            except httpx.TransportError as error:
+                said = type(error).__name__
+            else:
+                if answer.status_code == 200:
                     return
-            except httpx.TransportError:
-                pass
+                said = answer.text
             time.sleep(0.05)
-        raise AssertionError(f"the server is not ready after {_START_SECONDS} s:\n{self.tail()}")
+        raise AssertionError(f"the server is not ready after {_START_SECONDS} s, it says {said}:\n{self.tail()}")
 
     @property
     def running(self) -> bool:

@@ -1,6 +1,7 @@
 """The real Kafka of these benchmarks, and topics on it."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,10 @@ from millrace_eventlog.wiring import migrate_log
 from tests.support.kafka_broker import KafkaBroker, new_broker
 
 PARTITIONS = 6
+AT_ONCE = 4_000
+"""Records of one append where a topic is filled: about a full record batch a partition."""
+SHARE = float(os.environ.get("MILLRACE_BENCH_SHARE", "1"))
+"""Of the rows and seconds that a figure is made of: less than 1 is for a try."""
 
 
 @contextmanager

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench.bodies import write_bodies
-from tests.bench.kafka.broker import new_topic, running_broker
+from tests.bench.kafka.broker import SHARE, new_topic, running_broker
 from tests.bench.processes import alone, measured, naive
 from tests.bench.table import Row, ratio_row
 
-_SECONDS = 10.0
+_SECONDS = 10.0 * SHARE
 _SINGLE, _BATCH = 64, 16
 """Connections."""
 
