@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from millrace_records.access.ports import AccessPorts
+
 Tier = Literal["default", "enterprise"]
 
 EVENTS_A_MINUTE: Mapping[Tier, int | None] = {"default": None, "enterprise": 100_000}
@@ -65,6 +67,11 @@ class AuditState:
 class Records(Protocol):
     """What the platform remembers about itself. Every method raises RecordsUnavailable where the store does not answer."""
 
+    @property
+    def access(self) -> AccessPorts:
+        """Keys, users, sessions and the trail of their changes, on the same store."""
+        ...
+
     async def tenants(self) -> Sequence[Tenant]:
         """Everyone who has a record, by name."""
         ...
@@ -77,11 +84,11 @@ class Records(Protocol):
         """
         ...
 
-    async def put_tenant(self, tenant: Tenant) -> None:
-        """Make the tenant's record, or replace it."""
+    async def put_tenant(self, tenant: Tenant, actor: str = "server") -> None:
+        """Make the tenant's record, or replace it; the trail says who did."""
         ...
 
-    async def remove_tenant(self, name: str) -> bool:
+    async def remove_tenant(self, name: str, actor: str = "server") -> bool:
         """Remove the tenant's record, not its events; whether there was one."""
         ...
 

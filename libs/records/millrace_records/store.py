@@ -1,19 +1,20 @@
 """Records through SQLAlchemy, on either engine."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import dataclasses
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from sqlalchemy import delete, select, text
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from millrace_core.errors import NotFound, RecordsUnavailable
-from millrace_records.failures import FAILURES
+from millrace_core.errors import NotFound
+from millrace_records.access.changing import Changing
+from millrace_records.access.ports import AccessPorts
+from millrace_records.access.store import access_ports
 from millrace_records.models import AuditRow, DecisionRow, TenantRow
 from millrace_records.ports import AuditState, Decision, Tenant, Tier
+from millrace_records.transactions import Transactions
 
-_DEADLINE_SECONDS: Final = 10.0
 _ROLLUPS: Final = "rollups"
 
 
@@ -21,43 +22,46 @@ class SqlRecords:
     """Records."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self._transactions = Transactions(engine)
+        self._changing = Changing(self._transactions)
+        self._access = access_ports(self._transactions)
+
+    @property
+    def access(self) -> AccessPorts:
+        """See Records."""
+        return self._access
 
     async def tenants(self) -> Sequence[Tenant]:
         """See Records."""
-        async with self._session() as session:
+        async with self._transactions.begin() as session:
             return [_tenant(row) for row in await session.scalars(select(TenantRow).order_by(TenantRow.name))]
 
     async def tenant(self, name: str) -> Tenant:
         """See Records."""
-        async with self._session() as session:
+        async with self._transactions.begin() as session:
             row = await session.get(TenantRow, name)
         if row is None:
             raise NotFound(f"{name} has no record")
         return _tenant(row)
 
-    async def put_tenant(self, tenant: Tenant) -> None:
+    async def put_tenant(self, tenant: Tenant, actor: str = "server") -> None:
         """See Records."""
-        async with self._session() as session:
-            await session.merge(
-                TenantRow(
-                    name=tenant.name,
-                    tier=tenant.tier,
-                    events_a_minute=tenant.events_a_minute,
-                    retention_days=tenant.retention_days,
-                    time_zone=tenant.time_zone,
-                )
-            )
+        settled = dataclasses.asdict(tenant)
+        async with self._transactions.begin() as session:
+            await session.merge(TenantRow(**settled))
+            self._changing.tell(session, actor, "tenant_changed", tenant.name, tenant.name, **settled)
 
-    async def remove_tenant(self, name: str) -> bool:
+    async def remove_tenant(self, name: str, actor: str = "server") -> bool:
         """See Records."""
-        async with self._session() as session:
+        async with self._transactions.begin() as session:
             result: Any = await session.execute(delete(TenantRow).where(TenantRow.name == name))
+            if result.rowcount:
+                self._changing.tell(session, actor, "tenant_removed", name, name)
             return bool(result.rowcount)
 
     async def decide(self, decisions: Sequence[Decision]) -> None:
         """See Records."""
-        async with self._session() as session:
+        async with self._transactions.begin() as session:
             session.add_all(
                 DecisionRow(
                     letter_id=one.letter_id,
@@ -76,12 +80,12 @@ class SqlRecords:
         asked = select(DecisionRow).where(DecisionRow.id > after).order_by(DecisionRow.id).limit(limit)
         if tenant is not None:
             asked = asked.where(DecisionRow.tenant == tenant)
-        async with self._session() as session:
+        async with self._transactions.begin() as session:
             return [_decision(row) for row in await session.scalars(asked)]
 
     async def save_audit(self, state: AuditState) -> None:
         """See Records."""
-        async with self._session() as session:
+        async with self._transactions.begin() as session:
             await session.merge(
                 AuditRow(
                     kind=_ROLLUPS,
@@ -94,27 +98,14 @@ class SqlRecords:
 
     async def last_audit(self) -> AuditState | None:
         """See Records."""
-        async with self._session() as session:
+        async with self._transactions.begin() as session:
             row = await session.get(AuditRow, _ROLLUPS)
         return None if row is None else AuditState(row.at, row.hours, row.duplicate_rows, row.rollup_differences)
 
     async def ping(self) -> None:
         """See Records."""
-        async with self._session() as session:
+        async with self._transactions.begin() as session:
             await session.execute(text("SELECT 1"))
-
-    @asynccontextmanager
-    async def _session(self) -> AsyncIterator[AsyncSession]:
-        """One transaction, committed at the end."""
-        try:
-            async with (
-                asyncio.timeout(_DEADLINE_SECONDS),
-                AsyncSession(self._engine, expire_on_commit=False) as session,
-                session.begin(),
-            ):
-                yield session
-        except FAILURES as error:
-            raise RecordsUnavailable("The records cannot be read or written now.") from error
 
 
 def _tenant(row: TenantRow) -> Tenant:
