@@ -48,10 +48,10 @@ class ServerSettings(Settings):
         description="Port to listen on; 0 takes a free one. Ingestion alone has 8000, analytics 8001, a consumer 8002.",
     )
     data_dir: Path = Field(Path("data"), description="Folder of everything that the embedded size stores.")
-    auth: Literal["open"] | None = Field(
+    auth: Literal["open", "required"] | None = Field(
         None,
         description="Who may do what. `open` trusts whoever reaches the port; it is the default on loopback, and has to be "
-        "said where the address is not loopback. There are no keys yet, so there is nothing else to choose.",
+        "said where the address is not loopback. `required` asks for a key or a login, which say whose data it is about.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["auto", "json", "console"] = Field(
@@ -62,6 +62,13 @@ class ServerSettings(Settings):
         description='Origins that may read answers in a browser, as a JSON list (`["https://app.example.com"]`). '
         "Ingestion routes answer every origin.",
     )
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/]+(/[^\s]*)?)?$",
+        description="Where people reach the server, for the links that it makes. Without it they are of the address that it "
+        "listens on.",
+        examples=["https://analytics.example.com"],
+    )
     allowed_hosts: list[str] = Field(
         [],
         description='Host names that are answered besides `localhost` and the loopback addresses, as a JSON list; `["*"]` is '
@@ -71,12 +78,17 @@ class ServerSettings(Settings):
         8.0, gt=0, le=60, description="How long a stopping process may take to finish what it has begun."
     )
 
+    @property
+    def requires_keys(self) -> bool:
+        """Whether nobody is let in without a credential."""
+        return self.auth == "required"
+
     @model_validator(mode="after")
     def _address_is_meant(self) -> Self:
         if self.auth is None and not is_loopback(self.host):
             raise ValueError(
-                f"{PREFIX}HOST={self.host} is reachable from other machines: set {PREFIX}AUTH=open to let everyone who "
-                "reaches it in, or listen on 127.0.0.1"
+                f"{PREFIX}HOST={self.host} is reachable from other machines: set {PREFIX}AUTH=required to ask for keys, "
+                f"{PREFIX}AUTH=open to let everyone who reaches it in, or listen on 127.0.0.1"
             )
         return self
 

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from millrace_core import metrics as names
 from millrace_core.errors import MillraceError
 from millrace_service.metrics import Metrics
+from millrace_web.access import Credentials, RequireCaller
 from millrace_web.bodies import BodyLimit
 from millrace_web.errors import error_body, error_headers, status_of
 from millrace_web.hosts import HostCheck
@@ -48,12 +49,14 @@ def create_app(
     *,
     origins: Collection[str] = (),
     hosts: Collection[str] = (),
+    credentials: Credentials | None = None,
 ) -> FastAPI:
     """An application of these routers.
 
     Args:
         origins: other origins whose pages may read the answers.
         hosts: host names besides the loopback ones; ``*`` allows every name.
+        credentials: who may come in; None lets everyone in.
     """
     app = FastAPI(title=title, version=version, redoc_url=None)
     for router in routers:
@@ -62,15 +65,16 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequireCaller, credentials=credentials)  # before a body is read, behind what answers preflights
     if origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["content-type", "authorization", "x-request-id", "last-event-id"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["content-type", "authorization", "x-api-key", "idempotency-key", "x-request-id", "last-event-id"],
             expose_headers=["x-request-id", "retry-after"],
         )
-    app.add_middleware(BodyLimit)
     app.add_middleware(HostCheck, hosts=hosts)
 
     def count(route: str, method: str, status: int) -> None:

@@ -1,11 +1,38 @@
 """Settings of analytics."""
 
-from pydantic import Field
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import Field, field_validator
 
 from millrace_service.settings import Settings
 
 
-class AnalyticsSettings(Settings):
+class AccountSettings(Settings):
+    """Logins, where `MILLRACE_AUTH=required`."""
+
+    login_minutes: float = Field(15.0, gt=0, le=60, description="How long a token of a login is good before it is refreshed.")
+    login_days: float = Field(30.0, gt=0, le=366, description="How long a login may be refreshed.")
+    stream_token_seconds: int = Field(60, ge=1, le=3600, description="How long a stream may be opened with its `?token=`.")
+    smtp_url: str | None = Field(
+        None,
+        description="Mail server for links to set a password: `smtp://<user>:<password>@<host>:587?from=<address>` (TLS where "
+        "the server has it), `smtps://` (TLS from the start). Without it no mail is sent: `millrace user password` prints the "
+        "link.",
+        examples=["smtps://millrace:secret@mail.example.com?from=millrace@example.com"],
+        repr=False,
+    )
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp_url_is_whole(cls, given: str | None) -> str | None:
+        url = urlsplit(given or "")
+        sender = parse_qs(url.query).get("from", [""])[0]
+        if given is not None and not (url.scheme in ("smtp", "smtps") and url.hostname and "@" in sender):
+            raise ValueError("allowed is smtp://<user>:<password>@<host>:<port>?from=<address>, or smtps://")
+        return given
+
+
+class AnalyticsSettings(AccountSettings):
     """Live streams and the dashboard."""
 
     stream_clients: int = Field(5_000, ge=1, description="Live streams at once in this process; more are answered 503.")

@@ -1,18 +1,31 @@
 """Makes analytics of opened ports."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
 from fastapi import APIRouter
 
+from millrace_analytics.accounts.links import first_owner_link
+from millrace_analytics.accounts.logins import Logins
+from millrace_analytics.accounts.mail import Mail
+from millrace_analytics.accounts.routes import accounts_router
+from millrace_analytics.accounts.setup import setup_router
 from millrace_analytics.families.realtime.dashboard import Dashboards
 from millrace_analytics.families.realtime.routes import realtime_router
 from millrace_analytics.live.hub import Hub
-from millrace_analytics.settings import AnalyticsSettings
+from millrace_analytics.settings import AccountSettings, AnalyticsSettings
+from millrace_core.access import Caller
+from millrace_core.errors import RecordsUnavailable, Unauthorized
 from millrace_eventlog.ports import LogTail
-from millrace_records.cache.ports import CachePorts
+from millrace_records.access.checking import AccessCheck
+from millrace_records.access.ports import AccessPorts
+from millrace_records.cache.ports import CachePorts, Limits
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
 from millrace_warehouse.ports import Warehouse
+
+_log = structlog.get_logger("millrace.access")
 
 SERVICE = "real-time-analytics-api"
 """The name that the realtime contract documents."""
@@ -26,11 +39,56 @@ class AnalyticsService:
     hub: Hub
 
 
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The routes of logins, and a link to the first owner's form."""
+
+    routers: Sequence[APIRouter]
+    mail: Mail | None
+    first_owner: str | None
+    """The path of a link that works once; None once there is a user."""
+
+
+async def build_accounts(
+    settings: AccountSettings, ports: AccessPorts, access: AccessCheck, limits: Limits, public_url: str
+) -> Accounts:
+    """Logins on these ports."""
+    mail = Mail(settings.smtp_url) if settings.smtp_url else None
+    logins = Logins(settings, ports, access, limits, mail, public_url)
+    try:
+        first_owner = await first_owner_link(ports, public_url)
+    except RecordsUnavailable:
+        _log.warning("first_owner_unknown")
+        first_owner = None
+    routers = [accounts_router(logins, access, settings.stream_token_seconds), setup_router(logins)]
+    return Accounts(routers, mail, first_owner)
+
+
 def build(
-    settings: AnalyticsSettings, warehouse: Warehouse, tail: LogTail, cache: CachePorts, metrics: Metrics, health: Health
+    settings: AnalyticsSettings,
+    warehouse: Warehouse,
+    tail: LogTail,
+    cache: CachePorts,
+    metrics: Metrics,
+    health: Health,
+    access: AccessCheck | None = None,
 ) -> AnalyticsService:
-    """Analytics on these ports; its check joins ``health``."""
+    """Analytics on these ports; its check joins ``health``.
+
+    Args:
+        access: who may look at what; None lets everyone.
+    """
     hub = Hub(tail, settings, metrics)
     dashboards = Dashboards(warehouse, cache.cache, settings.dashboard_cache_seconds)
     health.add("warehouse", warehouse.ping)
-    return AnalyticsService(realtime_router(warehouse, dashboards, hub, settings.stream_heartbeat_seconds, metrics), hub)
+
+    def may_go_on(caller: Caller, tenant: str) -> bool:
+        if access is None:
+            return True
+        try:
+            return access.of(caller.who).may("view", tenant)
+        except Unauthorized:
+            return False
+
+    router = realtime_router(warehouse, dashboards, hub, settings.stream_heartbeat_seconds, metrics, may_go_on)
+    return AnalyticsService(router, hub)

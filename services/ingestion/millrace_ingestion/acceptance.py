@@ -6,7 +6,7 @@ The hot path: about 3 µs an event after decoding (tests/bench/ingest_cost.py pr
 from dataclasses import dataclass
 from typing import Any, Final
 
-from millrace_core.errors import InvalidInput
+from millrace_core.errors import Forbidden, InvalidInput
 from millrace_core.events import Event, line_of
 from millrace_core.ids import derived_id, is_no_id, new_id, normal_uuid, time_of_uuid7
 from millrace_core.tenants import is_tenant
@@ -50,7 +50,7 @@ class Acceptance:
                 continue
             try:
                 record = self._record(event, index, sender, sent_at, verdicts)
-            except InvalidInput as reason:
+            except (InvalidInput, Forbidden) as reason:
                 tenant = event.customer_id
                 known = tenant if isinstance(tenant, str) and is_tenant(tenant) else ""
                 verdicts.refuse(index, known, _as_sent(event), reason)
@@ -60,6 +60,8 @@ class Acceptance:
 
     def _record(self, event: NativeEvent, index: int, sender: Sender, sent_at: int | None, verdicts: Verdicts) -> LogRecord:
         tenant, event_type = _text(event.customer_id), event.event_type
+        if sender.tenant:
+            tenant = _own(tenant, sender.tenant)
         visitor = sent if isinstance(sent := event.visitor_id, str) else _text(sent)
         user = sent if isinstance(sent := event.user_id, str) else _text(sent)
         session = sent if isinstance(sent := event.session_id, str) else _text(sent)
@@ -142,6 +144,13 @@ def _identity(given: str | int | None, tenant: str, index: int, sender: Sender) 
     if sender.idempotency_key:
         return derived_id(tenant, "idempotency_key", sender.idempotency_key, str(index)), ""
     return new_id(sender.received_at), ""
+
+
+def _own(named: str, tenant: str) -> str:
+    """The tenant of the key that the event came with, which the event may name, too."""
+    if named and named != tenant:
+        raise Forbidden("customer_id is another tenant than the key's", code="foreign_tenant")
+    return tenant
 
 
 def _lack(tenant: str, event_type: str | None) -> InvalidInput:

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 import structlog
 
-from millrace_core.errors import InvalidInput, LogUnavailable, MillraceError, TooLarge
+from millrace_core.errors import Forbidden, InvalidInput, LogUnavailable, MillraceError, TooLarge
 from millrace_eventlog.ports import Durable
 from millrace_ingestion.bodies import Body, Disconnected, Receive
 from millrace_ingestion.idempotency import content_of, name_of
+from millrace_ingestion.native_keys import native_grants
 from millrace_ingestion.parts import SLICE, Parts, Scope, Send
 from millrace_ingestion.protocols import native
 from millrace_ingestion.protocols.reading import Refused
@@ -72,6 +73,7 @@ class Tracking:
     def __init__(self, parts: Parts, surface: Surface) -> None:
         self._parts = parts
         self._surface = surface
+        self._grant = native_grants(parts.keys)
 
     async def respond(self, scope: Scope, receive: Receive, send: Send, headers: Headers, request_id: bytes) -> int:
         """Serve one request of any method and return its status."""
@@ -120,7 +122,8 @@ class Tracking:
             batch = self._decode(text, is_single=is_single)
             if is_single and not _is_native(batch.events[0]) and (by := self._surface.claim(text, scope, headers, request_id)):
                 raise _Claimed(by)
-            sender = parts.senders.sender(scope, headers, parts.clock(), native.NAME)
+            grant = await self._grant(headers, text)
+            sender = parts.senders.sender(scope, headers, parts.clock(), native.NAME, grant)
             verdicts = Verdicts()
             for start in range(0, len(batch.events), SLICE):
                 if start:
@@ -172,9 +175,10 @@ class _Claimed(Exception):
 class _Rejected(Exception):
     """The whole request is rejected for what its events are, and nothing of it is stored."""
 
-    def __init__(self, reason: InvalidInput, detail: Any) -> None:
+    def __init__(self, reason: InvalidInput | Forbidden, detail: Any) -> None:
         super().__init__(reason.message)
-        self.reason = reason if isinstance(reason, TooLarge) else InvalidInput("Invalid event format", code=reason.code)
+        tells = isinstance(reason, TooLarge | Forbidden)
+        self.reason = reason if tells else InvalidInput("Invalid event format", code=reason.code)
         self.detail = detail
 
 

@@ -57,12 +57,17 @@ _ERROR: Final = {
 }
 _EVENT: Final = {
     "type": "object",
-    "required": ["customer_id", "event_type"],
+    "required": ["event_type"],
     "anyOf": [
         {"required": [name], "properties": {name: _REQUIRED_IDENTIFIER}} for name in ("visitor_id", "user_id", "session_id")
     ],
     "properties": {
-        "customer_id": {"type": "string", "pattern": TENANT_PATTERN},
+        "customer_id": {
+            "type": "string",
+            "pattern": TENANT_PATTERN,
+            "description": "The default is the tenant of the key; without keys it is needed.",
+        },
+        "write_key": {"type": "string", "description": "The key, where headers cannot be set (beacons)."},
         "event_type": {"type": "string", "minLength": 1, "maxLength": 256},
         "event_name": {"type": ["string", "null"], "maxLength": 256, "description": "The default is event_type."},
         "visitor_id": _IDENTIFIER,
@@ -109,6 +114,8 @@ _STRICT: Final = {
     "description": "With `1` or `true` one rejected event rejects the whole batch (400, nothing is stored).",
 }
 _STATUSES: Final = {
+    "401": "Where `MILLRACE_AUTH=required`: there is no key, or none that is valid.",
+    "403": "The key may not send events, not from this page, or, on `/track`, not for this tenant.",
     "400": "The body or, on `/track`, its event cannot be stored as it is.",
     "409": "The `Idempotency-Key` was used for other events (`idempotency_key_reused`); none of these is stored.",
     "413": "The body, its inflated form, a batch or an event is too large.",

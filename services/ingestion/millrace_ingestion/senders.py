@@ -7,16 +7,19 @@ from typing import Any, Final
 
 import msgspec
 
+from millrace_core.access import ALL_TENANTS
 from millrace_core.errors import InvalidInput
 from millrace_core.events import Arrival, part_of_line
 from millrace_core.time import warehouse_time
 from millrace_ingestion.enrich.addresses import Network, client_address, cut_address, is_trusted, parse_address
 from millrace_ingestion.enrich.agents import UNKNOWN, Agents, is_browser_like
 from millrace_ingestion.enrich.languages import language_of
+from millrace_ingestion.keys import Grant
 from millrace_ingestion.settings import IngestionSettings
 
 Headers = Mapping[bytes, bytes]
 
+_OPEN: Final = Grant(ALL_TENANTS)
 _LONGEST_KEY: Final = 255
 _LONGEST_HOPS: Final = 512
 """Bytes of ``X-Forwarded-For`` that are read, from its end, where the hops that can be believed are."""
@@ -34,6 +37,8 @@ class Sender:
     """What the clients' ids are, where they are no UUIDs."""
     may_be_nobody: bool = False
     """Whether events without any id of a person are stored: other protocols than ours have such."""
+    tenant: str = ""
+    """Whose the events are by the key that they came with; empty where each says it itself."""
     arrival_text: bytes = field(init=False)
     """The arrival's part of a line."""
     _texts: dict[tuple[str, str, str], bytes] = field(init=False, default_factory=dict)
@@ -64,8 +69,13 @@ class Senders:
         self._country_header = settings.ingest_country_header.lower().encode("latin-1")
         self._address_of = lru_cache(maxsize=8192)(self._find_address)
 
-    def sender(self, scope: Mapping[str, Any], headers: Headers, received_at: int, protocol: str) -> Sender:
+    def sender(
+        self, scope: Mapping[str, Any], headers: Headers, received_at: int, protocol: str, grant: Grant = _OPEN
+    ) -> Sender:
         """The sender of this request.
+
+        Args:
+            grant: what its key allows.
 
         Raises:
             InvalidInput: ``invalid_idempotency_key``.
@@ -76,6 +86,7 @@ class Senders:
         arrival = Arrival(
             received_at=warehouse_time(received_at),
             protocol=protocol,
+            key_id=grant.key_id,
             country=_country(headers.get(self._country_header)) if is_proxied else "",
             language=language_of(headers.get(b"accept-language", b"")[:64].decode("latin-1")),
             device=agent.device,
@@ -84,7 +95,8 @@ class Senders:
             is_bot=agent.is_bot,
             ip=ip,
         )
-        return Sender(received_at, arrival, _idempotency_key(headers.get(b"idempotency-key")))
+        tenant = "" if grant.tenant == ALL_TENANTS else grant.tenant
+        return Sender(received_at, arrival, _idempotency_key(headers.get(b"idempotency-key")), tenant=tenant)
 
     def foreign_sender(
         self, scope: Mapping[str, Any], headers: Headers, received_at: int, protocol: str, key_id: str, id_kind: str

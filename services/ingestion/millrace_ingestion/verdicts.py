@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from millrace_core.errors import InvalidInput
+from millrace_core.errors import Forbidden, InvalidInput
 from millrace_eventlog.records import LogRecord
 
 
@@ -29,11 +29,11 @@ class Verdicts:
     errors: list[Remark] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     """Tenant (empty when it is unknown) and code of each rejected event."""
-    reason: InvalidInput | None = None
+    reason: InvalidInput | Forbidden | None = None
     """Of the last rejected event."""
     warnings: list[Remark] = field(default_factory=list)
 
-    def refuse(self, index: int, tenant: str, event_id: str | None, reason: InvalidInput) -> None:
+    def refuse(self, index: int, tenant: str, event_id: str | None, reason: InvalidInput | Forbidden) -> None:
         """This event is not stored."""
         self.errors.append(Remark(index, event_id, reason.code, reason.message))
         self.refused.append((tenant, reason.code))

@@ -52,7 +52,8 @@ def build(
     The application answers the paths of ``millrace_ingestion.protocols.routes`` and 404 elsewhere.
 
     Args:
-        keys: the write keys that other people's SDKs present; without any the key is the tenant.
+        keys: who may send events for which tenant. None trusts what native events say, and takes a key of others for the
+            tenant.
     """
     agents = Agents()
     window = TimeWindow(ahead=round(settings.ingest_ahead_days * _DAY_MS), past=round(settings.ingest_past_days * _DAY_MS))

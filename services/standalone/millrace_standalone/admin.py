@@ -1,25 +1,30 @@
-"""``/admin/v1``: what the command line asks of a running server. Every request needs the token of ``server.json``."""
+"""``/admin/v1``: what the command line asks of a running server, with the token of ``server.json`` or an administrator's key.
+An administrator of one tenant sees that tenant's alone."""
 
 import base64
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 import structlog
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from millrace_consumer.audit import audit
-from millrace_core.errors import Forbidden, InvalidInput, NotFound, RecordsUnavailable
+from millrace_core.access import ALL_TENANTS, Caller, tenant_of
+from millrace_core.errors import InvalidInput, NotFound, RecordsUnavailable
 from millrace_core.time import iso_time, now_ms
 from millrace_eventlog.ports import DeadLetters, LogPorts
 from millrace_eventlog.records import DeadLetter, LogRecord
 from millrace_records.cache.ports import Messages
 from millrace_records.ports import Decision, Records
 from millrace_service.metrics import Metrics
+from millrace_standalone.admin_access import Operator, admin_check, admin_of
+from millrace_standalone.admin_keys import changes_router, keys_router
 from millrace_standalone.admin_tenants import decisions_router, tenants_router
+from millrace_standalone.admin_users import users_router
 from millrace_warehouse.ports import WarehouseAdmin
+from millrace_web.access import Asking, Credentials
 
 Status = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -72,41 +77,44 @@ class AuditResult(BaseModel):
 
 
 def admin_router(
-    token: Callable[[], str],
+    credentials: Credentials,
     status: Status,
     log: LogPorts,
     warehouse: WarehouseAdmin,
     records: Records,
     messages: Messages,
     metrics: Metrics,
+    *,
+    access_changed: Callable[[], Awaitable[None]],
+    public_url: str = "",
 ) -> APIRouter:
     """The routes.
 
     Args:
-        token: gives the token of this start.
+        credentials: who may administer.
+        access_changed: to be called when keys or users were changed.
+        public_url: where people reach the server, for links.
     """
-
-    def check_token(authorization: Annotated[str, Header()] = "") -> None:
-        if not secrets.compare_digest(authorization.encode(), f"Bearer {token()}".encode()):
-            raise Forbidden("The token of server.json is needed.", code="admin_token_needed")
-
-    router = APIRouter(prefix="/admin/v1", dependencies=[Depends(check_token)], include_in_schema=False)
+    router = APIRouter(prefix="/admin/v1", dependencies=[Depends(admin_check(credentials))], include_in_schema=False)
     router.include_router(_dead_letter_routes(log, records))
     router.include_router(tenants_router(records, messages))
     router.include_router(decisions_router(records))
+    router.include_router(keys_router(records.access, access_changed))
+    router.include_router(users_router(records.access, access_changed, public_url))
+    router.include_router(changes_router(records.access))
 
     @router.get("/status")
-    async def read_status() -> dict[str, Any]:
+    async def read_status(_: Operator) -> dict[str, Any]:
         return await status()
 
     @router.post("/rebuild")
-    async def rebuild(span: Span) -> Count:
+    async def rebuild(span: Span, _: Operator) -> Count:
         if span.first > span.last:
             raise InvalidInput("The first hour lies behind the last one.")
         return Count(count=await warehouse.rebuild(span.first, span.last))
 
     @router.post("/audit")
-    async def run_audit() -> AuditResult:
+    async def run_audit(_: Operator) -> AuditResult:
         found = await audit(warehouse, records, metrics)
         return AuditResult(duplicate_rows=found.duplicate_rows, rollup_differences=found.rollup_differences)
 
@@ -118,26 +126,28 @@ def _dead_letter_routes(log: LogPorts, records: Records) -> APIRouter:
 
     @router.get("/dead-letters")
     async def list_letters(
+        caller: Asking,
         tenant: str | None = None,
         reason: str | None = None,
         after: LetterId = 0,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
     ) -> list[Letter]:
-        return [_shown(one) for one in await log.dead_letters.list(tenant=tenant, reason=reason, after=after, limit=limit)]
+        asked = admin_of(caller, tenant)
+        return [_shown(one) for one in await log.dead_letters.list(tenant=asked, reason=reason, after=after, limit=limit)]
 
     @router.get("/dead-letters/{letter_id}")
-    async def show_letter(letter_id: LetterId) -> Letter:
-        return _shown(await log.dead_letters.get(letter_id))
+    async def show_letter(letter_id: LetterId, caller: Asking) -> Letter:
+        return _shown(_own(await log.dead_letters.get(letter_id), caller))
 
     @router.post("/dead-letters/replay")
-    async def replay_letters(asked: LetterIds) -> Count:
-        letters = [await log.dead_letters.get(one) for one in asked.ids]
+    async def replay_letters(asked: LetterIds, caller: Asking) -> Count:
+        letters = [_own(await log.dead_letters.get(one), caller) for one in asked.ids]
         await log.writer.append(_records(letters))
         return await settle(letters, "replayed")
 
     @router.post("/dead-letters/drop")
-    async def drop_letters(asked: LetterIds) -> Count:
-        found = [letter for one in asked.ids if (letter := await _letter(log.dead_letters, one)) is not None]
+    async def drop_letters(asked: LetterIds, caller: Asking) -> Count:
+        found = [_own(letter, caller) for one in asked.ids if (letter := await _letter(log.dead_letters, one)) is not None]
         return await settle(found, "dropped")
 
     async def settle(letters: Sequence[DeadLetter], action: Literal["replayed", "dropped"]) -> Count:
@@ -150,6 +160,16 @@ def _dead_letter_routes(log: LogPorts, records: Records) -> APIRouter:
         return Count(count=count)
 
     return router
+
+
+def _own(letter: DeadLetter, caller: Caller) -> DeadLetter:
+    """The letter, where the caller administers its tenant; a damaged one may not say whose it is.
+
+    Raises:
+        Forbidden: ``foreign_tenant`` or ``missing_scope``.
+    """
+    tenant_of(caller, letter.tenant or ALL_TENANTS, "admin")
+    return letter
 
 
 async def _letter(letters: DeadLetters, letter_id: int) -> DeadLetter | None:

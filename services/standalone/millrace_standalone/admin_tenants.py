@@ -6,11 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field, field_validator
 
+from millrace_core.access import Caller, tenant_of
 from millrace_core.errors import NotFound
 from millrace_core.tenants import TENANT_PATTERN
 from millrace_core.time import iso_time
 from millrace_records.cache.ports import Messages
 from millrace_records.ports import TENANTS_CHANGED, Records, Tenant, Tier
+from millrace_standalone.admin_access import admin_of, admin_of_all
+from millrace_web.access import Asking
 
 _Name = Annotated[str, Path(pattern=TENANT_PATTERN)]
 
@@ -42,23 +45,25 @@ def tenants_router(records: Records, messages: Messages) -> APIRouter:
     router = APIRouter()
 
     @router.get("/tenants")
-    async def list_tenants() -> list[dict[str, Any]]:
-        return [_shown(one) for one in await records.tenants()]
+    async def list_tenants(caller: Asking) -> list[dict[str, Any]]:
+        return [_shown(one) for one in await records.tenants() if caller.may("admin", one.name)]
 
     @router.get("/tenants/{name}")
-    async def show_tenant(name: _Name) -> dict[str, Any]:
-        return _shown(await records.tenant(name))
+    async def show_tenant(name: _Name, caller: Asking) -> dict[str, Any]:
+        return _shown(await records.tenant(tenant_of(caller, name, "admin")))
 
     @router.put("/tenants/{name}")
-    async def put_tenant(name: _Name, settled: Settled) -> dict[str, Any]:
+    async def put_tenant(name: _Name, settled: Settled, caller: Asking) -> dict[str, Any]:
+        _check_operator(caller, name)
         tenant = Tenant(name, settled.tier, settled.events_a_minute, settled.retention_days, settled.time_zone)
-        await records.put_tenant(tenant)
+        await records.put_tenant(tenant, caller.who)
         await messages.publish(TENANTS_CHANGED)
         return _shown(tenant)
 
     @router.delete("/tenants/{name}")
-    async def remove_tenant(name: _Name) -> Removed:
-        if not await records.remove_tenant(name):
+    async def remove_tenant(name: _Name, caller: Asking) -> Removed:
+        _check_operator(caller, name)
+        if not await records.remove_tenant(name, caller.who):
             raise NotFound(f"{name} has no record")
         await messages.publish(TENANTS_CHANGED)
         return Removed(removed=True)
@@ -72,6 +77,7 @@ def decisions_router(records: Records) -> APIRouter:
 
     @router.get("/decisions")
     async def list_decisions(
+        caller: Asking,
         tenant: str | None = None,
         after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
@@ -87,10 +93,20 @@ def decisions_router(records: Records) -> APIRouter:
                 "action": one.action,
                 "at": iso_time(one.at),
             }
-            for one in await records.decisions(tenant=tenant, after=after, limit=limit)
+            for one in await records.decisions(tenant=admin_of(caller, tenant), after=after, limit=limit)
         ]
 
     return router
+
+
+def _check_operator(caller: Caller, tenant: str) -> None:
+    """What a tenant may send, and how long its events are kept, is not for the tenant to settle.
+
+    Raises:
+        Forbidden: ``foreign_tenant`` or ``missing_scope``.
+    """
+    tenant_of(caller, tenant, "admin")
+    admin_of_all(caller)
 
 
 def _shown(tenant: Tenant) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ class Process:
     failed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the consumer ended by itself, which it never does on purpose."""
     admin_token: str = ""
+    notice: Callable[[str], str] | None = None
+    """What whoever started it has to know, given its URL: a secret, so it is printed and not logged."""
     _stop_by: float | None = None
 
     def begin_stop(self) -> None:
@@ -117,6 +120,8 @@ async def run(
                 while not (await process.health.readiness()).ready:  # noqa: ASYNC110 (a check is asked, nothing tells)
                     await asyncio.sleep(0.05)
                 on_ready(url)
+                if process.notice is not None:
+                    sys.stderr.write(f"{process.notice(url)}\n")
 
             with announced(settings.data_dir, url) if announces else contextlib.nullcontext() as server:
                 process.admin_token = server.token if server is not None else ""

@@ -59,19 +59,32 @@ class _OneOfSeveralAtTheWarehouse(_OneOfSeveral, WarehouseSettings):
         ]
 
 
-class IngestionProcessSettings(_OneOfSeveral, RecordsSettings, CacheSettings, IngestionSettings):
+class _SharesKeys(ServerSettings, RecordsSettings):
+    """Keys are the same in every process."""
+
+    @model_validator(mode="after")
+    def _keys_are_shared(self) -> Self:
+        if self.requires_keys and not self.records_are_served:
+            raise ValueError(
+                f"{PREFIX}AUTH=required: the keys are in the records, which all processes have to share: set "
+                f"{PREFIX}RECORDS_URL to postgresql://<user>:<password>@<host>:<port>/<database>"
+            )
+        return self
+
+
+class IngestionProcessSettings(_SharesKeys, _OneOfSeveral, CacheSettings, IngestionSettings):
     """``millrace ingestion``."""
 
     port: int = Field(8000, ge=0, le=65535)
 
 
-class AnalyticsProcessSettings(_OneOfSeveralAtTheWarehouse, CacheSettings, QuerySettings, AnalyticsSettings):
+class AnalyticsProcessSettings(_SharesKeys, _OneOfSeveralAtTheWarehouse, CacheSettings, QuerySettings, AnalyticsSettings):
     """``millrace analytics``."""
 
     port: int = Field(8001, ge=0, le=65535)
 
 
-class ConsumerProcessSettings(_OneOfSeveralAtTheWarehouse, RecordsSettings, CacheSettings, ConsumerSettings):
+class ConsumerProcessSettings(_SharesKeys, _OneOfSeveralAtTheWarehouse, CacheSettings, ConsumerSettings):
     """``millrace consumer``."""
 
     port: int = Field(8002, ge=0, le=65535)

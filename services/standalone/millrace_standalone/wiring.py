@@ -12,16 +12,21 @@ from millrace_core.time import now_ms
 from millrace_eventlog.ports import LogPorts
 from millrace_eventlog.wiring import open_log
 from millrace_ingestion import wiring as ingestion
+from millrace_ingestion.kept_keys import KeptKeys
 from millrace_ingestion.openapi import paths as tracking_paths
 from millrace_ingestion.protocols.routes import is_ingestion
+from millrace_records.access.checking import AccessCheck
 from millrace_records.cache.ports import CachePorts
 from millrace_records.cache.wiring import open_cache
+from millrace_records.ports import Records
 from millrace_records.settings import CacheSettings
 from millrace_records.wiring import open_records
 from millrace_service.health import Degraded, Health
 from millrace_service.metrics import Metrics
 from millrace_service.settings import ServerSettings, is_loopback
+from millrace_standalone.access import NO_ACCOUNTS, notice_of, open_access, open_accounts
 from millrace_standalone.admin import admin_router
+from millrace_standalone.admin_access import ServerToken
 from millrace_standalone.process import Process, beside, consuming, version
 from millrace_standalone.settings import (
     AnalyticsProcessSettings,
@@ -31,6 +36,7 @@ from millrace_standalone.settings import (
 )
 from millrace_standalone.status import status_of
 from millrace_warehouse.wiring import open_storing, open_warehouse
+from millrace_web.access import Credentials
 from millrace_web.app import create_app
 from millrace_web.health import health_router
 from millrace_web.requests import AsgiApp, Message, Receive, Send
@@ -60,17 +66,33 @@ async def open_platform(
         records = await stack.enter_async_context(open_records(settings, settings.data_dir))
         cache = await _open_cache(stack, settings, metrics, health)
         service = consumer.build(settings, log, warehouse, records, cache.locks, metrics, health, clock=clock, on_step=on_step)
-        tracking = ingestion.build(settings, log.writer, cache, metrics, health, clock=clock)
+        access = await open_access(stack, records, cache)
+        keys = KeptKeys(access) if settings.requires_keys else None
+        tracking = ingestion.build(settings, log.writer, cache, metrics, health, keys=keys, clock=clock)
         await stack.enter_async_context(beside(tracking.limits.follow(records, cache.messages)))
-        answering = analytics.build(settings, warehouse.reads, log.tail, cache, metrics, health)
+        checked = access if settings.requires_keys else None
+        answering = analytics.build(settings, warehouse.reads, log.tail, cache, metrics, health, checked)
+        credentials = ServerToken(lambda: process.admin_token, access)
         status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
+        accounts = await open_accounts(stack, settings, records, access, cache)
         routers = [
             health_router(analytics.SERVICE, health, metrics, status, ai_enabled=False),
             answering.router,
-            admin_router(lambda: process.admin_token, status, log, warehouse.admin, records, cache.messages, metrics),
+            *accounts.routers,
+            admin_router(
+                credentials,
+                status,
+                log,
+                warehouse.admin,
+                records,
+                cache.messages,
+                metrics,
+                access_changed=access.changed,
+                public_url=settings.public_url,
+            ),
         ]
-        app = _with_tracking(tracking.app, settings, metrics, routers)
-        process = Process(health, settings.shutdown_seconds, app, answering.hub.close)
+        app = _with_tracking(tracking.app, settings, metrics, routers, credentials)
+        process = Process(health, settings.shutdown_seconds, app, answering.hub.close, notice=notice_of(accounts))
         await stack.enter_async_context(consuming(service, process))
         yield process
 
@@ -87,12 +109,19 @@ async def open_ingestion(settings: IngestionProcessSettings) -> AsyncIterator[Pr
         log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, writes=True))
         _tell_spilling(log, health)
         cache = await _open_cache(stack, settings, metrics, health)
-        tracking = ingestion.build(settings, log.writer, cache, metrics, health)
+        keys: KeptKeys | None = None
+        records: Records | None = None
+        credentials: AccessCheck | None = None
         if settings.records_are_served:  # a file would be of this process alone, and nobody would write it
             records = await stack.enter_async_context(open_records(settings, settings.data_dir))
+            credentials = await open_access(stack, records, cache)
+            keys = KeptKeys(credentials) if settings.requires_keys else None
+        tracking = ingestion.build(settings, log.writer, cache, metrics, health, keys=keys)
+        if records is not None:
             await stack.enter_async_context(beside(tracking.limits.follow(records, cache.messages)))
         routers = [health_router(ingestion.SERVICE, health, metrics)]
-        yield Process(health, settings.shutdown_seconds, _with_tracking(tracking.app, settings, metrics, routers))
+        app = _with_tracking(tracking.app, settings, metrics, routers, credentials)
+        yield Process(health, settings.shutdown_seconds, app)
 
 
 @asynccontextmanager
@@ -109,13 +138,25 @@ async def open_consumer(settings: ConsumerProcessSettings) -> AsyncIterator[Proc
         records = await stack.enter_async_context(open_records(settings, settings.data_dir))
         health.add("records", records.ping)
         cache = await _open_cache(stack, settings, metrics, health)
+        access = await open_access(stack, records, cache)
+        credentials = ServerToken(lambda: process.admin_token, access)
         service = consumer.build(settings, log, warehouse, records, cache.locks, metrics, health)
         status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
         routers = [
             health_router(consumer.SERVICE, health, metrics, status),
-            admin_router(lambda: process.admin_token, status, log, warehouse.admin, records, cache.messages, metrics),
+            admin_router(
+                credentials,
+                status,
+                log,
+                warehouse.admin,
+                records,
+                cache.messages,
+                metrics,
+                access_changed=access.changed,
+                public_url=settings.public_url,
+            ),
         ]
-        process = Process(health, settings.shutdown_seconds, _app(settings, metrics, routers))
+        process = Process(health, settings.shutdown_seconds, _app(settings, metrics, routers, credentials))
         await stack.enter_async_context(consuming(service, process))
         yield process
 
@@ -132,9 +173,15 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
         log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics))
         warehouse = await stack.enter_async_context(open_warehouse(settings, settings, settings.data_dir, metrics))
         cache = await _open_cache(stack, settings, metrics, health)
-        answering = analytics.build(settings, warehouse.reads, log.tail, cache, metrics, health)
-        routers = [health_router(analytics.SERVICE, health, metrics, ai_enabled=False), answering.router]
-        yield Process(health, settings.shutdown_seconds, _app(settings, metrics, routers), answering.hub.close)
+        access, accounts = None, NO_ACCOUNTS
+        if settings.requires_keys:
+            records = await stack.enter_async_context(open_records(settings, settings.data_dir))
+            access = await open_access(stack, records, cache)
+            accounts = await open_accounts(stack, settings, records, access, cache)
+        answering = analytics.build(settings, warehouse.reads, log.tail, cache, metrics, health, access)
+        routers = [health_router(analytics.SERVICE, health, metrics, ai_enabled=False), answering.router, *accounts.routers]
+        app = _app(settings, metrics, routers, access)
+        yield Process(health, settings.shutdown_seconds, app, answering.hub.close, notice=notice_of(accounts))
 
 
 def _tell_spilling(log: LogPorts, health: Health) -> None:
@@ -162,14 +209,22 @@ async def _open_cache(stack: AsyncExitStack, settings: CacheSettings, metrics: M
     return cache
 
 
-def _app(settings: ServerSettings, metrics: Metrics, routers: list[APIRouter]) -> FastAPI:
+def _app(settings: ServerSettings, metrics: Metrics, routers: list[APIRouter], credentials: Credentials | None) -> FastAPI:
     hosts = settings.allowed_hosts or ([] if is_loopback(settings.host) else ["*"])
-    return create_app("Millrace", version(), metrics, routers, origins=settings.cors_origins, hosts=hosts)
+    asked = credentials if settings.requires_keys else None
+    assert asked is not None or not settings.requires_keys, "nobody would be asked for a key"
+    return create_app("Millrace", version(), metrics, routers, origins=settings.cors_origins, hosts=hosts, credentials=asked)
 
 
-def _with_tracking(tracking: AsgiApp, settings: ServerSettings, metrics: Metrics, routers: list[APIRouter]) -> AsgiApp:
+def _with_tracking(
+    tracking: AsgiApp,
+    settings: ServerSettings,
+    metrics: Metrics,
+    routers: list[APIRouter],
+    credentials: Credentials | None,
+) -> AsgiApp:
     """The routers' application with the tracking routes before it."""
-    app = _app(settings, metrics, routers)
+    app = _app(settings, metrics, routers, credentials)
     document = app.openapi()
     document["paths"] |= tracking_paths()
     return _Dispatch(tracking, app)

@@ -3,7 +3,7 @@
 import contextlib
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Annotated
 
 import msgspec
@@ -19,9 +19,11 @@ from millrace_analytics.families.realtime.values import to_json
 from millrace_analytics.live.frames import position_of
 from millrace_analytics.live.hub import Hub
 from millrace_core import metrics as names
+from millrace_core.access import Caller, tenant_of
 from millrace_core.errors import Forbidden, MillraceError, QueryError
 from millrace_service.metrics import Metrics
-from millrace_warehouse.ports import Rows, Warehouse
+from millrace_warehouse.ports import Rows, TenantWarehouse, Warehouse
+from millrace_web.access import Asking
 from millrace_web.app import error_responses
 
 _SEND_SECONDS = 10.0
@@ -30,25 +32,37 @@ _log = structlog.get_logger("millrace.live")
 
 
 def realtime_router(
-    warehouse: Warehouse, dashboards: Dashboards, hub: Hub, heartbeat_seconds: float, metrics: Metrics
+    warehouse: Warehouse,
+    dashboards: Dashboards,
+    hub: Hub,
+    heartbeat_seconds: float,
+    metrics: Metrics,
+    may_go_on: Callable[[Caller, str], bool],
 ) -> APIRouter:
-    """``/query``, ``/dashboard/realtime/{customer_id}``, ``/events/stream/{customer_id}``."""
+    """``/query``, ``/dashboard/realtime/{customer_id}``, ``/events/stream/{customer_id}``.
+
+    Args:
+        may_go_on: whether a caller may still look at a tenant; asked at each message of a stream.
+    """
     router = APIRouter(tags=["realtime"])
 
-    @router.post("/query", response_model=QueryAnswer, responses=error_responses(400, 403, 429, 503))
+    @router.post("/query", response_model=QueryAnswer, responses=error_responses(400, 401, 403, 429, 503))
     @router.post("/query/", include_in_schema=False)
-    async def query(asked: QueryRequest) -> Response:
+    async def query(asked: QueryRequest, caller: Asking) -> Response:
         """Answer a question in SQL, read-only and within the tenant."""
-        return await _measured(warehouse, asked, metrics)
+        return await _measured(warehouse.of(tenant_of(caller, asked.customer_id, "query")), asked.sql, metrics)
 
-    @router.get("/dashboard/realtime/{customer_id}", responses=error_responses(400, 503))
-    async def dashboard(customer_id: Tenant) -> Dashboard:
+    @router.get("/dashboard/realtime/{customer_id}", responses=error_responses(400, 401, 403, 503))
+    async def dashboard(customer_id: Tenant, caller: Asking) -> Dashboard:
         """The last 60 minutes."""
-        return await dashboards.of(customer_id)
+        return await dashboards.of(tenant_of(caller, customer_id, "view"))
 
-    @router.get("/events/stream/{customer_id}", response_class=EventSourceResponse, responses=error_responses(400, 503))
+    @router.get(
+        "/events/stream/{customer_id}", response_class=EventSourceResponse, responses=error_responses(400, 401, 403, 503)
+    )
     async def stream(
         customer_id: Tenant,
+        caller: Asking,
         last_event_id: Annotated[str | None, Header(description="Resume behind this message.")] = None,
         resume_from: Annotated[
             str | None, Query(alias="last_event_id", description="The same, for clients that cannot set headers.")
@@ -57,10 +71,10 @@ def realtime_router(
         """Events as they are accepted (server-sent events)."""
         given = last_event_id or resume_from
         resume = position_of(given) if given else None
-        messages = hub.stream(customer_id, resume)
+        messages = hub.stream(tenant_of(caller, customer_id, "view"), resume)
         first = await anext(messages)  # before the headers: a client that has them misses nothing from then on
         return _Stream(
-            _begun(first, messages),
+            _begun(first, messages, lambda: may_go_on(caller, customer_id)),
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
             # Each client at a pace of its own: 2,000 heartbeats at once held every stream up for 0.4 s (tests.bench sse).
             ping=heartbeat_seconds * random.uniform(0.6, 1.0),  # noqa: S311
@@ -72,10 +86,12 @@ def realtime_router(
     return router
 
 
-async def _begun(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+async def _begun(first: bytes, rest: AsyncGenerator[bytes, None], may_go_on: Callable[[], bool]) -> AsyncIterator[bytes]:
     async with contextlib.aclosing(rest):
         yield first
         async for message in rest:
+            if not may_go_on():
+                return
             yield message
 
 
@@ -91,12 +107,12 @@ class _Stream(EventSourceResponse):
             await send({"type": "http.response.body", "more_body": False})  # once what waits is taken, or the connection ended
 
 
-async def _measured(warehouse: Warehouse, asked: QueryRequest, metrics: Metrics) -> Response:
-    tenant = metrics.capped("customer_id", asked.customer_id)
+async def _measured(warehouse: TenantWarehouse, sql: str, metrics: Metrics) -> Response:
+    tenant = metrics.capped("customer_id", warehouse.tenant)
     started = time.perf_counter()
     status = "error"
     try:
-        rows = await warehouse.of(asked.customer_id).ask(asked.sql, require_tenant_filter=True)
+        rows = await warehouse.ask(sql, require_tenant_filter=True)
         status = "success"
         return _answer(rows, time.perf_counter() - started)
     except (QueryError, Forbidden):

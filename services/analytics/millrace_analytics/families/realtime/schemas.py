@@ -13,7 +13,12 @@ Tenant = Annotated[str, Path(pattern=TENANT_PATTERN, description="Whose data is 
 class QueryRequest(BaseModel):
     """A question in SQL."""
 
-    customer_id: str = Field(pattern=TENANT_PATTERN, examples=["demo_tenant"])
+    customer_id: str | None = Field(
+        None,
+        pattern=TENANT_PATTERN,
+        examples=["demo_tenant"],
+        description="Whose data is asked for; the default is the tenant of the credential.",
+    )
     sql: str = Field(
         min_length=1,
         max_length=100_000,

@@ -1,0 +1,1 @@
+"""Logging in: passwords, sessions, links that work once, and the form behind them."""

@@ -1,0 +1,138 @@
+"""``/auth/v1``: logging in and out, and tokens for streams. The tokens of an answer are kept by nobody on the way."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from millrace_analytics.accounts.logins import LoggedIn, Logins
+from millrace_core.access import tenant_of
+from millrace_core.tenants import TENANT_PATTERN
+from millrace_records.access.checking import AccessCheck
+from millrace_web.access import Asking, presented_in
+from millrace_web.app import error_responses
+
+_Password = Annotated[str, Field(min_length=1, max_length=1024)]
+_Email = Annotated[str, Field(min_length=3, max_length=320)]
+_Token = Annotated[str, Field(min_length=1, max_length=256)]
+_NO_STORE: Final = "no-store"
+
+
+class Login(BaseModel):
+    """Who logs in."""
+
+    email: _Email
+    password: _Password
+
+
+class Refresh(BaseModel):
+    """A refresh token, which works once."""
+
+    refresh_token: _Token
+
+
+class NewPassword(BaseModel):
+    """A password, with the token of the link to set it."""
+
+    token: _Token
+    password: _Password
+
+
+class Forgotten(BaseModel):
+    """Who forgot the password."""
+
+    email: _Email
+
+
+class StreamOf(BaseModel):
+    """Whose stream is to be read."""
+
+    customer_id: str | None = Field(None, pattern=TENANT_PATTERN)
+
+
+class Tokens(BaseModel):
+    """A pair: the access token goes into ``Authorization: Bearer``, the refresh token to ``/auth/v1/refresh``."""
+
+    access_token: str
+    token_type: str = "bearer"  # noqa: S105 (RFC 6750)
+    expires_in: int
+    refresh_token: str
+
+
+class StreamToken(BaseModel):
+    """What ``?token=`` takes."""
+
+    token: str
+    expires_in: int
+
+
+class Me(BaseModel):
+    """Who asks, and what they may do."""
+
+    who: str
+    rights: dict[str, list[str]]
+
+
+class Done(BaseModel):
+    """It is done."""
+
+    success: bool = True
+
+
+def accounts_router(logins: Logins, access: AccessCheck, stream_seconds: int) -> APIRouter:
+    """The routes.
+
+    Args:
+        stream_seconds: how long a stream may be opened with its token.
+    """
+    router = APIRouter(prefix="/auth/v1", tags=["access"])
+
+    @router.post("/login", responses=error_responses(400, 401, 429, 503))
+    async def log_in(given: Login, response: Response) -> Tokens:
+        """Begin a session."""
+        return _tokens(await logins.log_in(given.email, given.password), response)
+
+    @router.post("/refresh", responses=error_responses(400, 401, 503))
+    async def refresh(given: Refresh, response: Response) -> Tokens:
+        """The next pair of tokens; the one of before ends the session if it is used again."""
+        return _tokens(await logins.refresh(given.refresh_token), response)
+
+    @router.post("/logout", responses=error_responses(401, 503))
+    async def log_out(request: Request, caller: Asking) -> Done:
+        """End the session, everywhere."""
+        await logins.log_out(presented_in(dict(request.headers.raw)), caller.who)
+        return Done()
+
+    @router.post("/password", responses=error_responses(400, 401, 503))
+    async def set_password(given: NewPassword) -> Done:
+        """Set a password with a link."""
+        await logins.set_password(given.token, given.password)
+        return Done()
+
+    @router.post("/password-forgotten", responses=error_responses(400, 404, 429, 503))
+    async def forgotten(given: Forgotten) -> Done:
+        """Mail a link to set a password, if there is such a user."""
+        await logins.mail_link(given.email)
+        return Done()
+
+    _read_routes(router, access, stream_seconds)
+    return router
+
+
+def _read_routes(router: APIRouter, access: AccessCheck, stream_seconds: int) -> None:
+    @router.get("/me", responses=error_responses(401, 503))
+    async def me(caller: Asking) -> Me:
+        """Who asks, and what they may do."""
+        return Me(who=caller.who, rights={tenant: sorted(rights) for tenant, rights in caller.rights.items()})
+
+    @router.post("/stream-token", responses=error_responses(400, 401, 403, 503))
+    async def stream_token(given: StreamOf, caller: Asking, response: Response) -> StreamToken:
+        """A token for `EventSource`, which cannot set a header: `/events/stream/…?token=…`."""
+        tenant = tenant_of(caller, given.customer_id, "view")
+        response.headers["Cache-Control"] = _NO_STORE
+        return StreamToken(token=access.stream_token(caller.who, tenant, stream_seconds), expires_in=stream_seconds)
+
+
+def _tokens(logged_in: LoggedIn, response: Response) -> Tokens:
+    response.headers["Cache-Control"] = _NO_STORE
+    return Tokens(access_token=logged_in.access_token, expires_in=logged_in.seconds, refresh_token=logged_in.refresh_token)
