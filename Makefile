@@ -41,10 +41,11 @@ bench: $(VENV)/.installed-dev  ## Measure the bars of docs/bench.md, ratios in o
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 e2e: $(VENV)/.installed-dev  ## The platform on real neighbours, and its images (needs Java 17, Maven, Docker; says what is missing)
-	@$(BIN)/pytest -m "brokers or images" $(ARGS)
+	@$(BIN)/pytest -m "(brokers or images) and not long" $(ARGS)
 
-faults: $(VENV)/.installed-dev  ## The long fault tests: 200 kills
-	@MILLRACE_TEST_KILLS=200 $(BIN)/pytest -m faults -o addopts="-ra -q" $(ARGS)
+faults: $(VENV)/.installed-dev  ## Every fault test in its long form, an hour of it a soak (about 3 hours); the report is faults.json
+	@MILLRACE_TEST_KILLS=200 MILLRACE_TEST_CLIENTS=2000 MILLRACE_TEST_HEAD_SECONDS=10 MILLRACE_TEST_REPORT=faults.json \
+		$(BIN)/pytest -q -m faults $(ARGS)
 
 lock:  ## Resolve the dependencies anew and write every lock file (needs uv)
 	$(LOCK) --extra all --extra build --output-file requirements.lock pyproject.toml

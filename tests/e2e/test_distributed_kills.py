@@ -3,13 +3,13 @@
 import asyncio
 import os
 import random
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from millrace_core.time import now_ms
+from tests.support import figures
 from tests.support.checker import assert_exact
 from tests.support.clickhouse import ClickHouse
 from tests.support.distributed import Distributed
@@ -19,7 +19,7 @@ from tests.support.redis import RedisServer, redis_server
 from tests.support.server import Server
 from tests.support.writers import CurrentUrl, Writers
 
-pytestmark = pytest.mark.brokers
+pytestmark = [pytest.mark.faults, pytest.mark.brokers]
 
 Victim = Server | ClickHouse | KafkaBroker | RedisServer | Postgres
 
@@ -46,8 +46,7 @@ def records() -> Iterator[Postgres]:
 async def test_kills_of_each_process_lose_and_double_nothing(
     broker: KafkaBroker, redis: RedisServer, records: Postgres, tmp_path: Path
 ) -> None:
-    seed = int(os.environ.get("MILLRACE_TEST_SEED", time.time_ns() % 1_000_000))
-    print(f"seed {seed}")  # noqa: T201 (a failure is repeated with MILLRACE_TEST_SEED)
+    seed = figures.seed()
     chance = random.Random(seed)
     settings = {"MILLRACE_CACHE_URL": redis.url, "MILLRACE_RECORDS_URL": records.url}
     platform = Distributed(tmp_path, f"kafka://{broker.address}/kills", settings)
@@ -72,4 +71,4 @@ async def test_kills_of_each_process_lose_and_double_nothing(
         platform.kill()
     assert writers.sent.acknowledged == writers.sent.events.keys()
     assert_exact(writers.sent, await asyncio.to_thread(platform.stored))
-    print(f"{len(writers.sent.events)} events, {writers.sent.posts} posts, {writers.sent.retries} sent again")  # noqa: T201
+    figures.note(f"{writers.sent.posts} posts, {writers.sent.retries} sent again")

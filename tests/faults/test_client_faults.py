@@ -17,9 +17,12 @@ import zstandard
 
 from millrace_core.ids import new_id
 from millrace_core.time import now_ms
+from tests.support import figures
 from tests.support.server import Server
 
 _MB = 2**20
+
+pytestmark = pytest.mark.faults
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,7 @@ def _events(tenant: str, count: int, **more: Any) -> bytes:
 
 def _send(server: Server, body: bytes, sent: int) -> None:
     """Send this much of a request, then hang up without reading."""
+    figures.injected("client that leaves")
     head = b"POST /track/batch HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n" % len(body)
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
         client.sendall(head + body[:sent])
@@ -134,6 +138,7 @@ def test_what_is_far_too_large_is_refused_in_bounded_memory(server: Server, name
     Path(f"/proc/{server.pid}/clear_refs").write_text("5")  # proc(5): the high-water mark begins anew
     before = _memory_mb(server, "VmRSS")
     for _ in range(3):
+        figures.injected(name)
         answer = httpx.post(f"{server.url}/track/batch", content=body, headers=headers, timeout=60)
         assert answer.status_code == status, answer.text
         assert answer.json()["code"] in ("body_too_large", "inflated_too_large", "too_many_events")

@@ -20,6 +20,7 @@ from millrace_core.time import now_ms
 from millrace_eventlog.records import LogRecord
 from millrace_warehouse.clickhouse.schema import check_windows
 from millrace_warehouse.migrations.tables import ROLLUPS
+from tests.support import figures
 from tests.support.pipeline import life, record, records
 from tests.support.warehouse import FILLED, OpenWarehouse, event_line
 
@@ -27,12 +28,17 @@ _DAY_MS = 86_400_000
 
 Clock = Callable[[], int]
 
+pytestmark = pytest.mark.faults
+
 
 async def assert_stored_once(warehouse: OpenWarehouse, count: int) -> None:
     """So many events, each once, in the table and in every rollup."""
     counts = await warehouse.counts()
+    unique = await warehouse.value("SELECT uniqExact(event_id) FROM events_raw")
+    rows = counts["events_raw"]
+    figures.outcome(acknowledged=count, stored=unique, lost=max(0, count - unique), doubled=rows - unique)
     assert counts == dict.fromkeys(counts, count)
-    assert await warehouse.value("SELECT uniqExact(event_id) FROM events_raw") == count
+    assert unique == count
     assert await warehouse.value("SELECT uniqExact(_p, _o, _i) FROM events_raw") == count
 
 
@@ -56,6 +62,8 @@ class LossyWriter:
         """Insert, or fail before or behind."""
         self.inserts += 1
         what = next(self._plan, "works")
+        if what != "works":
+            figures.injected(f"insert: {what}")
         if what == "down":
             raise WarehouseUnavailable("nobody answers")
         await self._writer.insert(rows, token)
@@ -109,6 +117,7 @@ async def test_an_engine_that_refuses_inserts_is_waited_for(tmp_path: Path, ware
         await alive.log.writer.append(records(10))
         await alive.until_stored()
         await command(f"ALTER TABLE events_raw MODIFY SETTING {setting}")
+        figures.injected(f"engine refuses: {trouble}")
         try:
             await alive.log.writer.append(records(10))
             await alive.log.writer.append(records(10))
@@ -174,6 +183,7 @@ async def test_a_pending_batch_whose_token_the_engine_forgot_is_judged_by_positi
 
 def _crash_the_machine(folder: Path) -> None:
     """What another boot finds: the process was not shut down, and the machine was."""
+    figures.injected("crash of the machine")
     with closing(sqlite3.connect(folder / "log.db")) as connection:
         connection.execute("UPDATE meta SET value = 'of before' WHERE name = 'boot_id'")
         connection.commit()
@@ -248,6 +258,7 @@ async def test_answers_that_are_lost_with_the_rows_of_a_table_double_nothing(tmp
 
 async def _forget(warehouse: OpenWarehouse, table: str) -> None:
     """Take everything but the first entry out of a table whose deduplication log goes on knowing it."""
+    figures.injected(f"rows of {table} lost behind their token")
     command = warehouse.connection.command
     if table in ("events_raw", "event_ids"):
         await command(f"DELETE FROM {table} WHERE _o > 1")

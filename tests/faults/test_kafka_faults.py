@@ -17,12 +17,13 @@ from millrace_eventlog.ports import Durable
 from millrace_eventlog.records import LogRecord
 from millrace_eventlog.settings import LogSettings
 from tests.faults.test_consumer_faults import LossyWriter, assert_stored_once
+from tests.support import figures
 from tests.support.kafka import TOPIC, opened_kafka, routed, settings_of, with_topics
 from tests.support.kafka_mock import OFFSET_COMMIT, PRODUCE, SYNC_GROUP, MockKafka, mock_kafka
 from tests.support.pipeline import Life, life
 from tests.support.warehouse import OpenWarehouse
 
-pytestmark = pytest.mark.brokers
+pytestmark = [pytest.mark.faults, pytest.mark.brokers]
 
 _INVALID_REQUEST = 42
 _STEPS = ("consumer.before-intent", "consumer.after-intent", "consumer.after-insert", "consumer.after-commit")
@@ -58,9 +59,7 @@ async def test_a_consumer_that_dies_at_a_step_is_completed_by_the_next(
 async def test_consumers_that_come_die_and_cannot_commit_store_everything_once(
     kafka: MockKafka, tmp_path: Path, warehouse: OpenWarehouse
 ) -> None:
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")  # noqa: T201 (what a failure is repeated with)
-    chance = random.Random(seed)
+    chance = random.Random(figures.seed())
     settings = settings_of(kafka)
     sent = 0
     for _ in range(8):

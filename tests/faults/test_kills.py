@@ -6,12 +6,12 @@
 import asyncio
 import os
 import random
-import time
 from pathlib import Path
 
 import pytest
 
 from millrace_core.time import now_ms
+from tests.support import figures
 from tests.support.checker import assert_exact, stored_in
 from tests.support.server import Server
 from tests.support.writers import CurrentUrl, Writers
@@ -30,8 +30,7 @@ pytestmark = pytest.mark.faults
 
 
 async def test_nothing_is_lost_or_doubled_over_kills(tmp_path: Path) -> None:
-    seed = int(os.environ.get("MILLRACE_TEST_SEED", time.time_ns() % 1_000_000))
-    print(f"seed {seed}, {_KILLS} kills")  # noqa: T201 (a failure is repeated with MILLRACE_TEST_SEED)
+    seed = figures.seed()
     chance = random.Random(seed)
     # Small batches that leave often: more steps to die at.
     server = Server(tmp_path / "data", {"MILLRACE_CONSUMER_FLUSH_SECONDS": "0.05", "MILLRACE_LOG_LEVEL": "warning"})
@@ -56,7 +55,7 @@ async def test_nothing_is_lost_or_doubled_over_kills(tmp_path: Path) -> None:
 
     assert writers.sent.acknowledged == writers.sent.events.keys()
     assert_exact(writers.sent, stored)
-    print(f"{stored.rows} events, {writers.sent.posts} posts, {writers.sent.retries} of them again")  # noqa: T201
+    figures.note(f"{writers.sent.posts} posts, {writers.sent.retries} of them again")
 
 
 async def _one_life(server: Server, chance: random.Random, number: int) -> None:
@@ -69,4 +68,5 @@ async def _one_life(server: Server, chance: random.Random, number: int) -> None:
     step = STEPS[number % len(STEPS)] if number < 2 * len(STEPS) else chance.choice(STEPS)
     await asyncio.to_thread(server.start, (step, chance.randrange(6)), wait=False)
     code = await asyncio.to_thread(server.wait, 30.0)
+    figures.injected(f"SIGKILL of itself at {step}")
     assert code == -9, f"{step} was not reached: {code}\n{server.tail()}"

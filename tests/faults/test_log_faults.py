@@ -17,12 +17,15 @@ import pytest
 from millrace_core.errors import LogUnavailable, StartRefused
 from millrace_eventlog.records import Damaged, LogRecord
 from millrace_eventlog.settings import LogSettings
+from tests.support import figures
 from tests.support.checker import stored_in
 from tests.support.eventlog import OpenLog, ids_of, opened
 from tests.support.pipeline import record, records
 from tests.support.server import Server
 
 _MB = 2**20
+
+pytestmark = pytest.mark.faults
 
 
 @pytest.fixture
@@ -202,6 +205,7 @@ def test_a_server_on_a_full_disk_answers_503_and_loses_nothing(small_disk: Calla
 
 
 def _damage(folder: Path, offset: int, change: Callable[[bytes], bytes], column: str = "payload") -> None:
+    figures.injected("damaged entry")
     with sqlite3.connect(folder / "log.db") as connection:
         ((stored,),) = connection.execute(f"SELECT {column} FROM log WHERE id = ?", (offset,)).fetchall()
         connection.execute(f"UPDATE log SET {column} = ? WHERE id = ?", (change(bytes(stored)), offset))

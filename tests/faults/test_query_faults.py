@@ -17,6 +17,8 @@ ENDLESS = (
 )
 """One call on one row goes on for minutes. No limit of the engine ends it: they are asked between blocks."""
 
+pytestmark = pytest.mark.faults
+
 
 def _ask(server: Server, sql: str) -> httpx.Response:
     return httpx.post(f"{server.url}/query", json={"customer_id": "t", "sql": sql}, timeout=60)

@@ -1,7 +1,6 @@
 """Redis that dies, hangs or forgets while events come in: nothing is lost or doubled, and nobody waits for it."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import httpx
 import pytest
 
 from millrace_core.time import now_ms
+from tests.support import figures
 from tests.support.checker import assert_exact
 from tests.support.commands import millrace
 from tests.support.distributed import Distributed
@@ -18,7 +18,7 @@ from tests.support.redis import RedisServer, redis_server
 from tests.support.server import Server
 from tests.support.writers import CurrentUrl, Writers
 
-pytestmark = pytest.mark.brokers
+pytestmark = [pytest.mark.faults, pytest.mark.brokers]
 
 
 @pytest.fixture
@@ -57,8 +57,7 @@ async def test_redis_that_dies_hangs_and_forgets_loses_and_doubles_nothing(
 ) -> None:
     settings = {"MILLRACE_CACHE_URL": redis.url, "MILLRACE_INGEST_EVENTS_A_MINUTE": "1000000"}
     platform = Distributed(tmp_path, f"kafka://{kafka.brokers}/redis", settings)
-    seed = time.time_ns() % 1_000_000
-    print(f"seed {seed}")  # noqa: T201
+    seed = figures.seed()
     writers = Writers(CurrentUrl(platform.ingestion.url), tmp_path / "acked", seed, now_ms())
     enough = asyncio.Event()
     try:

@@ -1,7 +1,6 @@
 """Kafka goes away and ``MILLRACE_SPILL`` is on: clients go on getting 200, and everything is stored once when it is back."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from millrace_core.time import now_ms
+from tests.support import figures
 from tests.support.checker import assert_exact
 from tests.support.commands import millrace
 from tests.support.distributed import Distributed
@@ -17,7 +17,7 @@ from tests.support.kafka_mock import MockKafka, mock_kafka
 from tests.support.server import Server
 from tests.support.writers import CurrentUrl, Writers
 
-pytestmark = pytest.mark.brokers
+pytestmark = [pytest.mark.faults, pytest.mark.brokers]
 
 EVENT = {"customer_id": "shop", "visitor_id": "v", "event_type": "click"}
 SPILLS = {"MILLRACE_SPILL": "on", "MILLRACE_KAFKA_STALLED_SECONDS": "1"}
@@ -61,8 +61,7 @@ async def _until_handed_on(server: Server) -> None:
 
 async def test_outages_of_kafka_are_no_outages_for_clients(kafka: MockKafka, tmp_path: Path) -> None:
     platform = _platform(kafka, tmp_path)
-    seed = time.time_ns() % 1_000_000
-    print(f"seed {seed}")  # noqa: T201
+    seed = figures.seed()
     writers = Writers(CurrentUrl(platform.ingestion.url), tmp_path / "acked", seed, now_ms())
     enough = asyncio.Event()
     try:
@@ -93,8 +92,7 @@ async def test_a_process_that_is_killed_while_it_spills_and_while_it_hands_on_lo
     kafka: MockKafka, tmp_path: Path
 ) -> None:
     platform = _platform(kafka, tmp_path)
-    seed = time.time_ns() % 1_000_000
-    print(f"seed {seed}")  # noqa: T201
+    seed = figures.seed()
     writers = Writers(CurrentUrl(platform.ingestion.url), tmp_path / "acked", seed, now_ms())
     enough = asyncio.Event()
     try:

@@ -14,6 +14,8 @@ from tests.support.server import Server
 
 _DEADLINE = 40.0
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

@@ -3,9 +3,9 @@
 Reads the engine's folder with plain SQL, past all code of the project, in a process of its own (an engine's folder can be open
 in one process at a time):
 
-    python -m tests.support.checker ENGINE_DIR
+    python -m tests.support.checker ENGINE_DIR events|totals
 
-prints one JSON object, the fields of :class:`Stored`.
+prints one JSON object, the fields of :class:`Stored` or of :class:`Totals`.
 """
 
 import dataclasses
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support import figures
 from tests.support.writers import Sent
 
 _ROLLUPS = {
@@ -47,6 +48,19 @@ class Stored:
     """For each rollup: buckets that differ from the recomputed ones, in count, in unique visitors or in being there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a warehouse holds of events that are told by their numbers (``tests.support.steady``)."""
+
+    rows: int
+    unique_ids: int
+    unique_positions: int
+    recent_ids: int
+    writers: dict[int, tuple[int, int, int]]
+    """For each writer: how many events, the highest number, the sum of the checksums."""
+    rollup_differences: dict[str, int]
+
+
 def stored_in(data_dir: Path) -> Stored:
     """Read a stopped server's folder in a process of its own."""
     return stored_by_engine(data_dir / "warehouse" / "engine")
@@ -54,9 +68,21 @@ def stored_in(data_dir: Path) -> Stored:
 
 def stored_by_engine(engine: Path) -> Stored:
     """Likewise, the folder of an engine that no process has open."""
-    command = [sys.executable, "-m", "tests.support.checker", str(engine)]
+    return Stored(**_asked(engine, "events"))
+
+
+def totals_by_engine(engine: Path) -> Totals:
+    """The totals of an engine's folder that no process has open."""
+    found = _asked(engine, "totals")
+    writers = {int(writer): tuple(counts) for writer, counts in found.pop("writers").items()}
+    return Totals(**found, writers=writers)
+
+
+def _asked(engine: Path, what: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.support.checker", str(engine), what]
     done = subprocess.run(command, check=True, capture_output=True, timeout=300)
-    return Stored(**json.loads(done.stdout))
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def assert_exact(sent: Sent, stored: Stored) -> None:
@@ -64,9 +90,12 @@ def assert_exact(sent: Sent, stored: Stored) -> None:
 
     What was sent and never acknowledged is there once or not at all.
     """
+    lost = sent.acknowledged - stored.events.keys()
+    figures.outcome(
+        acknowledged=len(sent.acknowledged), stored=stored.unique_ids, lost=len(lost), doubled=stored.rows - stored.unique_ids
+    )
     assert stored.rows == stored.unique_ids == stored.unique_positions
     assert stored.recent_ids == stored.unique_ids
-    lost = sent.acknowledged - stored.events.keys()
     assert not lost, f"{len(lost)} acknowledged events are lost, for example {sorted(lost)[:3]}"
     invented = stored.events.keys() - sent.events.keys()
     assert not invented, f"{len(invented)} stored events were never sent"
@@ -83,7 +112,7 @@ def connect(url: str) -> Any:
     return chdb.connect(url)
 
 
-def _read(engine: Path) -> Stored:
+def _read(engine: Path, what: str) -> Stored | Totals:
     connection = connect(str(engine))
 
     def ask(sql: str) -> list[list[Any]]:
@@ -92,18 +121,22 @@ def _read(engine: Path) -> Stored:
 
     connection.query("USE analytics", "TSV")
     counts = ask("SELECT count(), uniqExact(customer_id, event_id), uniqExact(_p, _o, _i) FROM events_raw")[0]
-    recent = ask("SELECT uniqExact(customer_id, event_id) FROM event_ids")[0][0]
-    events = ask("SELECT event_id, customer_id, event_type, toUnixTimestamp64Milli(timestamp), page_path FROM events_raw")
+    recent = int(ask("SELECT uniqExact(customer_id, event_id) FROM event_ids")[0][0])
     differences = {name: int(ask(_difference(name))[0][0]) for name in _ROLLUPS}
     rows, unique_ids, unique_positions = (int(count) for count in counts)
-    return Stored(
-        rows,
-        unique_ids,
-        unique_positions,
-        int(recent),
-        {row[0]: [row[1], row[2], int(row[3]), row[4]] for row in events},
-        differences,
-    )
+    if what == "totals":
+        writers = {int(row[0]): (int(row[1]), int(row[2]), int(row[3])) for row in ask(_WRITERS)}
+        return Totals(rows, unique_ids, unique_positions, recent, writers, differences)
+    found = ask("SELECT event_id, customer_id, event_type, toUnixTimestamp64Milli(timestamp), page_path FROM events_raw")
+    events = {row[0]: [row[1], row[2], int(row[3]), row[4]] for row in found}
+    return Stored(rows, unique_ids, unique_positions, recent, events, differences)
+
+
+_WRITERS = """SELECT reinterpretAsUInt16(reverse(unhex(substring(toString(event_id), 10, 4)))) AS writer, uniqExact(event_id),
+  max(reinterpretAsUInt64(reverse(unhex(substring(toString(event_id), 25, 12))))),
+  sum(CRC32(concatWithSeparator('|', toString(event_id), customer_id, event_type,
+    toString(toUnixTimestamp64Milli(timestamp)), page_path)))
+FROM events_raw GROUP BY writer"""
 
 
 def _difference(rollup: str) -> str:
@@ -120,4 +153,4 @@ def _difference(rollup: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(dataclasses.asdict(_read(Path(sys.argv[1])))))
+    sys.stdout.write(json.dumps(dataclasses.asdict(_read(Path(sys.argv[1]), sys.argv[2]))))

@@ -11,10 +11,11 @@ from pathlib import Path
 import httpx
 
 from millrace_warehouse.settings import WarehouseSettings
+from tests.support import figures
 from tests.support.clickhouse_server import READER, WRITER
 from tests.support.server import free_port
 
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 
 
 class ClickHouse:
@@ -58,6 +59,7 @@ class ClickHouse:
             assert self._process.poll() is None, self._folder.with_suffix(".log").read_text()
             try:
                 if httpx.get(f"http://127.0.0.1:{self.port}/ping").status_code == 200:
+                    figures.healed()
                     return
             except httpx.TransportError:
                 time.sleep(0.05)
@@ -67,9 +69,25 @@ class ClickHouse:
         """SIGTERM."""
         self._end(signal.SIGTERM)
 
+    def freeze(self) -> None:
+        """It keeps its connections and answers nothing, until it thaws."""
+        figures.injected("freeze of the warehouse")
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on."""
+        self._signal(signal.SIGCONT)
+        figures.healed()
+
     def kill(self) -> None:
         """SIGKILL."""
+        if self._process is not None:
+            figures.injected("SIGKILL of the warehouse")
         self._end(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def _end(self, number: int) -> None:
         if self._process is not None:

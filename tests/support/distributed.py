@@ -13,7 +13,7 @@ from tests.support.clickhouse import ClickHouse, new_clickhouse
 from tests.support.commands import millrace
 from tests.support.server import Server
 
-_STORED_SECONDS = 90.0
+_STORED_SECONDS = 300.0
 
 
 class Distributed:
@@ -52,7 +52,7 @@ class Distributed:
     def start(self) -> None:
         """Start the warehouse, make what is missing, start the services side by side."""
         self.clickhouse.start()
-        done = millrace("migrate", seconds=60, **self.environment)
+        done = millrace("migrate", seconds=120, **self.environment)
         assert done.code == 0, done.err
         for service in self.services:
             service.start(wait=False)

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import figures
 from tests.support.server import free_port
 
 _VERSION = "4.4.0"
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
   <groupId>millrace</groupId><artifactId>kafka-broker</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>
@@ -71,6 +72,7 @@ class KafkaBroker:
             except OSError:
                 time.sleep(0.1)
             else:
+                figures.healed()
                 return
         raise AssertionError(f"the broker is not up after {_START_SECONDS} s:\n{self._tail()}")
 
@@ -78,9 +80,25 @@ class KafkaBroker:
         """SIGTERM."""
         self._end(signal.SIGTERM)
 
+    def freeze(self) -> None:
+        """It keeps its connections and answers nothing, until it thaws."""
+        figures.injected("freeze of the broker")
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on."""
+        self._signal(signal.SIGCONT)
+        figures.healed()
+
     def kill(self) -> None:
         """SIGKILL."""
+        if self._process is not None:
+            figures.injected("SIGKILL of the broker")
         self._end(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def _end(self, number: int) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import confluent_kafka
 
+from tests.support import figures
+
 PRODUCE: Final = 0
 """API key of what appends."""
 OFFSET_COMMIT: Final = 8
@@ -18,6 +20,7 @@ OFFSET_COMMIT: Final = 8
 SYNC_GROUP: Final = 14
 """API key of what hands partitions out in a group."""
 
+_NAMES: Final = {PRODUCE: "a Produce request", OFFSET_COMMIT: "an OffsetCommit", SYNC_GROUP: "a SyncGroup"}
 _POINTER = ctypes.c_void_p
 _TEXT = ctypes.c_char_p
 _INT32 = ctypes.c_int32
@@ -63,23 +66,30 @@ class MockKafka:
 
     def down(self, broker: int = 1) -> None:
         """Close a broker's connections and refuse new ones."""
+        figures.injected("broker down")
         self._library.rd_kafka_mock_broker_set_down(self._cluster, broker)
 
     def up(self, broker: int = 1) -> None:
         """Answer again."""
         self._library.rd_kafka_mock_broker_set_up(self._cluster, broker)
+        figures.healed()
 
     def leader(self, topic: str, partition: int, broker: int) -> None:
         """Who leads a partition; -1 is nobody."""
+        if broker < 0:
+            figures.injected("partition without a leader")
         self._library.rd_kafka_mock_partition_set_leader(self._cluster, topic.encode(), partition, broker)
 
     def errors(self, api: int, *codes: int) -> None:
         """The next requests of this API are answered so, one after the other."""
+        if any(codes):
+            figures.injected(f"error of {_NAMES.get(api, str(api))}", sum(code != 0 for code in codes))
         array = (ctypes.c_int * len(codes))(*codes)
         self._library.rd_kafka_mock_push_request_errors_array(self._cluster, api, len(codes), array)
 
     def delete_records(self, topic: str, partition: int, offset: int) -> None:
         """Retention: forget everything below an offset."""
+        figures.injected("records deleted by retention")
         self._library.rd_kafka_mock_partition_delete_records(self._cluster, topic.encode(), partition, offset)
 
     def close(self) -> None:

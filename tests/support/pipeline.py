@@ -21,6 +21,7 @@ from millrace_eventlog.settings import LogSettings
 from millrace_eventlog.wiring import open_log
 from millrace_service.metrics import Metrics
 from millrace_warehouse.ports import StoringPorts, WarehouseWriter
+from tests.support import figures
 from tests.support.warehouse import OpenWarehouse
 
 
@@ -99,6 +100,7 @@ async def life(
 
         def on_step(step: str) -> None:
             if step == dies_at:
+                figures.injected(f"end at {step}")
                 died.set()
                 raise Died(step)
 

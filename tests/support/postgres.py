@@ -18,9 +18,10 @@ from typing import Any
 
 import pytest
 
+from tests.support import figures
 from tests.support.server import free_port
 
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 USER, PASSWORD, DATABASE = "millrace", "millrace-secret", "postgres"
 
 
@@ -85,6 +86,7 @@ class Postgres:
     def kill(self) -> None:
         """SIGKILL to the server and what it has started."""
         if self._process is not None:
+            figures.injected("SIGKILL of PostgreSQL")
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(_START_SECONDS)
             self._process = None

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from tests.support import figures
+
 _CHUNK = 64 * 1024
 
 
@@ -66,10 +68,12 @@ class Proxy:
                     self.passed += 1
                 if cuts:
                     self.cut += 1
+                    figures.injected("connection cut")
                     for end in ends:
                         end.transport.abort()
                     return
                 if self.chance.random() < self.stalls:
+                    figures.injected("connection stalled for 3 s")
                     await asyncio.sleep(3.0)
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.support import figures
 from tests.support.server import free_port
 
 _START_SECONDS = 20.0
@@ -45,6 +46,7 @@ class RedisServer:
 
     def freeze(self) -> None:
         """It takes connections and answers nothing, until it thaws."""
+        figures.injected("freeze of Redis")
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -54,6 +56,7 @@ class RedisServer:
     def kill(self) -> None:
         """SIGKILL."""
         if self._process is not None:
+            figures.injected("SIGKILL of Redis")
             self._signal(signal.SIGKILL)
             self._process.wait(_START_SECONDS)
             self._process = None

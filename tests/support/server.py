@@ -13,7 +13,9 @@ from typing import Any
 
 import httpx
 
-_START_SECONDS = float(os.environ.get("MILLRACE_TEST_START_SECONDS", "60"))
+from tests.support import figures
+
+_START_SECONDS = float(os.environ.get("MILLRACE_TEST_START_SECONDS", "120"))
 _STOP_SECONDS = 20.0
 
 
@@ -33,7 +35,9 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = environment or {}
         self._command = command
+        self._name = "the server" if command[-1] == "up" else command[-1]
         self._process: subprocess.Popen[bytes] | None = None
+        self._was_stopped = False
         self.log = data_dir.with_name(data_dir.name + ".log")
 
     def start(self, crash_at: tuple[str, int] | None = None, *, wait: bool = True) -> None:
@@ -44,10 +48,14 @@ class Server:
         """
         command = self._command if crash_at is None else ("tests.support.crashing", crash_at[0], str(crash_at[1]))
         given = {"MILLRACE_PORT": str(self.port), "MILLRACE_DATA_DIR": str(self.data_dir)}
+        if self._was_stopped:
+            figures.injected(f"restart of {self._name}")
+            self._was_stopped = False
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *command], env={**os.environ, **given, **self._environment}, stdout=log, stderr=log
             )
+        figures.healed()
         if wait:
             self.wait_until_ready()
 
@@ -81,10 +89,22 @@ class Server:
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
+        self._was_stopped = True
         return self._end(signal.SIGTERM)
+
+    def freeze(self) -> None:
+        """It keeps its connections and does nothing, until it thaws."""
+        figures.injected(f"freeze of {self._name}")
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on."""
+        os.kill(self.pid, signal.SIGCONT)
+        figures.healed()
 
     def kill(self) -> int:
         """SIGKILL; the exit code."""
+        figures.injected(f"SIGKILL of {self._name}")
         return self._end(signal.SIGKILL)
 
     def wait(self, seconds: float) -> int | None:

@@ -18,6 +18,8 @@ from typing import Any
 
 import httpx
 
+from tests.support import figures
+
 _TYPES = ("page_view", "page_view", "button_click", "purchase", "signup")
 _PAGES = ("/", "/pricing", "/docs", "/checkout")
 _TENANTS = ("fault_a", "fault_b")
@@ -105,6 +107,7 @@ class Writers:
             file.flush()
             os.fsync(file.fileno())
         self.sent.acknowledged.update(event_ids)
+        figures.acknowledged()
 
 
 @dataclass(slots=True)
