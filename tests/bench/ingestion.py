@@ -26,7 +26,7 @@ async def run(data_dir: Path, port: int) -> None:
     metrics = Metrics()
     async with open_log(LogSettings(), data_dir, metrics) as log:
         service = ingestion.build(IngestionSettings(), log.writer, memory_ports(2**20), metrics, Health())
-        await serve(service.app, listen(ServerSettings(port=port)), 1, _nothing, lambda: None)
+        await serve(service.app, listen(ServerSettings(port=port)), 1, 10, _nothing, lambda: None)
 
 
 async def _nothing() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from millrace_core.time import now_ms
+from tests.support import figures
 from tests.support.checker import assert_exact
 from tests.support.distributed import Distributed
 from tests.support.kafka_mock import MockKafka, mock_kafka
 from tests.support.proxy import proxy
 from tests.support.writers import CurrentUrl, Writers
 
-pytestmark = pytest.mark.brokers
+pytestmark = [pytest.mark.faults, pytest.mark.brokers]
 
 
 @pytest.fixture
@@ -35,8 +35,7 @@ def _platform(kafka: MockKafka, folder: Path, partitions: int, **settings: str) 
 @asynccontextmanager
 async def _under_load(platform: Distributed, folder: Path) -> AsyncIterator[Writers]:
     """Started, with writers; behind the block everything is stored, every service stopped, and what is stored is checked."""
-    seed = time.time_ns() % 1_000_000
-    print(f"seed {seed}")  # noqa: T201 (a failure is repeated with it)
+    seed = figures.seed()
     writers = Writers(CurrentUrl(platform.ingestion.url), folder / "acked", seed, now_ms())
     enough = asyncio.Event()
     try:
@@ -60,9 +59,9 @@ async def test_a_consumer_that_is_frozen_past_its_session_and_thaws_doubles_noth
             await asyncio.to_thread(second.start)
             for frozen in (platform.consumer, second):
                 await asyncio.sleep(2.0)
-                os.kill(frozen.pid, signal.SIGSTOP)
+                frozen.freeze()
                 await asyncio.sleep(6.0)
-                os.kill(frozen.pid, signal.SIGCONT)
+                frozen.thaw()
             await asyncio.sleep(2.0)
             assert await asyncio.to_thread(second.stop) == 0
     finally:
@@ -86,13 +85,15 @@ async def test_a_rolling_restart_under_load_ends_each_service_with_zero(kafka: M
 
 
 async def test_a_consumer_without_partitions_takes_over_when_another_leaves(kafka: MockKafka, tmp_path: Path) -> None:
-    platform = _platform(kafka, tmp_path, 1)
+    platform = _platform(kafka, tmp_path, 1, MILLRACE_KAFKA_MAX_POLL_SECONDS="5")
     idle = platform.service("consumer", "idle")
     try:
         async with _under_load(platform, tmp_path) as writers:
             await asyncio.to_thread(idle.start, wait=False)  # it is not ready while it has nothing to do
-            await asyncio.sleep(8.0)
+            figures.injected("no partition for 13 s, of 5 s that a member may be idle")
+            await asyncio.sleep(13.0)
             assert await asyncio.to_thread(platform.consumer.stop) == 0
+            figures.healed()
             await asyncio.to_thread(idle.wait_until_ready)
             stored = sum([await asyncio.to_thread(platform.count, tenant) for tenant in ("fault_a", "fault_b")])
             async with asyncio.timeout(30):
@@ -106,12 +107,23 @@ async def test_a_consumer_without_partitions_takes_over_when_another_leaves(kafk
             idle.kill()
 
 
+async def test_a_warehouse_that_is_away_for_longer_than_a_member_may_be_idle_costs_no_membership(
+    kafka: MockKafka, tmp_path: Path
+) -> None:
+    platform = _platform(kafka, tmp_path, 3, MILLRACE_KAFKA_MAX_POLL_SECONDS="5", MILLRACE_CONSUMER_BACKOFF_SECONDS="1")
+    async with _under_load(platform, tmp_path):
+        await asyncio.sleep(1.0)
+        await asyncio.to_thread(platform.clickhouse.kill)
+        await asyncio.sleep(13.0)
+        await asyncio.to_thread(platform.clickhouse.start)
+    assert "UnknownMemberIdError" not in platform.consumer.log.read_text(), "it has left the group"
+
+
 async def test_a_network_that_delays_stalls_and_cuts_the_warehouse_off_loses_and_doubles_nothing(
     kafka: MockKafka, tmp_path: Path
 ) -> None:
     platform = _platform(kafka, tmp_path, 3)
-    seed = time.time_ns() % 1_000_000
-    print(f"seed {seed}")  # noqa: T201
+    seed = figures.seed()
     async with proxy(platform.clickhouse.port, seed) as network:
         behind = platform.clickhouse.writer_url.replace(f":{platform.clickhouse.port}/", f":{network.port}/")
         platform.consumer = platform.service("consumer", MILLRACE_WAREHOUSE_URL=behind)

@@ -158,6 +158,13 @@ WAREHOUSE_DISCARDED = Metric(
 )
 SSE_CONNECTIONS = Metric("millrace_sse_connections", "gauge", "connections", "Open live streams.")
 SSE_LAGGED = Metric("millrace_sse_lagged_events_total", "counter", "events", "Events skipped for clients that read too slowly.")
+SSE_FOLLOWS = Metric(
+    "millrace_sse_follows_total",
+    "counter",
+    "reads",
+    "Times that the log was followed for live streams: for all of them, or for one that was away for long.",
+    ("what",),
+)
 RATE_LIMITED = Metric("millrace_rate_limited_total", "counter", "requests", "Requests answered 429, by scope.", ("scope",))
 
 CATALOGUE: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))

@@ -1,7 +1,7 @@
 """The ports of the log. Writers, the consumer and live streams need different things, so there are three, and one beside
 them for dead letters. All methods are coroutines of one event loop; none of them blocks it."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -117,7 +117,7 @@ class LogTail(Protocol):
         """
         ...
 
-    def follow(self, position: TailPosition | None) -> AsyncIterator[TailItem | TailGap]:
+    def follow(self, position: TailPosition | None) -> AsyncGenerator[TailItem | TailGap, None]:
         """New records as they become durable, from behind ``position`` or, without one, from now on.
 
         A position older than retention yields a TailGap first. A follower that is too slow to be fed from memory is fed

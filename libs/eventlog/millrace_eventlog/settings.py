@@ -50,6 +50,12 @@ class LogSettings(Settings):
     kafka_session_seconds: float = Field(
         10.0, ge=1, le=300, description="After this time without a sign of life a consumer's partitions go to others."
     )
+    kafka_max_poll_seconds: float = Field(
+        300.0,
+        ge=5,
+        le=3600,
+        description="A consumer whose event loop is held up for this long leaves the group, although it says that it lives.",
+    )
     kafka_stalled_seconds: float = Field(
         5.0, gt=0, description="Events are refused with 503 while Kafka has not acknowledged for this long."
     )

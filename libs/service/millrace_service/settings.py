@@ -74,6 +74,12 @@ class ServerSettings(Settings):
         description='Host names that are answered besides `localhost` and the loopback addresses, as a JSON list; `["*"]` is '
         "every name. Without it a server that listens on another address than loopback answers every name.",
     )
+    request_head_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=300,
+        description="How long a client may take to send the head of a request; then its connection is closed.",
+    )
     shutdown_seconds: float = Field(
         8.0, gt=0, le=60, description="How long a stopping process may take to finish what it has begun."
     )

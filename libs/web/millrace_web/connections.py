@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 import structlog
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from millrace_core.errors import InvalidInput, MillraceError, Unavailable
@@ -17,6 +18,18 @@ _STALL_SECONDS: Final = 10.0
 _log = structlog.get_logger("millrace.http")
 
 
+class Config(uvicorn.Config):
+    """uvicorn's, for connections of this kind.
+
+    Args:
+        head_seconds: how long a client may take for the headers of a request.
+    """
+
+    def __init__(self, app: Any, *, head_seconds: float, **options: Any) -> None:
+        super().__init__(app, http=Connection, **options)
+        self.head_seconds = head_seconds
+
+
 class Connection(HttpToolsProtocol):
     """Ends the connection of a client that does not finish a request's headers in time, or takes nothing of what is
     written to it for as long: uvicorn waits for both for ever, with the buffer and the socket held.
@@ -24,8 +37,10 @@ class Connection(HttpToolsProtocol):
     Costs nothing where headers come whole and answers fit the buffer: no timer is started then.
     """
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, config: uvicorn.Config, *given: Any, **named: Any) -> None:
+        super().__init__(config, *given, **named)
+        assert isinstance(config, Config)
+        self._head_seconds = config.head_seconds
         self._within_headers = False
         self._headers_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
@@ -47,7 +62,7 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._within_headers:
+        if self._within_headers or self._is_answered():
             self._await_headers()
         elif self._headers_timer is not None:
             self._have_headers()
@@ -80,17 +95,24 @@ class Connection(HttpToolsProtocol):
 
     def _await_headers(self) -> None:
         if self._headers_timer is None:
-            self._headers_timer = self.loop.call_later(_STALL_SECONDS, self._end_headers)
+            self._headers_timer = self.loop.call_later(self._head_seconds, self._end_headers)
 
     def _have_headers(self) -> None:
         if self._headers_timer is not None:
             self._headers_timer.cancel()
             self._headers_timer = None
 
+    def _is_answered(self) -> bool:
+        """Whether nothing is being answered. Bytes that come then, an empty line, have ended uvicorn's wait for a request."""
+        cycle: Any = self.cycle  # None before the first request, whatever uvicorn's types say
+        return cycle is None or bool(cycle.response_complete)
+
     def _end_headers(self) -> None:
         self._headers_timer = None
-        if self._within_headers:
-            message = f"the headers took longer than {_STALL_SECONDS:g} seconds"
+        if self.flow.read_paused:  # requests in front of it keep us from reading
+            self._await_headers()
+        elif self._within_headers and self._is_answered():
+            message = f"the headers took longer than {self._head_seconds:g} seconds"
             self._refuse(Unavailable(message, code="headers_timeout"))
         else:
             self.transport.close()

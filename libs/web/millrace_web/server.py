@@ -12,7 +12,7 @@ import uvicorn
 
 from millrace_core.errors import StartRefused
 from millrace_service.settings import ServerSettings
-from millrace_web.connections import Connection
+from millrace_web.connections import Config
 from millrace_web.requests import AsgiApp
 
 
@@ -92,24 +92,26 @@ async def serve(
     app: AsgiApp,
     listening: socket.socket,
     grace_seconds: float,
+    head_seconds: float,
     on_start: Callable[[], Awaitable[None]],
     on_stop: Callable[[], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way, for ``grace_seconds`` at most.
 
     Args:
+        head_seconds: how long the head of a request may take; then its connection is closed.
         on_start: awaited once requests are answered.
         on_stop: called at the signal, before connections are waited for.
     """
-    config = uvicorn.Config(
+    config = Config(
         app,
+        head_seconds=head_seconds,
         log_config=None,
         access_log=False,
         lifespan="off",
         server_header=False,
         date_header=False,
         proxy_headers=False,  # ingestion reads them itself, from proxies that the settings name
-        http=Connection,
         ws="none",
         timeout_graceful_shutdown=max(1, int(grace_seconds)),
         timeout_keep_alive=30,

@@ -1,10 +1,11 @@
 """Settings of analytics."""
 
+from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import ByteSize, Field, field_validator, model_validator
 
-from millrace_service.settings import Settings
+from millrace_service.settings import PREFIX, Settings
 
 
 class AccountSettings(Settings):
@@ -37,6 +38,26 @@ class AnalyticsSettings(AccountSettings):
 
     stream_clients: int = Field(5_000, ge=1, description="Live streams at once in this process; more are answered 503.")
     stream_clients_per_tenant: int = Field(2_500, ge=1, description="Live streams at once of one tenant.")
+    stream_connects_a_second: float = Field(
+        200.0, gt=0, description="Live streams that are opened a second; the others wait for their turn."
+    )
+    stream_connect_wait_seconds: float = Field(
+        10.0, ge=0, description="How long a client waits for its turn; who would wait longer is answered 503."
+    )
+    stream_retry_min_seconds: float = Field(
+        2.0,
+        ge=0.1,
+        description="A client that lost its stream comes back after a random time between this and the next: after a restart "
+        "they do not all come at once.",
+    )
+    stream_retry_max_seconds: float = Field(10.0, ge=0.1, le=3600, description="The longest such time.")
+    stream_recent_bytes: ByteSize = Field(
+        ByteSize(8 * 2**20),
+        ge=2**16,
+        description="Newest events that are kept for clients that come back; who was away longer is fed from the log.",
+    )
+    stream_replays: int = Field(4, ge=1, description="Clients that are fed from the log at the same time.")
+    stream_send_seconds: float = Field(10.0, gt=0, description="A stream ends when its client takes nothing for this long.")
     stream_flush_seconds: float = Field(
         0.1, gt=0, le=10, description="Shortest time between two messages of a live stream. The first event goes out at once."
     )
@@ -48,3 +69,12 @@ class AnalyticsSettings(AccountSettings):
     dashboard_cache_seconds: float = Field(
         1.0, ge=0, le=60, description="How long an answer of the live dashboard serves everyone who asks for it."
     )
+
+    @model_validator(mode="after")
+    def _retry_is_a_range(self) -> Self:
+        if self.stream_retry_min_seconds > self.stream_retry_max_seconds:
+            raise ValueError(
+                f"{PREFIX}STREAM_RETRY_MIN_SECONDS={self.stream_retry_min_seconds} is more than "
+                f"{PREFIX}STREAM_RETRY_MAX_SECONDS={self.stream_retry_max_seconds}"
+            )
+        return self

@@ -90,5 +90,5 @@ def build(
         except Unauthorized:
             return False
 
-    router = realtime_router(warehouse, dashboards, hub, settings.stream_heartbeat_seconds, metrics, may_go_on)
+    router = realtime_router(warehouse, dashboards, hub, settings, metrics, may_go_on)
     return AnalyticsService(router, hub)

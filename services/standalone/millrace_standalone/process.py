@@ -135,7 +135,8 @@ async def _serve(
     process: Process, settings: ServerSettings, listening: socket.socket, started: Callable[[], Awaitable[None]]
 ) -> None:
     # Requests get the first half of the time: the consumer needs the rest for its last batch.
-    await serve(process.app, listening, settings.shutdown_seconds / 2, started, process.begin_stop)
+    grace = settings.shutdown_seconds / 2
+    await serve(process.app, listening, grace, settings.request_head_seconds, started, process.begin_stop)
 
 
 def _make_folder(data_dir: Path) -> None:

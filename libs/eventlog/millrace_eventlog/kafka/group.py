@@ -31,8 +31,6 @@ _MARGIN_SECONDS: Final = 5.0
 LONGEST_PAUSE: Final = 2.0
 """Seconds, of what is tried again: so much later than Kafka we are back."""
 _WATCH_SECONDS: Final = 1.0
-_POLL_EVERY: Final = 5
-"""Looks between two polls of a member without partitions."""
 _GIVE_UP_SECONDS: Final = 5.0
 
 _log = structlog.get_logger("millrace.log")
@@ -86,7 +84,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
             rebalance_timeout_ms=round(REBALANCE_SECONDS * 1000),
             session_timeout_ms=round(settings.kafka_session_seconds * 1000),
             heartbeat_interval_ms=round(settings.kafka_session_seconds * 1000 / 3),
-            max_poll_interval_ms=300_000,
+            max_poll_interval_ms=round(settings.kafka_max_poll_seconds * 1000),
             fetch_max_wait_ms=100,  # a partition that is not part of a waiting fetch waits as long
             fetch_max_bytes=32 * 2**20,
             max_partition_fetch_bytes=8 * 2**20,
@@ -231,18 +229,17 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
         return bool(messages[0].offset == position.offset - 1 and zlib.crc32(messages[0].value or b"") != position.before)
 
     async def _watch(self) -> None:
-        """A member without partitions has to poll as well, or it can never join again (aiokafka issue 1187). And an answer that
-        aiokafka does not expect ends its coordination for good, without a word: from then on this member is none."""
-        looks = 0
+        """An answer that aiokafka does not expect ends its coordination for good, without a word: from then on this member is
+        none. And a member that has fetched nothing for ``kafka_max_poll_seconds``, because it has no partitions or because the
+        warehouse is away for longer, leaves the group and can never join again (aiokafka issue 1187): we tell that we live."""
         while not self.failed:
             await asyncio.sleep(_WATCH_SECONDS)
-            looks += 1
             try:
                 self.consumer._coordinator.check_errors()  # noqa: SLF001 (aiokafka 0.14 tells it nowhere else)
-                if looks % _POLL_EVERY == 0 and not self.consumer.assignment():
-                    await self.consumer.getmany(timeout_ms=0)
             except KafkaError as error:
                 self._fail(error)
+            with self.consumer._subscription.fetch_context():  # noqa: SLF001 (a fetch would bring records that nobody wants yet)
+                pass
 
     def _fail(self, error: KafkaError) -> None:
         _log.error("group_member_failed", cause=str(error))

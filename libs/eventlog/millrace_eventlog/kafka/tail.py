@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 import structlog
@@ -42,7 +42,7 @@ class KafkaLogTail:
             raise LogUnavailable("The log cannot be read now.") from error
         return TailPosition({place.partition: (end, -1) for place, end in ends.items()})
 
-    async def follow(self, position: TailPosition | None) -> AsyncIterator[TailItem | TailGap]:
+    async def follow(self, position: TailPosition | None) -> AsyncGenerator[TailItem | TailGap, None]:
         """See LogTail.
 
         Raises:
@@ -55,8 +55,9 @@ class KafkaLogTail:
         except (KafkaError, OSError, TimeoutError) as error:
             raise LogUnavailable("The log cannot be read now.") from error
         try:
-            async for item in self._follow(consumer, start):
-                yield item
+            async with contextlib.aclosing(self._follow(consumer, start)) as items:
+                async for item in items:
+                    yield item
         except (KafkaError, OSError, TimeoutError) as error:
             raise LogUnavailable("The log cannot be read now.") from error
         finally:
@@ -70,7 +71,7 @@ class KafkaLogTail:
             asking, self._asking = self._asking, None
             await asking.stop()
 
-    async def _follow(self, consumer: Any, position: TailPosition) -> AsyncIterator[TailItem | TailGap]:
+    async def _follow(self, consumer: Any, position: TailPosition) -> AsyncGenerator[TailItem | TailGap, None]:
         places = await self._places(consumer)
         consumer.assign(places)
         firsts = await consumer.beginning_offsets(places)

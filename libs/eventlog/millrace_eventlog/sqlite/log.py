@@ -1,6 +1,6 @@
 """The four ports on one SQLite file."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from functools import partial
 from typing import Self
 
@@ -171,7 +171,7 @@ class SqliteLogTail:
         """See LogTail."""
         return TailPosition({_PARTITION: (self._recent.last + 1, -1)})
 
-    async def follow(self, position: TailPosition | None) -> AsyncIterator[TailItem | TailGap]:
+    async def follow(self, position: TailPosition | None) -> AsyncGenerator[TailItem | TailGap, None]:
         """See LogTail."""
         offset, index = (self._recent.last + 1, 0) if position is None else _behind(position, self._recent.last)
         if offset <= self._recent.last:

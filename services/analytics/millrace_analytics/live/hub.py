@@ -1,14 +1,18 @@
 """One follower of the log for all clients of a process, fanned out by tenant."""
 
 import asyncio
+import contextlib
 import random
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 
 from millrace_analytics.live.frames import Frame, Place, gap, is_behind, lagged, live_event, new_events, retry
+from millrace_analytics.live.recent import Recent
+from millrace_analytics.live.turns import Turns
 from millrace_analytics.settings import AnalyticsSettings
 from millrace_core import metrics as names
 from millrace_core.errors import Unavailable
@@ -16,7 +20,14 @@ from millrace_eventlog.ports import LogTail
 from millrace_eventlog.records import TailGap, TailItem, TailPosition
 from millrace_service.metrics import Metrics
 
-_RETRY_MILLISECONDS = (2_000, 10_000)  # random, so that clients of a restarted server do not come back all at once
+_WARM_OFFSETS: Final = 5_000
+"""How far behind the log's end following begins at most, in each partition, where the first client comes back from there: the
+others of a herd come from about the same place."""
+_WARM_MARGIN: Final = 100
+"""How far before that place, as some have seen less than the first who comes."""
+_WARM_SECONDS: Final = 3.0
+_PIECE_MESSAGES: Final = 100
+"""A client that is fed from the log gives way to others after so many messages."""
 
 _log = structlog.get_logger("millrace.live")
 
@@ -87,6 +98,11 @@ class Hub:
         self._channels: dict[str, _Channel] = {}
         self._count = 0
         self._seen = TailPosition({})
+        self._recent = Recent(settings.stream_recent_bytes, self._seen)
+        self._turns = Turns(settings.stream_connects_a_second, settings.stream_connect_wait_seconds)
+        self._replays = asyncio.Semaphore(settings.stream_replays)
+        self._beginning = asyncio.Lock()
+        self._follows = {what: metrics.counter(names.SSE_FOLLOWS, what) for what in ("all", "one")}
         self._following: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -97,51 +113,89 @@ class Hub:
             Unavailable: too many streams are open, or the process is stopping.
             LogUnavailable: the log's end cannot be told.
         """
-        client = await self._join(tenant)
+        client, missed = await self._join(tenant, resume)
         try:
-            yield retry(_random_retry())
-            if resume is not None:
-                async for message in self._replay(tenant, resume, client.seen):
-                    yield message
+            yield self._retry()
+            async for message in missed:
+                yield message
             async for message in client.messages():
                 yield message
-            yield retry(_random_retry())
+            yield self._retry()
         finally:
+            await missed.aclose()
             self._leave(tenant, client)
 
     def _check_room(self, tenant: str) -> None:
-        """Return when one more stream may be opened.
+        """Return when this stream, which is counted already, may be opened.
 
         Raises:
             Unavailable: it may not.
         """
         channel = self._channels.get(tenant)
-        full = self._count >= self._settings.stream_clients
+        full = self._count > self._settings.stream_clients
         if self._closing or full or (channel is not None and len(channel.clients) >= self._settings.stream_clients_per_tenant):
-            raise Unavailable("Too many live streams are open.", code="too_many_streams", retry_after=random.randint(2, 10))  # noqa: S311
+            raise Unavailable("Too many live streams are open.", code="too_many_streams")
 
     def close(self) -> None:
         """End every stream; new ones are refused."""
         self._closing = True
+        self._turns.close()
         for channel in self._channels.values():
             for client in channel.clients:
                 client.close()
 
-    async def _join(self, tenant: str) -> Client:
-        self._check_room(tenant)
+    async def _join(self, tenant: str, resume: TailPosition | None) -> tuple[Client, AsyncGenerator[bytes, None]]:
+        """A client, and what it is to be told before the news."""
         self._count += 1
         try:
-            if self._following is None:
-                self._seen = await self._tail.end()
-            if self._following is None:
-                self._following = asyncio.create_task(self._follow(), name="live-tail")
+            self._check_room(tenant)
+            await self._turns.take()
+            self._check_room(tenant)
+            async with self._beginning:
+                if self._following is None:
+                    await self._begin(resume)
+        except Unavailable as error:
+            self._count -= 1
+            error.retry_after = max(error.retry_after, round(self._random_retry()))
+            raise
         except BaseException:
             self._count -= 1
             raise
-        client = Client(TailPosition(dict(self._seen.seen)), self._settings.stream_queue_messages)
+        until = TailPosition(dict(self._seen.seen))
+        client = Client(until, self._settings.stream_queue_messages)
         self._channels.setdefault(tenant, _Channel()).clients.add(client)
         self._connections.set(self._count)
-        return client
+        wanted = _within(resume, until)
+        if self._recent.covers(wanted):
+            return client, self._from_memory(tenant, self._recent.behind(wanted), wanted, until)
+        return client, self._from_log(tenant, wanted, until)
+
+    async def _begin(self, resume: TailPosition | None) -> None:
+        """Follow the log from its end on. Where the first client comes back from a little before, that is read first and kept:
+        the others of a herd come from about the same place."""
+        end = await self._tail.end()
+        self._seen = _shortly_before(resume, end)
+        self._recent = Recent(self._settings.stream_recent_bytes, self._seen)
+        items = self._tail.follow(TailPosition(dict(self._seen.seen)))
+        try:
+            async with asyncio.timeout(_WARM_SECONDS):
+                while _is_before(self._seen, end):
+                    self._keep(await anext(items))
+        except (TimeoutError, StopAsyncIteration):  # what is there cannot be read, or not so fast
+            self._seen = end
+            self._recent = Recent(self._settings.stream_recent_bytes, end)
+            items = self._tail.follow(TailPosition(dict(end.seen)))
+        self._follows["all"].inc()
+        self._following = asyncio.create_task(self._follow(items), name="live-tail")
+
+    def _keep(self, item: TailItem | TailGap) -> None:
+        """Of what is followed, for clients that come later."""
+        if isinstance(item, TailGap):
+            self._recent.skip(item)
+            self._seen.seen[item.partition] = (item.last + 1, -1)
+        else:
+            self._recent.add(item)
+            self._seen.seen[item.partition] = (item.end, -1)
 
     def _leave(self, tenant: str, client: Client) -> None:
         self._count -= 1
@@ -156,14 +210,16 @@ class Hub:
             self._following.cancel()
             self._following = None
 
-    async def _follow(self) -> None:
+    async def _follow(self, items: AsyncGenerator[TailItem | TailGap, None]) -> None:
         try:
-            async for item in self._tail.follow(self._seen):
-                if isinstance(item, TailGap):
-                    self._tell_gap(item)
-                else:
-                    self._take(item)
-                await asyncio.sleep(0)
+            async with contextlib.aclosing(items):
+                async for item in items:
+                    self._keep(item)
+                    if isinstance(item, TailGap):
+                        self._tell_gap(item)
+                    else:
+                        self._take(item)
+                    await asyncio.sleep(0)
         except Unavailable as error:
             _log.warning("live_tail_lost", code=error.code, cause=str(error.__cause__ or error))
             self._end_streams()
@@ -192,7 +248,6 @@ class Hub:
                 continue
             channel.places.append(item.place(number))
             channel.events.append(live_event(record.line))
-        self._seen.seen[item.partition] = (item.end, -1)
         for tenant in touched:
             self._schedule(self._channels[tenant])
 
@@ -215,34 +270,79 @@ class Hub:
         if skipped:
             self._lagged.inc(skipped)
 
-    async def _replay(self, tenant: str, resume: TailPosition, until: TailPosition) -> AsyncIterator[bytes]:
-        """What the log holds of the tenant from behind ``resume`` up to where the hub stood when the client joined."""
-        if not _is_before(resume, until):
-            return
-        seen = TailPosition(dict(resume.seen))
-        async for item in self._tail.follow(resume):
-            if isinstance(item, TailGap):
-                yield gap(item.partition, item.first, item.last)
-                seen.seen[item.partition] = (item.last + 1, -1)
-            else:
-                places = [item.place(number) for number in range(len(item.records))]
-                kept = [
-                    (place, live_event(record.line))
-                    for place, record in zip(places, item.records, strict=True)
-                    if record.tenant == tenant and not is_behind(place, until)
-                ]
-                for start in range(0, len(kept), self._settings.stream_message_events):
-                    part = kept[start : start + self._settings.stream_message_events]
-                    yield new_events([place for place, _ in part], [event for _, event in part], seen).wire
-                seen.seen[item.partition] = (item.end, -1)
-            if not _is_before(seen, until):
-                return
+    async def _from_memory(
+        self, tenant: str, items: list[TailItem], wanted: TailPosition, until: TailPosition
+    ) -> AsyncGenerator[bytes, None]:
+        """The tenant's events in these items from behind ``wanted`` up to where the hub stood when the client joined."""
+        seen = TailPosition(dict(wanted.seen))
+        for item in items:
+            for message in self._messages(tenant, item, seen, until):
+                yield message
+
+    async def _from_log(self, tenant: str, wanted: TailPosition, until: TailPosition) -> AsyncGenerator[bytes, None]:
+        """Likewise, from the log. The next one has its turn while this client takes what was read."""
+        seen = TailPosition(dict(wanted.seen))
+        while _is_before(seen, until):
+            async with self._replays:
+                messages = await self._piece(tenant, seen, until)
+            for message in messages:
+                yield message
+
+    async def _piece(self, tenant: str, seen: TailPosition, until: TailPosition) -> list[bytes]:
+        """The next messages of a client that is fed from the log; moves ``seen``."""
+        self._follows["one"].inc()
+        messages: list[bytes] = []
+        async with contextlib.aclosing(self._tail.follow(TailPosition(dict(seen.seen)))) as items:
+            async for item in items:
+                if isinstance(item, TailGap):
+                    messages.append(gap(item.partition, item.first, item.last))
+                    seen.seen[item.partition] = (item.last + 1, -1)
+                else:
+                    messages += self._messages(tenant, item, seen, until)
+                if len(messages) >= _PIECE_MESSAGES or not _is_before(seen, until):
+                    break
+        return messages
+
+    def _messages(self, tenant: str, item: TailItem, seen: TailPosition, until: TailPosition) -> Iterator[bytes]:
+        """What a client that stands at ``seen`` is told of an item; moves ``seen`` behind it."""
+        kept = [
+            (place, live_event(record.line))
+            for number, record in enumerate(item.records)
+            if record.tenant == tenant and is_behind(place := item.place(number), seen) and not is_behind(place, until)
+        ]
+        for start in range(0, len(kept), self._settings.stream_message_events):
+            part = kept[start : start + self._settings.stream_message_events]
+            yield new_events([place for place, _ in part], [event for _, event in part], seen).wire
+        seen.seen[item.partition] = (item.end, -1)
+
+    def _retry(self) -> bytes:
+        return retry(round(self._random_retry() * 1000))
+
+    def _random_retry(self) -> float:
+        """Seconds."""
+        settings = self._settings
+        return random.uniform(settings.stream_retry_min_seconds, settings.stream_retry_max_seconds)  # noqa: S311 (spreads, keeps no secret)
+
+
+def _within(resume: TailPosition | None, now: TailPosition) -> TailPosition:
+    """Where a client goes on: now, where it names no place in a partition, or one that is not there yet."""
+    seen = resume.seen if resume is not None else {}
+    return TailPosition({partition: min(seen.get(partition, place), place) for partition, place in now.seen.items()})
+
+
+def _shortly_before(resume: TailPosition | None, end: TailPosition) -> TailPosition:
+    """Where to begin so that clients which come back with the first one find what they missed."""
+    if resume is None:
+        return TailPosition(dict(end.seen))
+    wanted = _within(resume, end).seen
+    return TailPosition(
+        {
+            partition: (max(0, wanted[partition][0] - _WARM_MARGIN, offset - _WARM_OFFSETS), -1)
+            for partition, (offset, _) in end.seen.items()
+        }
+    )
 
 
 def _is_before(position: TailPosition, other: TailPosition) -> bool:
     """Whether there may be something behind ``position`` up to ``other``."""
     return any(position.seen.get(partition, (-1, -1)) < place for partition, place in other.seen.items())
-
-
-def _random_retry() -> int:
-    return random.randint(*_RETRY_MILLISECONDS)  # noqa: S311 (spreads clients, keeps no secret)

@@ -18,6 +18,7 @@ from millrace_analytics.families.realtime.schemas import Dashboard, QueryAnswer,
 from millrace_analytics.families.realtime.values import to_json
 from millrace_analytics.live.frames import position_of
 from millrace_analytics.live.hub import Hub
+from millrace_analytics.settings import AnalyticsSettings
 from millrace_core import metrics as names
 from millrace_core.access import Caller, tenant_of
 from millrace_core.errors import Forbidden, MillraceError, QueryError
@@ -26,8 +27,6 @@ from millrace_warehouse.ports import Rows, TenantWarehouse, Warehouse
 from millrace_web.access import Asking
 from millrace_web.app import error_responses
 
-_SEND_SECONDS = 10.0
-
 _log = structlog.get_logger("millrace.live")
 
 
@@ -35,7 +34,7 @@ def realtime_router(
     warehouse: Warehouse,
     dashboards: Dashboards,
     hub: Hub,
-    heartbeat_seconds: float,
+    settings: AnalyticsSettings,
     metrics: Metrics,
     may_go_on: Callable[[Caller, str], bool],
 ) -> APIRouter:
@@ -77,9 +76,9 @@ def realtime_router(
             _begun(first, messages, lambda: may_go_on(caller, customer_id)),
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
             # Each client at a pace of its own: 2,000 heartbeats at once held every stream up for 0.4 s (tests.bench sse).
-            ping=heartbeat_seconds * random.uniform(0.6, 1.0),  # noqa: S311
+            ping=settings.stream_heartbeat_seconds * random.uniform(0.6, 1.0),  # noqa: S311
             ping_message_factory=lambda: ServerSentEvent(comment="heartbeat", sep="\n"),
-            send_timeout=_SEND_SECONDS,
+            send_timeout=settings.stream_send_seconds,
             sep="\n",
         )
 
@@ -103,7 +102,7 @@ class _Stream(EventSourceResponse):
         try:
             await super().__call__(scope, receive, send)
         except* SendTimeoutError:
-            _log.info("stream_client_does_not_read", seconds=_SEND_SECONDS)
+            _log.info("stream_client_does_not_read", seconds=self.send_timeout)
             await send({"type": "http.response.body", "more_body": False})  # once what waits is taken, or the connection ended
 
 
