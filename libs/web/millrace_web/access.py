@@ -15,7 +15,18 @@ from millrace_web.errors import error_body, error_headers, status_of
 from millrace_web.requests import AsgiApp, Message, Receive, Send, request_id_of
 
 PUBLIC_PATHS: Final = frozenset(
-    {"/", "/health", "/live", "/ready", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
+    {
+        "/",
+        "/health",
+        "/live",
+        "/ready",
+        "/metrics",
+        "/docs",
+        "/docs/oauth2-redirect",
+        "/openapi.json",
+        "/tracker.js",
+        "/tracker.mjs",
+    }
 )
 """What everyone may ask: who the server is, how it is, and what its API is. No tenant's data is there."""
 

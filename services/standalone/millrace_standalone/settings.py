@@ -1,6 +1,6 @@
 """Settings of the server processes: each has those of the services that it runs."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -9,9 +9,25 @@ from millrace_consumer.settings import ConsumerSettings
 from millrace_eventlog.settings import LogSettings
 from millrace_ingestion.settings import IngestionSettings
 from millrace_records.settings import CacheSettings, RecordsSettings
-from millrace_service.settings import PREFIX, ServerSettings
+from millrace_service.settings import PREFIX, ServerSettings, is_loopback
 from millrace_warehouse.query_settings import QuerySettings
 from millrace_warehouse.settings import WarehouseSettings
+
+
+class DemoSettings(ServerSettings):
+    """The demo shop."""
+
+    demo_shop: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether the shop at `/demo` is served, whose visitors are events of `demo_tenant`. `auto` serves it on "
+        "loopback addresses only. With `MILLRACE_AUTH=required` it is not served, as it has no key.",
+    )
+
+    @property
+    def has_demo_shop(self) -> bool:
+        """Whether the server has the shop."""
+        wanted = self.demo_shop == "on" or (self.demo_shop == "auto" and is_loopback(self.host))
+        return wanted and not self.requires_keys
 
 
 class StandaloneSettings(
@@ -24,6 +40,7 @@ class StandaloneSettings(
     IngestionSettings,
     ConsumerSettings,
     AnalyticsSettings,
+    DemoSettings,
 ):
     """Everything that any of its services reads."""
 
@@ -72,7 +89,7 @@ class _SharesKeys(ServerSettings, RecordsSettings):
         return self
 
 
-class IngestionProcessSettings(_SharesKeys, _OneOfSeveral, CacheSettings, IngestionSettings):
+class IngestionProcessSettings(_SharesKeys, _OneOfSeveral, CacheSettings, IngestionSettings, DemoSettings):
     """``millrace ingestion``."""
 
     port: int = Field(8000, ge=0, le=65535)

@@ -16,6 +16,7 @@ from millrace_ingestion.kept_keys import KeptKeys
 from millrace_ingestion.openapi import paths as tracking_paths
 from millrace_ingestion.protocols.routes import is_ingestion
 from millrace_records.access.checking import AccessCheck
+from millrace_ingestion.scripts import scripts_router
 from millrace_records.cache.ports import CachePorts
 from millrace_records.cache.wiring import open_cache
 from millrace_records.ports import Records
@@ -27,6 +28,7 @@ from millrace_service.settings import ServerSettings, is_loopback
 from millrace_standalone.access import NO_ACCOUNTS, notice_of, open_access, open_accounts
 from millrace_standalone.admin import admin_router
 from millrace_standalone.admin_access import ServerToken
+from millrace_standalone.demo.pages import shop_router
 from millrace_standalone.process import Process, beside, consuming, version
 from millrace_standalone.settings import (
     AnalyticsProcessSettings,
@@ -218,13 +220,14 @@ def _app(settings: ServerSettings, metrics: Metrics, routers: list[APIRouter], c
 
 def _with_tracking(
     tracking: AsgiApp,
-    settings: ServerSettings,
+    settings: StandaloneSettings | IngestionProcessSettings,
     metrics: Metrics,
     routers: list[APIRouter],
     credentials: Credentials | None,
 ) -> AsgiApp:
-    """The routers' application with the tracking routes before it."""
-    app = _app(settings, metrics, routers, credentials)
+    """The routers' application with the tracking routes before it, and with what browsers load from where they send to."""
+    shop = [shop_router()] if settings.has_demo_shop else []
+    app = _app(settings, metrics, [*routers, scripts_router(), *shop], credentials)
     document = app.openapi()
     document["paths"] |= tracking_paths()
     return _Dispatch(tracking, app)
