@@ -1,3 +1,9 @@
 """What every test may use: fixtures live in ``tests/support``, one file a neighbour."""
 
-pytest_plugins = ["tests.support.fault_report", "tests.support.skips", "tests.support.warehouse", "tests.support.analytics"]
+pytest_plugins = [
+    "tests.support.fault_report",
+    "tests.support.skips",
+    "tests.support.warehouse",
+    "tests.support.analytics",
+    "tests.support.browser",
+]

@@ -44,18 +44,24 @@ export const openQueue = (
 ): Queue => {
   const own = new Map<string, string>(); // this page's events by id, whether they could be stored or not
   const flying = new Set<string>();
-  let timer: number | undefined;
+  let timer = 0;
+  let due = 0; // when it ends
   let failures = 0;
   let until = 0;
   let weight = 0; // characters in `own`
 
-  const later = (milliseconds: number): void => {
-    timer ??= window.setTimeout(flush, milliseconds);
-  };
-
   const stop = (): void => {
     clearTimeout(timer);
-    timer = undefined;
+    timer = 0;
+  };
+
+  /** Flush then, or earlier where that is already planned. */
+  const later = (milliseconds: number): void => {
+    const at = Date.now() + milliseconds;
+    if (timer && at > due) return;
+    stop();
+    due = at;
+    timer = window.setTimeout(flush, milliseconds);
   };
 
   /** Milliseconds in which nothing may be sent. */
@@ -145,12 +151,14 @@ export const openQueue = (
     stop();
     const left = wait();
     if (left > 0) return later(left);
-    if (!next().length) return;
-    try {
-      await navigator.locks.request(device._prefix, drain);
-    } catch {
-      await drain(); // no locks outside of secure contexts: that two tabs send the same is harmless
+    if (next()[0]) {
+      try {
+        await navigator.locks.request(device._prefix, drain);
+      } catch {
+        await drain(); // no locks outside of secure contexts: that two tabs send the same is harmless
+      }
     }
+    if (device._names()[0]) later(ADOPTED_AFTER); // another page's, which may be gone by then
   };
 
   attempt(() => {
@@ -175,7 +183,7 @@ export const openQueue = (
     },
     _release() {
       own.forEach((text, id) => device._write(EVENT + id, text));
-      later(Math.max(flushInterval, ADOPTED_AFTER));
+      later(own.size ? flushInterval : ADOPTED_AFTER);
     },
     _flush: flush,
     _leave() {

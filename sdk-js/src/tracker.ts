@@ -144,7 +144,7 @@ export class AnalyticsTracker {
     });
 
     safely(() => {
-      if (isOut) return console.error("millrace: no customerId, or no page"); // as in a framework that renders on a server
+      if (isOut) return console.error("millrace: no customerId"); // or no page, where a framework renders on a server
       referrer = document.referrer;
       enter();
       watchElements(this.track);
