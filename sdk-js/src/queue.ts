@@ -94,7 +94,7 @@ export const openQueue = (
     for (const one of waiting) {
       if (flying.has(one[0])) continue;
       characters += one[1].length;
-      if (batch.length && (characters > MOST_CHARACTERS || batch.length >= MOST_IN_A_REQUEST)) break;
+      if (batch[0] && (characters > MOST_CHARACTERS || batch.length >= MOST_IN_A_REQUEST)) break;
       batch.push(one);
     }
     return batch;
@@ -144,7 +144,7 @@ export const openQueue = (
   };
 
   const drain = async (): Promise<void> => {
-    for (let batch; wait() <= 0 && (batch = next()).length; ) await send(batch);
+    for (let batch; wait() <= 0 && (batch = next())[0]; ) await send(batch);
   };
 
   const flush = async (): Promise<void> => {
@@ -189,10 +189,10 @@ export const openQueue = (
     _leave() {
       if (wait() > 0 && device._names()[0]) return;
       const answers = navigator.onLine && Date.now() - +(device._read(ANSWERED) || 0) < TRUSTED_FOR;
-      for (let batch; (batch = next()).length; ) {
+      for (let batch; (batch = next())[0] && navigator.sendBeacon(...request(batch)); ) {
         batch.forEach(([id]) => flying.add(id));
         // Where the server answered a moment ago the browser is trusted with them; else they stay for the next page as well.
-        if (navigator.sendBeacon(...request(batch)) && answers) forget(batch);
+        if (answers) forget(batch);
       }
       flying.clear(); // for a page that comes back
     },

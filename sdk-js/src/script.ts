@@ -1,4 +1,4 @@
-import { AnalyticsTracker, type TrackerOptions } from "./tracker.js";
+import { AnalyticsTracker } from "./tracker.js";
 
 declare global {
   interface Window {
@@ -13,6 +13,7 @@ window.AnalyticsTracker = AnalyticsTracker;
 // <script src="…/tracker.js" data-customer-id="demo" defer></script> is the whole installation.
 const tag = document.currentScript as HTMLScriptElement | null;
 if (tag?.dataset["customerId"] || tag?.dataset["apiKey"]) {
-  const given = Object.entries(tag.dataset).map(([name, value]) => [name, value === "false" ? false : value]);
-  window.analytics = new AnalyticsTracker({ apiUrl: tag.src.replace(/\/[^/]*$/, ""), ...(Object.fromEntries(given) as TrackerOptions) });
+  const given: Record<string, unknown> = { apiUrl: tag.src.replace(/\/[^/]*$/, "") };
+  for (const name in tag.dataset) given[name] = tag.dataset[name] === "false" ? false : tag.dataset[name] || true;
+  window.analytics = new AnalyticsTracker(given);
 }

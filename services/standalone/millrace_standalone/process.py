@@ -117,7 +117,9 @@ async def run(
             url = url_of(listening)
 
             async def started() -> None:
-                while not (await process.health.readiness()).ready:  # noqa: ASYNC110 (a check is asked, nothing tells)
+                while not (await process.health.readiness()).ready:
+                    if process.health.stopping:  # told to stop before it was ready: it never will be
+                        return
                     await asyncio.sleep(0.05)
                 on_ready(url)
                 if process.notice is not None:
