@@ -39,3 +39,21 @@ async def test_a_server_that_is_stopped_under_load_drains_and_ends_with_zero(tmp
         if server.running:
             server.kill()
     assert_exact(writers.sent, await asyncio.to_thread(stored_in, server.data_dir))
+
+
+def test_a_server_that_is_stopped_before_it_is_ready_ends_with_zero(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data")
+    server.start(wait=False)
+    try:
+        deadline = time.monotonic() + 60
+        while True:  # it answers before it is ready: /live tells the first moment at which a stop meets it so
+            assert time.monotonic() < deadline, server.tail()
+            try:
+                httpx.get(f"{server.url}/live", timeout=5.0)
+                break
+            except httpx.TransportError:
+                time.sleep(0.005)
+        assert server.stop() == 0
+    finally:
+        if server.running:
+            server.kill()
