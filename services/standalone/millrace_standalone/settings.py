@@ -31,7 +31,7 @@ class DemoSettings(ServerSettings):
 
 
 class StandaloneSettings(
-    ServerSettings,
+    DemoSettings,
     LogSettings,
     WarehouseSettings,
     RecordsSettings,
@@ -40,7 +40,6 @@ class StandaloneSettings(
     IngestionSettings,
     ConsumerSettings,
     AnalyticsSettings,
-    DemoSettings,
 ):
     """Everything that any of its services reads."""
 

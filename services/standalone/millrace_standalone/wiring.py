@@ -15,8 +15,8 @@ from millrace_ingestion import wiring as ingestion
 from millrace_ingestion.kept_keys import KeptKeys
 from millrace_ingestion.openapi import paths as tracking_paths
 from millrace_ingestion.protocols.routes import is_ingestion
-from millrace_records.access.checking import AccessCheck
 from millrace_ingestion.scripts import scripts_router
+from millrace_records.access.checking import AccessCheck
 from millrace_records.cache.ports import CachePorts
 from millrace_records.cache.wiring import open_cache
 from millrace_records.ports import Records
