@@ -55,17 +55,14 @@ def measure(folder: Path) -> Iterator[Row]:
         clickhouse.start()
         stack.callback(clickhouse.stop)
         asyncio.run(migrate_warehouse(clickhouse.settings))
-        cluster = stack.enter_context(_process("cluster", str(_PARTITIONS)))
+        cluster = _process(stack, "cluster", str(_PARTITIONS))
         brokers = _heard(cluster)["brokers"]
         urls = (clickhouse.writer_url, clickhouse.reader_url)
-        consumer = stack.enter_context(_process("consumer", brokers, str(_PARTITIONS), str(rows), *urls))
+        consumer = _process(stack, "consumer", brokers, str(_PARTITIONS), str(rows), *urls)
         still = _heard(consumer)
         asyncio.run(_fill(folder, brokers, rows))
         _tell(consumer)
         drained = _heard(consumer)
-        for each in (consumer, cluster):
-            _tell(each)
-            each.wait(60)
     yield from _rows(still, drained, rows)
 
 
@@ -91,9 +88,12 @@ def _rows(still: dict[str, Any], drained: dict[str, Any], rows: int) -> Iterator
     )
 
 
-def _process(*arguments: str) -> "subprocess.Popen[str]":
+def _process(stack: ExitStack, *arguments: str) -> "subprocess.Popen[str]":
+    """Started, and killed in the end: a consumer that is told to stop stores one more batch of each partition first."""
     command = [sys.executable, "-m", "tests.bench.kafka.partitions", *arguments]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    started = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+    stack.callback(started.kill)
+    return started
 
 
 def _heard(process: "subprocess.Popen[str]") -> dict[str, Any]:
