@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import figures
+from tests.support.kafka_security import Security
 from tests.support.server import free_port
 
 _VERSION = "4.4.0"
@@ -38,10 +39,15 @@ _CLUSTER_ID = "TWlsbHJhY2VUZXN0Qm9yaw"
 
 
 class KafkaBroker:
-    """Starts, stops, is killed and starts again on the same folder and port."""
+    """Starts, stops, is killed and starts again on the same folder and port.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        security: listeners that ask who comes, beside the open one.
+    """
+
+    def __init__(self, folder: Path, security: Security | None = None) -> None:
         self._folder = folder
+        self._security = security
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
@@ -50,7 +56,8 @@ class KafkaBroker:
         (folder / "log4j2.properties").write_text(_LOGGING)
         (folder / "server.properties").write_text(self._properties(free_port()))
         self._run("mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=libs")
-        self._run(*self._java(), "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", "server.properties")
+        scram = security.scram if security is not None else ()
+        self._run(*self._java(), "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, *scram, "-c", "server.properties")
 
     @property
     def pid(self) -> int:
@@ -115,13 +122,16 @@ class KafkaBroker:
         return "\n".join((self._folder / "broker.log").read_text(errors="replace").splitlines()[-20:])
 
     def _properties(self, controller: int) -> str:
+        listeners, protocols, more = "", "", ""
+        if self._security is not None:
+            listeners, protocols, more = self._security.listeners, self._security.protocols, self._security.properties
         return f"""process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{self.port}
+listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}{listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{self.port}{listeners}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT{protocols}
 log.dirs={self._folder / "data"}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
@@ -130,16 +140,16 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 log.flush.interval.messages=1
-"""
+{more}"""
 
 
-def new_broker(folder: Path) -> KafkaBroker:
+def new_broker(folder: Path, security: Security | None = None) -> KafkaBroker:
     """A broker that is running; the test is skipped where there is no Java or no Maven."""
     for tool in ("java", "mvn"):
         if shutil.which(tool) is None:
             pytest.skip(f"no real Kafka: {tool} is not installed (packages default-jre-headless and maven)")
     try:
-        broker = KafkaBroker(folder)
+        broker = KafkaBroker(folder, security)
     except subprocess.CalledProcessError as error:
         if error.cmd[0] != "mvn":
             raise

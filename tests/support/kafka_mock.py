@@ -15,6 +15,8 @@ from tests.support import figures
 
 PRODUCE: Final = 0
 """API key of what appends."""
+FETCH: Final = 1
+"""API key of what reads."""
 OFFSET_COMMIT: Final = 8
 """API key of what commits positions."""
 SYNC_GROUP: Final = 14
@@ -38,6 +40,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, list[Any]]]] = {
     "mock_partition_set_leader": (ctypes.c_int, [_POINTER, _TEXT, _INT32, _INT32]),
     "mock_partition_delete_records": (ctypes.c_int, [_POINTER, _TEXT, _INT32, ctypes.c_int64]),
     "mock_push_request_errors_array": (None, [_POINTER, ctypes.c_int16, ctypes.c_size_t, _POINTER]),
+    "mock_set_apiversion": (ctypes.c_int, [_POINTER, ctypes.c_int16, ctypes.c_int16, ctypes.c_int16]),
     "mock_group_initial_rebalance_delay_ms": (None, [_POINTER, _INT32]),
 }
 
@@ -86,6 +89,10 @@ class MockKafka:
             figures.injected(f"error of {_NAMES.get(api, str(api))}", sum(code != 0 for code in codes))
         array = (ctypes.c_int * len(codes))(*codes)
         self._library.rd_kafka_mock_push_request_errors_array(self._cluster, api, len(codes), array)
+
+    def speaks(self, api: int, oldest: int, newest: int) -> None:
+        """Which versions of an API it has."""
+        assert self._library.rd_kafka_mock_set_apiversion(self._cluster, api, oldest, newest) == 0
 
     def delete_records(self, topic: str, partition: int, offset: int) -> None:
         """Retention: forget everything below an offset."""

@@ -37,6 +37,8 @@ class Life:
     """The consumer waits for it."""
     died: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it has ended at the step that it dies at."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it has ended."""
 
     async def until_stored(self) -> None:
         """Return when everything in the log is in the warehouse."""
@@ -122,7 +124,10 @@ async def life(
 
 async def _run(alive: Life) -> None:
     await alive.begin.wait()
-    await alive.consumer.run(alive.stop)
+    try:
+        await alive.consumer.run(alive.stop)
+    finally:
+        alive.ended.set()
 
 
 def record(number: int, *, tenant: str = "faults", timestamp: str | None = None, event_id: str | None = None) -> LogRecord:

@@ -3,7 +3,7 @@ them for dead letters. All methods are coroutines of one event loop; none of the
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from millrace_eventlog.records import (
     Damaged,
@@ -20,6 +20,11 @@ from millrace_eventlog.records import (
     TailItem,
     TailPosition,
 )
+
+Use = Literal["write", "consume", "follow", "set_aside"]
+"""What a process does with the log: append events, move them to the warehouse, feed live streams, keep dead letters only."""
+
+EVERY_USE: Final[frozenset[Use]] = frozenset({"write", "consume", "follow", "set_aside"})
 
 Durable = Literal["log", "local"]
 """Where accepted events are: in the log, or on this machine's disk until the log has them."""
@@ -103,6 +108,20 @@ class LogReader(Protocol):
 
     async def lag(self, partition: int) -> Lag:
         """What is stored and not yet committed. Cheap: called at every scrape."""
+        ...
+
+    async def unread(self, partition: int) -> int:
+        """How many offsets the log has behind the last one that a read has passed, as the log itself says when it is asked.
+
+        Raises:
+            LogUnavailable: it does not say.
+            PartitionLost: the partition is another consumer's by now.
+        """
+        ...
+
+    def unassigned(self) -> str | None:
+        """Why this consumer has no partition, in words; None where others have them all, so that it has nothing to do. Only
+        of a consumer that has none."""
         ...
 
 

@@ -1,14 +1,14 @@
 """Chooses the adapter of the log by its URL. The only module that names one."""
 
 import importlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from millrace_core.errors import StartRefused
 from millrace_core.time import now_ms
-from millrace_eventlog.ports import LogPorts
+from millrace_eventlog.ports import EVERY_USE, LogPorts, Use
 from millrace_eventlog.settings import LogSettings
 from millrace_eventlog.spill.open import spilling
 from millrace_eventlog.sqlite.open import ignore_step, open_sqlite_log
@@ -25,20 +25,22 @@ def open_log(
     *,
     clock: Callable[[], int] = now_ms,
     on_step: Callable[[str], None] = ignore_step,
-    writes: bool = False,
+    accepts: bool = False,
+    uses: Collection[Use] = EVERY_USE,
 ) -> AbstractAsyncContextManager[LogPorts]:
     """The ports of the log that ``MILLRACE_LOG_URL`` names; without one, ``log.db`` in the data folder.
 
     Args:
-        writes: events come in here, so ``MILLRACE_SPILL`` holds.
+        accepts: events come in here, so ``MILLRACE_SPILL`` holds.
+        uses: what this process needs; where others may refuse it something, only this is asked for.
 
     Raises:
         StartRefused: no adapter is for this URL, or the log cannot be opened.
     """
     url = settings.log_url or f"{_SQLITE}{data_dir / 'log.db'}"
-    spills = writes and settings.spill == "on"
+    spills = accepts and settings.spill == "on"
     if url.startswith(_KAFKA):
-        opened: AbstractAsyncContextManager[LogPorts] = _kafka("open").open_kafka_log(settings, metrics, waits=spills)
+        opened: AbstractAsyncContextManager[LogPorts] = _kafka("open").open_kafka_log(settings, metrics, uses, waits=spills)
         return _spilling(opened, settings, data_dir, metrics) if spills else opened
     if spills:
         raise StartRefused("MILLRACE_SPILL=on: only a log on Kafka can be away")

@@ -25,9 +25,11 @@ class Degraded(MillraceError):
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The outcome of every check: ``ok``, or why not."""
+    """The outcome of every check: ``ok``, or the code of what is wrong."""
 
     checks: Mapping[str, str]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Of each check that is not ``ok``: what is wrong, in words that anyone may read."""
 
     @property
     def ready(self) -> bool:
@@ -50,16 +52,18 @@ class Health:
         """Run every check at once, each with a deadline of two seconds."""
         if self.stopping:
             return Readiness({"process": "stopping"})
+        names = list(self.checks)
         outcomes = await asyncio.gather(*(_outcome(check) for check in self.checks.values()))
-        return Readiness(dict(zip(self.checks, outcomes, strict=True)))
+        reasons = {name: reason for name, (_, reason) in zip(names, outcomes, strict=True) if reason}
+        return Readiness({name: code for name, (code, _) in zip(names, outcomes, strict=True)}, reasons)
 
 
-async def _outcome(check: Check) -> str:
+async def _outcome(check: Check) -> tuple[str, str]:
     try:
         async with asyncio.timeout(_DEADLINE_SECONDS):
             await check()
     except TimeoutError:
-        return "timeout"
+        return "timeout", f"no answer within {_DEADLINE_SECONDS:g} seconds"
     except MillraceError as error:
-        return error.code
-    return "ok"
+        return error.code, error.message
+    return "ok", ""

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from millrace_core.time import iso_time, now_ms
-from millrace_service.health import Health
+from millrace_service.health import Health, Readiness
 from millrace_service.metrics import Metrics
 
 Details = Callable[[], Awaitable[dict[str, Any]]]
@@ -27,7 +27,8 @@ class HealthReport(BaseModel):
     """Every check, and what the process knows of itself."""
 
     status: str
-    checks: dict[str, str]
+    checks: dict[str, str] = Field(description="Of each check `ok`, or the code of what is wrong.")
+    reasons: dict[str, str] = Field({}, description="Of each check that is not `ok`: what is wrong.")
     timestamp: str
     details: dict[str, Any] = {}
 
@@ -62,7 +63,7 @@ def health_router(
         response.status_code = 200 if readiness.ready else 503
         status = "healthy" if readiness.ready else "degraded"
         more = await details() if details is not None else {}
-        return HealthReport(status=status, checks=dict(readiness.checks), timestamp=iso_time(now_ms()), details=more)
+        return _report(status, readiness, more)
 
     @router.get("/live")
     async def live() -> Alive:
@@ -75,7 +76,7 @@ def health_router(
         readiness = await health.readiness()
         response.status_code = 200 if readiness.ready else 503
         status = "ready" if readiness.ready else "not ready"
-        return HealthReport(status=status, checks=dict(readiness.checks), timestamp=iso_time(now_ms()))
+        return _report(status, readiness, {})
 
     @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def exposition() -> Response:
@@ -83,3 +84,13 @@ def health_router(
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return router
+
+
+def _report(status: str, readiness: Readiness, details: dict[str, Any]) -> HealthReport:
+    return HealthReport(
+        status=status,
+        checks=dict(readiness.checks),
+        reasons=dict(readiness.reasons),
+        timestamp=iso_time(now_ms()),
+        details=details,
+    )

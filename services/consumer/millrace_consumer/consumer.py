@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import math
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
@@ -14,6 +16,7 @@ from millrace_consumer.patience import Patience, Stopped
 from millrace_consumer.recent_ids import RecentIds
 from millrace_consumer.settings import ConsumerSettings
 from millrace_consumer.storing import BatchStore
+from millrace_consumer.watchdog import Watchdog
 from millrace_core import metrics as names
 from millrace_core.errors import PartitionLost, Unavailable, WarehouseUnavailable
 from millrace_core.time import now_ms
@@ -24,6 +27,8 @@ from millrace_warehouse.ports import StoringPorts, WarehouseWriter
 
 _LAG_INTERVAL_SECONDS: Final = 1.0
 _GRANTS_SECONDS: Final = 0.1
+_REBALANCE_SECONDS: Final = 60.0
+"""For how long a consumer whose partitions were taken stays ready: a rebalance gives it others, or none."""
 
 _log = structlog.get_logger("millrace.consumer")
 
@@ -64,9 +69,11 @@ class Consumer:
             clock=clock,
             on_step=on_step,
         )
+        self._watchdog = Watchdog(reader, settings.consumer_stuck_seconds)
         self._patience: dict[int, Patience] = {}
         self._unloaded: set[int] = set()
         self._granted = asyncio.Event()
+        self._left_at = -math.inf
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until ``stop`` is set; then store what was read and return.
@@ -78,6 +85,7 @@ class Consumer:
             beside = [
                 tasks.create_task(self._load_recent_ids(stop), name="recent-ids"),
                 tasks.create_task(self._report_lag(), name="lag"),
+                tasks.create_task(self._watchdog.watch(lambda: self._patience), name="watchdog"),
             ]
             assignments = tasks.create_task(self._follow_assignments(tasks, partitions, stop), name="assignments")
             await stop.wait()
@@ -86,14 +94,15 @@ class Consumer:
                 task.cancel()
 
     async def check(self) -> None:
-        """Return when every partition is being consumed.
+        """Return when every partition is being consumed, or there is none for this consumer as others have them all.
 
         Raises:
-            WarehouseUnavailable: nothing is assigned, or what keeps a partition waiting.
+            WarehouseUnavailable: nothing is assigned that should be, or what keeps a partition waiting.
             LogUnavailable: likewise.
         """
-        if not self._patience:
-            raise WarehouseUnavailable("no partition is assigned yet", code="consumer_unassigned")
+        rebalances = time.monotonic() - self._left_at < _REBALANCE_SECONDS
+        if not self._patience and not rebalances and (reason := self._reader.unassigned()) is not None:
+            raise WarehouseUnavailable(reason, code="consumer_unassigned")
         for patience in self._patience.values():
             if patience.trouble is not None:
                 raise patience.trouble
@@ -119,6 +128,7 @@ class Consumer:
                 partitions[change.partition] = (task, leave)
             elif (found := partitions.pop(change.partition, None)) is not None:
                 self._patience.pop(change.partition, None)
+                self._left_at = time.monotonic()
                 self._unloaded.discard(change.partition)
                 self._tools.recent.forget(change.partition)
                 tasks.create_task(self._let_go(change, *found), name=f"leave-{change.partition}")

@@ -151,7 +151,9 @@ class PartitionConsumer:
                 await asyncio.sleep(0)
 
     async def _read(self, start: int, limit: ReadLimit) -> Sequence[Entry | Damaged | Missing]:
-        return await self._patience.until_done("read", lambda: self._tools.reader.read(self._partition, start, limit))
+        found = await self._patience.until_done("read", lambda: self._tools.reader.read(self._partition, start, limit))
+        self._patience.brought += bool(found)
+        return found
 
     async def _deliver(self, batch: Batch) -> None:
         began = time.monotonic()

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from typing import Final, TypeVar
 
 import structlog
@@ -32,11 +33,19 @@ class Patience:
         self._stop = stop
         self._longest = longest
         self._troubles: dict[str, Unavailable] = {}
+        self._trying: set[str] = set()
+        self.brought = 0
+        """How many reads have brought something."""
 
     @property
     def trouble(self) -> Unavailable | None:
         """What an attempt under way failed with last, None while all is well."""
         return next(iter(self._troubles.values()), None)
+
+    @property
+    def trying(self) -> AbstractSet[str]:
+        """What is being tried now, each once."""
+        return self._trying
 
     async def until_done(self, what: str, attempt: Callable[[], Awaitable[Result]]) -> Result:
         """The attempt's result.
@@ -44,6 +53,13 @@ class Patience:
         Raises:
             Stopped: the stop signal came first.
         """
+        self._trying.add(what)
+        try:
+            return await self._until_done(what, attempt)
+        finally:
+            self._trying.discard(what)
+
+    async def _until_done(self, what: str, attempt: Callable[[], Awaitable[Result]]) -> Result:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:

@@ -38,6 +38,12 @@ class ConsumerSettings(Settings):
     consumer_dead_letter_run: int = Field(
         100, ge=1, description="Number of rows refused in a row at which the consumer pauses instead of setting them aside."
     )
+    consumer_stuck_seconds: float = Field(
+        120.0,
+        ge=1,
+        description="A consumer ends, to be started again, when one of its partitions has stood still for this long although "
+        "the log answers and has more.",
+    )
     consumer_audit_seconds: float = Field(
         3600.0, gt=0, description="How often the rollups are compared with the events and duplicates are counted."
     )

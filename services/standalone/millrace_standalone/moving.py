@@ -78,7 +78,7 @@ async def move(
     metrics = Metrics()
     async with (
         open_target(warehouse, source.data_dir, metrics) as (storing, target),
-        open_log(log, source.data_dir, metrics) as there,
+        open_log(log, source.data_dir, metrics, uses={"set_aside"}) as there,
         open_records(records, source.data_dir) as kept,
     ):
         await _empty_log(source, told)

@@ -61,7 +61,7 @@ async def open_platform(
     metrics, health = Metrics(), Health()
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(
-            open_log(settings, settings.data_dir, metrics, clock=clock, on_step=on_step, writes=True)
+            open_log(settings, settings.data_dir, metrics, clock=clock, on_step=on_step, accepts=True)
         )
         _tell_spilling(log, health)
         warehouse = await stack.enter_async_context(open_warehouse(settings, settings, settings.data_dir, metrics))
@@ -108,7 +108,7 @@ async def open_ingestion(settings: IngestionProcessSettings) -> AsyncIterator[Pr
     """
     metrics, health = Metrics(), Health()
     async with AsyncExitStack() as stack:
-        log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, writes=True))
+        log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, accepts=True, uses={"write"}))
         _tell_spilling(log, health)
         cache = await _open_cache(stack, settings, metrics, health)
         keys: KeptKeys | None = None
@@ -135,7 +135,7 @@ async def open_consumer(settings: ConsumerProcessSettings) -> AsyncIterator[Proc
     """
     metrics, health = Metrics(), Health()
     async with AsyncExitStack() as stack:
-        log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics))
+        log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, uses={"write", "consume"}))
         warehouse = await stack.enter_async_context(open_storing(settings, settings.data_dir, metrics))
         records = await stack.enter_async_context(open_records(settings, settings.data_dir))
         health.add("records", records.ping)
@@ -172,7 +172,7 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
     """
     metrics, health = Metrics(), Health()
     async with AsyncExitStack() as stack:
-        log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics))
+        log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, uses={"follow"}))
         warehouse = await stack.enter_async_context(open_warehouse(settings, settings, settings.data_dir, metrics))
         cache = await _open_cache(stack, settings, metrics, health)
         access, accounts = None, NO_ACCOUNTS

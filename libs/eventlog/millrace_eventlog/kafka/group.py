@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaError
 
 from millrace_core import metrics as names
 from millrace_core.time import now_ms
+from millrace_eventlog.kafka.membership import others_have_all
 from millrace_eventlog.kafka.options import KafkaOptions
 from millrace_eventlog.kafka.positions import Position
 from millrace_eventlog.records import Granted, Missing, Revoked
@@ -31,7 +32,10 @@ _MARGIN_SECONDS: Final = 5.0
 LONGEST_PAUSE: Final = 2.0
 """Seconds, of what is tried again: so much later than Kafka we are back."""
 _WATCH_SECONDS: Final = 1.0
+_ASK_EVERY: Final = 5
+"""Looks between two questions whether the others have every partition."""
 _GIVE_UP_SECONDS: Final = 5.0
+_UNASSIGNED: Final = "no partition is assigned yet"
 
 _log = structlog.get_logger("millrace.log")
 
@@ -44,7 +48,7 @@ class Held:
     next: int
     """The offset that a read would bring next."""
     end: int
-    """First offset behind everything when the partition was granted: until a fetch says more."""
+    """Behind everything that the log held when it was asked last: when the partition was granted, or by ``unread``."""
     missing: Missing | None = None
     """What is to be told before the first record."""
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
@@ -73,6 +77,10 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
         self._watching: asyncio.Task[None] | None = None
         self.failed = False
         """Whether this member can never join again, so that another one has to take its place."""
+        self.trouble: str | None = None
+        """Why it has failed."""
+        self.unassigned: str | None = _UNASSIGNED
+        """Why it has no partition; None where the others have them all."""
         self.changes: asyncio.Queue[Granted | Revoked | None] = asyncio.Queue()
         self.consumer: Any = AIOKafkaConsumer(
             **options.client,
@@ -178,6 +186,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """aiokafka's: these partitions are ours. Their positions are fetched beside the group's own business."""
+        self.unassigned = _UNASSIGNED
         for place in assigned:
             task = asyncio.create_task(self._grant(place), name=f"kafka-grant-{place.partition}")
             self._granting[place.partition] = task
@@ -232,10 +241,15 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
         """An answer that aiokafka does not expect ends its coordination for good, without a word: from then on this member is
         none. And a member that has fetched nothing for ``kafka_max_poll_seconds``, because it has no partitions or because the
         warehouse is away for longer, leaves the group and can never join again (aiokafka issue 1187): we tell that we live."""
+        looks = 0
         while not self.failed:
             await asyncio.sleep(_WATCH_SECONDS)
+            looks += 1
             try:
                 self.consumer._coordinator.check_errors()  # noqa: SLF001 (aiokafka 0.14 tells it nowhere else)
+                if looks % _ASK_EVERY == 0 and not self.consumer.assignment():
+                    spare = await others_have_all(self._admin, self.consumer, self._group, self._options.topic)
+                    self.unassigned = None if spare else _UNASSIGNED
             except KafkaError as error:
                 self._fail(error)
             with self.consumer._subscription.fetch_context():  # noqa: SLF001 (a fetch would bring records that nobody wants yet)
@@ -245,6 +259,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
         _log.error("group_member_failed", cause=str(error))
         self._metrics.counter(names.CONSUMER_REJOINED).inc()
         self.failed = True
+        self.trouble = f"the consumer group does not take this consumer ({type(error).__name__})"
         for partition, held in self._held.items():
             held.lost = True
             held.leaving.set()

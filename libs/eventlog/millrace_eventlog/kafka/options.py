@@ -18,7 +18,11 @@ class KafkaOptions:
 
     brokers: str
     topic: str
+    group: str
     client: dict[str, Any]
+    security: str = "PLAINTEXT"
+    ca_file: str = ""
+    """With an equals sign in front, for messages; empty where the system's authorities are trusted."""
 
     @classmethod
     def of(cls, settings: LogSettings) -> Self:
@@ -35,7 +39,30 @@ class KafkaOptions:
             raise StartRefused(f"MILLRACE_LOG_URL={url}: {_ALLOWED}")
         if not topic.replace(".", "").replace("_", "").replace("-", "").isalnum() or len(topic) > 200:
             raise StartRefused(f"MILLRACE_LOG_URL={url}: a topic's name is 1 to 200 letters, digits, '.', '_' and '-'")
-        return cls(parts.netloc, topic, {"bootstrap_servers": brokers, **_security(settings)})
+        client = {"bootstrap_servers": brokers, **_security(settings)}
+        ca_file = "" if settings.kafka_ca_file is None else f"={settings.kafka_ca_file}"
+        return cls(parts.netloc, topic, settings.kafka_group, client, settings.kafka_security, ca_file)
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """How TLS is spoken, None where it is not."""
+        context: ssl.SSLContext | None = self.client.get("ssl_context")
+        return context
+
+    @property
+    def sasl(self) -> bool:
+        """Whether we say who we are."""
+        return self.security.startswith("SASL")
+
+    @property
+    def mechanism(self) -> str:
+        """How."""
+        return str(self.client.get("sasl_mechanism", "PLAIN"))
+
+    @property
+    def username(self) -> str:
+        """Who we say that we are."""
+        return str(self.client.get("sasl_plain_username", ""))
 
     @property
     def dead_letters(self) -> str:
@@ -67,13 +94,14 @@ def _security(settings: LogSettings) -> dict[str, Any]:
 
 
 def _ssl_context(settings: LogSettings) -> ssl.SSLContext:
+    setting = f"MILLRACE_KAFKA_CA_FILE={settings.kafka_ca_file}"
     try:
         context = ssl.create_default_context(cafile=settings.kafka_ca_file)
+        setting = f"MILLRACE_KAFKA_CERT_FILE={settings.kafka_cert_file}"
+        if settings.kafka_key_file is not None:
+            setting += f" with MILLRACE_KAFKA_KEY_FILE={settings.kafka_key_file}"
         if settings.kafka_cert_file is not None:
             context.load_cert_chain(settings.kafka_cert_file, settings.kafka_key_file)
     except (OSError, ssl.SSLError) as error:
-        raise StartRefused(
-            "MILLRACE_KAFKA_CA_FILE, MILLRACE_KAFKA_CERT_FILE or MILLRACE_KAFKA_KEY_FILE cannot be used: "
-            f"{error.strerror or error}"
-        ) from error
+        raise StartRefused(f"{setting} cannot be used: {error.strerror or error}") from error
     return context

@@ -12,6 +12,8 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from millrace_core import metrics as names
 from millrace_core.errors import LogUnavailable
+from millrace_eventlog.kafka.examination import KafkaRefuses, NotAnswering, examine
+from millrace_eventlog.kafka.needs import Need
 from millrace_eventlog.kafka.options import KafkaOptions
 from millrace_eventlog.kafka.queues import Chunk, PartitionQueue
 from millrace_eventlog.kafka.record_batch import RecordBatch
@@ -22,6 +24,7 @@ _REQUEST_SECONDS: Final = 30.0
 _TOPIC_SECONDS: Final = 10.0
 _CLOSE_SECONDS: Final = 4.0
 _LONGEST_PAUSE: Final = 2.0  # seconds: so much later than Kafka we are back
+_LOOK_SECONDS: Final = 5.0
 
 _log = structlog.get_logger("millrace.log")
 
@@ -40,7 +43,16 @@ class Producer:
         self._producer: AIOKafkaProducer | None = None
         self._queues: list[PartitionQueue] = []
         self._replacing: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._acknowledged_at = 0.0
         self._closed = False
+        self.doubt: str | None = None
+        """Why the next batch would not be acknowledged, as far as a look at Kafka tells; None where it would be."""
+
+    @property
+    def topic(self) -> str:
+        """Where everything goes."""
+        return self._options.topic
 
     @property
     def partitions(self) -> int:
@@ -53,10 +65,10 @@ class Producer:
         if self._closed:
             return "the log is closing"
         if self._producer is None:
-            return "the connection to Kafka is being made anew"
+            return self.doubt or "the connection to Kafka is being made anew"
         oldest = min((since for queue in self._queues if (since := queue.waits_since) is not None), default=None)
         if oldest is not None and time.monotonic() - oldest > self._stalled_after:
-            return "Kafka does not acknowledge"
+            return "Kafka does not acknowledge" + (f": {self.doubt}" if self.doubt is not None else "")
         return None
 
     async def start(self) -> None:
@@ -68,10 +80,12 @@ class Producer:
         """
         self._producer = await self._connect()
         self._queues = await self._make_queues(self._producer)
+        self._looking = asyncio.create_task(self._look(), name="kafka-look")
 
     def start_later(self) -> None:
         """Connect as soon as a broker answers; until then everything is refused."""
         self._replacing = asyncio.create_task(self._replace(None, []), name="kafka-producer-start")
+        self._looking = asyncio.create_task(self._look(), name="kafka-look")
 
     def put(self, partition: int, messages: Sequence[Message]) -> Chunk:
         """Queue messages for a partition; the chunk's ``done`` says how it ended.
@@ -88,9 +102,10 @@ class Producer:
     async def close(self) -> None:
         """Send what is queued, for some seconds, then disconnect. Idempotent."""
         self._closed = True
-        if self._replacing is not None:
-            self._replacing.cancel()
-            await asyncio.gather(self._replacing, return_exceptions=True)
+        for task in (self._replacing, self._looking):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         await asyncio.gather(*(queue.close(_CLOSE_SECONDS) for queue in self._queues))
         if self._producer is not None:
             producer, self._producer = self._producer, None
@@ -128,8 +143,10 @@ class Producer:
 
     def _queue(self, producer: AIOKafkaProducer, partition: int) -> PartitionQueue:
         async def send(builder: Any) -> object:
-            acknowledged = await producer.send_batch(builder, self._options.topic, partition=partition)
-            return await acknowledged
+            sent = await producer.send_batch(builder, self._options.topic, partition=partition)
+            acknowledged = await sent
+            self._acknowledged_at = time.monotonic()
+            return acknowledged
 
         return PartitionQueue(RecordBatch, send, self._on_failure)
 
@@ -148,15 +165,48 @@ class Producer:
         pause = 0.2
         while self._producer is None:
             try:
+                await self._examine()
                 producer = await self._connect()
                 self._queues = await self._make_queues(producer)
                 self._producer = producer
+            except (KafkaRefuses, NotAnswering):
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
             except (KafkaError, LookupError, OSError) as error:
                 _log.warning("kafka_producer_not_replaced", error=type(error).__name__, cause=str(error), seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
         self._replacing = None
         _log.info("kafka_producer_replaced")
+
+    async def _look(self) -> None:
+        """Ask Kafka itself while nothing is acknowledged, so that whoever asks whether we are ready is told, and why not."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self._producer is None:
+                continue  # whoever replaces it asks
+            if time.monotonic() - self._acknowledged_at < _LOOK_SECONDS:
+                self.doubt = None
+                continue
+            with contextlib.suppress(KafkaRefuses, NotAnswering):
+                await self._examine()
+
+    async def _examine(self) -> None:
+        """Return when Kafka would take a batch; else the doubt says why not."""
+        try:
+            await examine(self._options, [Need(self._options.topic, ("write",))])
+        except KafkaRefuses as error:
+            self._tell(error.public, str(error))
+            raise
+        except NotAnswering as error:
+            self._tell("Kafka does not answer", str(error))
+            raise
+        self.doubt = None
+
+    def _tell(self, doubt: str, cause: str) -> None:
+        if doubt != self.doubt:
+            _log.warning("kafka_refuses", topic=self._options.topic, cause=cause)
+        self.doubt = doubt
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

@@ -34,21 +34,25 @@ class KafkaLogReader:
         self._joined: Group | None = None
         self._over: dict[int, list[Any]] = {}
         self._line_bytes = 0.0
+        self._trouble: str | None = None
+        """Why the group cannot be joined, from a failure until something is granted."""
 
     async def assignments(self) -> AsyncIterator[Granted | Revoked]:
         """See LogReader. Joins the group, trying until Kafka lets it, and again where the member has failed."""
         if self._joined is None:
-            self._joined = await _joined(self._join)
+            self._joined = await self._join_in_time()
         while True:
             group = self._group
             while (change := await group.changes.get()) is not None:
+                self._trouble = None if isinstance(change, Granted) else self._trouble
                 yield change
+            self._trouble = group.trouble
             if not group.failed or self._joined is not group:
                 return
             await group.until_released()
             await group.close()
             if self._joined is group:
-                self._joined = await _joined(self._join)
+                self._joined = await self._join_in_time()
 
     async def read(self, partition: int, start: int, limit: ReadLimit) -> Sequence[Entry | Damaged | Missing]:
         """See LogReader. Nothing comes any more of a partition that is being revoked."""
@@ -115,11 +119,44 @@ class KafkaLogReader:
         self._group.report_lag(partition, records)
         return Lag(records, round(records * self._line_bytes), stored_at_of(held, end))
 
+    async def unread(self, partition: int) -> int:
+        """See LogReader. aiokafka's own position counts: it is moved by what no read brings (marks of transactions), too."""
+        held = self._of(partition)
+        try:
+            async with asyncio.timeout(_COMMIT_SECONDS):
+                held.end = await self.end(partition)
+                passed = int(await self._group.consumer.position(self._group.place(partition)))
+        except (KafkaError, IllegalStateError, TimeoutError) as error:
+            raise LogUnavailable("The log cannot be read now.") from error
+        return max(0, held.end - max(passed, held.next))
+
+    def unassigned(self) -> str | None:
+        """See LogReader."""
+        if self._trouble is not None or self._joined is None:
+            return self._trouble or "the consumer group is not joined yet"
+        return self._joined.unassigned
+
     async def close(self) -> None:
         """Leave the group. Idempotent."""
         if self._joined is not None:
             group, self._joined = self._joined, None
             await group.close()
+
+    async def _join_in_time(self) -> Group:
+        """A member of the group, trying for as long as that takes."""
+        pause = 0.2
+        while True:
+            group = self._join()
+            try:
+                await group.start()
+            except (KafkaError, OSError, TimeoutError) as error:
+                _log.warning("group_not_joined", error=type(error).__name__, cause=str(error), seconds=pause)
+                self._trouble = "Kafka does not answer"
+                await group.close()
+            else:
+                return group
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     @property
     def _group(self) -> Group:
@@ -200,21 +237,6 @@ def _within(limit: ReadLimit, messages: Sequence[Any]) -> tuple[int, int]:
             return taken, size
         size += length
     return len(messages), size
-
-
-async def _joined(join: Callable[[], Group]) -> Group:
-    pause = 0.2
-    while True:
-        group = join()
-        try:
-            await group.start()
-        except (KafkaError, OSError, TimeoutError) as error:
-            _log.warning("group_not_joined", error=type(error).__name__, cause=str(error), seconds=pause)
-            await group.close()
-        else:
-            return group
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 async def _unless(event: asyncio.Event, work: Awaitable[Any], instead: Any) -> Any:

@@ -4,14 +4,27 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    InvalidPartitionsError,
+    InvalidReplicationFactorError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 
 from millrace_core.errors import StartRefused
+from millrace_eventlog.kafka.examination import NotAnswering, examine, forbidden
 from millrace_eventlog.kafka.options import KafkaOptions
 from millrace_eventlog.settings import LogSettings
 
 _HOUR_MS: Final = 3_600_000
 _MESSAGE_BYTES: Final = 1024 * 1024
+_SETTINGS: Final = {
+    InvalidPartitionsError: "MILLRACE_KAFKA_PARTITIONS",
+    InvalidReplicationFactorError: "MILLRACE_KAFKA_REPLICATION",
+}
 
 
 async def create_topics(options: KafkaOptions, settings: LogSettings) -> Sequence[str]:
@@ -20,26 +33,20 @@ async def create_topics(options: KafkaOptions, settings: LogSettings) -> Sequenc
     Raises:
         StartRefused: Kafka cannot be reached, or refuses.
     """
+    try:
+        await examine(options, [])
+    except NotAnswering as error:
+        raise StartRefused(str(error)) from error
     admin: Any = AIOKafkaAdminClient(**options.client, client_id="millrace-migrate")
     try:
         await admin.start()
         there = set(await admin.list_topics())
         wanted = (_events(options, settings), _dead_letters(options, settings))
-        return [topic.name for topic in wanted if topic.name not in there and await _create(admin, topic)]
+        return [topic.name for topic in wanted if topic.name not in there and await _create(admin, options, topic)]
     except (KafkaError, OSError) as error:
-        raise StartRefused(refusal(options, error)) from error
+        raise StartRefused(f"MILLRACE_LOG_URL: Kafka at {options.brokers} does not answer ({type(error).__name__})") from error
     finally:
         await admin.close()
-
-
-def refusal(options: KafkaOptions, error: Exception) -> str:
-    """One line: which setting, and what is wrong with it."""
-    name = type(error).__name__
-    if "Authentication" in name or "Sasl" in name:
-        return "MILLRACE_KAFKA_USERNAME or MILLRACE_KAFKA_PASSWORD: Kafka does not accept them"
-    if "Authorization" in name:
-        return f"Kafka does not allow this user to use the topic {options.topic} or the group: check its ACLs"
-    return f"MILLRACE_LOG_URL: Kafka at {options.brokers} does not answer ({name})"
 
 
 def _events(options: KafkaOptions, settings: LogSettings) -> NewTopic:
@@ -67,7 +74,7 @@ def _topic(name: str, partitions: int, replication: int, hours: int) -> NewTopic
     )
 
 
-async def _create(admin: Any, topic: NewTopic) -> bool:
+async def _create(admin: Any, options: KafkaOptions, topic: NewTopic) -> bool:
     if (await admin.describe_cluster())["controller_id"] < 0:
         raise StartRefused(f"Kafka has no controller that would make the topic {topic.name}: try again when it has elected one")
     response = await admin.create_topics([topic])
@@ -77,4 +84,7 @@ async def _create(admin: Any, topic: NewTopic) -> bool:
     error = for_code(code)
     if error is TopicAlreadyExistsError:
         return False
-    raise StartRefused(f"Kafka refuses the topic {topic.name}: {rest[0] if rest and rest[0] else error.__name__}")
+    if error in (TopicAuthorizationFailedError, ClusterAuthorizationFailedError):
+        raise forbidden(options, ("create",), f"the topic {topic.name}")
+    setting = _SETTINGS.get(error, "MILLRACE_LOG_URL")
+    raise StartRefused(f"{setting}: Kafka refuses the topic {topic.name}: {rest[0] if rest and rest[0] else error.__name__}")

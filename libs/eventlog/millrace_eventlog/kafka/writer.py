@@ -50,7 +50,7 @@ class KafkaLogWriter:
 
     async def append(self, records: Sequence[LogRecord]) -> Durable:
         """See LogWriter."""
-        await self.ping()
+        self._refuse(self._producer.refuses)
         if not records:
             return "log"
         if max([len(record.line) for record in records]) > LARGEST_LINE:
@@ -69,7 +69,10 @@ class KafkaLogWriter:
 
     async def ping(self) -> None:
         """See LogWriter."""
-        if (reason := self._producer.refuses) is not None:
+        self._refuse(self._producer.refuses or self._producer.doubt)
+
+    def _refuse(self, reason: str | None) -> None:
+        if reason is not None:
             raise LogUnavailable(f"Events cannot be accepted now: {reason}.")
         if self._pending > self._pending_limit:
             raise LogUnavailable("Events cannot be accepted now: too much waits to be written to the log.")

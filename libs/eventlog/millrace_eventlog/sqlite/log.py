@@ -106,6 +106,7 @@ class SqliteLogReader:
         self._backlog = backlog
         self._granted = granted
         self._committed = granted.start
+        self._passed = granted.start
         self._retention = retention
         self._damaged = metrics.counter(names.LOG_DAMAGED)
 
@@ -119,11 +120,11 @@ class SqliteLogReader:
         """See LogReader."""
         if not await self._recent.wait_behind(start - 1, limit.wait_seconds):
             return []
-        recent = self._recent.since(start, limit.records, limit.bytes)
-        if recent is not None:
-            return recent
-        entries = await self._thread.read(lambda database: database.read(start, limit.records, limit.bytes))
-        self._damaged.inc(sum(max(1, entry.records) for entry in entries if isinstance(entry, Damaged)))
+        entries: Sequence[LogEntry | Damaged] | None = self._recent.since(start, limit.records, limit.bytes)
+        if entries is None:
+            entries = await self._thread.read(lambda database: database.read(start, limit.records, limit.bytes))
+            self._damaged.inc(sum(max(1, entry.records) for entry in entries if isinstance(entry, Damaged)))
+        self._passed = entries[-1].end if entries else start
         return entries
 
     async def end(self, _partition: int) -> int:
@@ -158,6 +159,14 @@ class SqliteLogReader:
     async def lag(self, _partition: int) -> Lag:
         """See LogReader."""
         return Lag(self._backlog.records, self._backlog.bytes, self._backlog.oldest_stored_at)
+
+    async def unread(self, _partition: int) -> int:
+        """See LogReader."""
+        return max(0, self._recent.last + 1 - self._passed)
+
+    def unassigned(self) -> str | None:
+        """See LogReader. The one partition is granted as soon as it is asked for."""
+        return "no partition is assigned yet"
 
 
 class SqliteLogTail:
