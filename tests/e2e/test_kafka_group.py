@@ -59,7 +59,7 @@ async def test_a_consumer_beyond_the_partitions_is_ready_and_takes_over(
 
 
 def _partitions(alive: Life) -> int:
-    return len(alive.consumer._patience)
+    return len(alive.consumer.partitions)
 
 
 async def test_a_static_member_has_its_partitions_again_after_a_restart_without_a_rebalance(broker: KafkaBroker) -> None:

@@ -43,7 +43,7 @@ class Life:
     async def until_stored(self) -> None:
         """Return when everything in the log is in the warehouse."""
         async with asyncio.timeout(60):
-            while (await self.consumer.lag()).records or not await self.is_ready():
+            while not self.consumer.partitions or (await self.consumer.lag()).records or not await self.is_ready():
                 await asyncio.sleep(0.01)
 
     async def until_in_trouble(self) -> Unavailable:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Final
 
@@ -106,6 +106,11 @@ class Consumer:
         for patience in self._patience.values():
             if patience.trouble is not None:
                 raise patience.trouble
+
+    @property
+    def partitions(self) -> Collection[int]:
+        """Those that this consumer has."""
+        return self._patience.keys()
 
     async def lag(self) -> Lag:
         """What is stored in the log and not yet in the warehouse, over all partitions of this consumer."""

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from millrace_core.errors import LogUnavailable, NotFound
+from millrace_eventlog.kafka.closing import stop_consumer
 from millrace_eventlog.kafka.options import KafkaOptions
 from millrace_eventlog.kafka.producer import Producer
 from millrace_eventlog.kafka.wire import Headers, Message
@@ -92,8 +93,7 @@ class KafkaDeadLetters:
         await self._producer.close()
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
-            with contextlib.suppress(KafkaError, OSError):
-                await consumer.stop()
+            await stop_consumer(consumer)
 
     async def _append(self, messages: Sequence[Message]) -> None:
         if messages:

@@ -6,7 +6,6 @@ that slip through by their generation.
 """
 
 import asyncio
-import contextlib
 import zlib
 from collections import deque
 from collections.abc import Collection
@@ -16,10 +15,11 @@ from typing import Any, Final
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from millrace_core import metrics as names
 from millrace_core.time import now_ms
+from millrace_eventlog.kafka.closing import stop_consumer
 from millrace_eventlog.kafka.membership import others_have_all
 from millrace_eventlog.kafka.options import KafkaOptions
 from millrace_eventlog.kafka.positions import Position
@@ -119,8 +119,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
         for held in self._held.values():
             held.leaving.set()
             held.released.set()
-        with contextlib.suppress(KafkaError):  # of a member that failed before
-            await self.consumer.stop()
+        await stop_consumer(self.consumer)
         await self._admin.close()
 
     async def until_released(self) -> None:
@@ -200,6 +199,8 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
                 _log.warning("partition_not_granted", partition=place.partition, cause=str(error), seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
+            except ConsumerStoppedError:
+                return  # this member leaves
             else:
                 self._held[place.partition] = held
                 self._granting.pop(place.partition, None)

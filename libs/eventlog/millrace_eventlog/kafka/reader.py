@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import structlog
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError, OffsetOutOfRangeError
 
 from millrace_core.errors import LogUnavailable, PartitionLost
 from millrace_eventlog.kafka.group import LONGEST_PAUSE, Group, Held, stored_at_of
@@ -72,7 +72,7 @@ class KafkaLogReader:
             messages = await self._fetch(partition, held, limit)
         except OffsetOutOfRangeError:
             return await self._gap(partition, start)
-        except (KafkaError, IllegalStateError) as error:
+        except (KafkaError, IllegalStateError, ConsumerStoppedError) as error:
             self._of(partition)
             raise LogUnavailable("The log cannot be read now.") from error
         found = runs_of(partition, messages)

@@ -1,7 +1,6 @@
 """LogTail on Kafka: consumers outside of any group."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from millrace_core.errors import LogUnavailable
+from millrace_eventlog.kafka.closing import stop_consumer
 from millrace_eventlog.kafka.options import KafkaOptions
 from millrace_eventlog.kafka.runs import runs_of
 from millrace_eventlog.records import LogRun, TailGap, TailItem, TailPosition
@@ -61,15 +61,14 @@ class KafkaLogTail:
         except (KafkaError, OSError, TimeoutError) as error:
             raise LogUnavailable("The log cannot be read now.") from error
         finally:
-            with contextlib.suppress(KafkaError, OSError):
-                await consumer.stop()
+            await stop_consumer(consumer)
 
     async def close(self) -> None:
         """End every follower. Idempotent."""
         self._closed.set()
         if self._asking is not None:
             asking, self._asking = self._asking, None
-            await asking.stop()
+            await stop_consumer(asking)
 
     async def _follow(self, consumer: Any, position: TailPosition) -> AsyncGenerator[TailItem | TailGap, None]:
         places = await self._places(consumer)
@@ -115,7 +114,7 @@ class KafkaLogTail:
         try:
             await consumer.start()
         except BaseException:
-            await consumer.stop()
+            await stop_consumer(consumer)
             raise
         return consumer
 
