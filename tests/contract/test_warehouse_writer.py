@@ -245,5 +245,9 @@ class TestWhatIsStored:
         for offset in range(5):
             await warehouse.writer.insert(event_lines(3, offset=offset), f"v1:log:{offset}")
         found = await warehouse.writer.stored_positions(0, 1, 3)
-        assert sorted(found) == [(offset, index) for offset in (1, 2, 3) for index in range(3)]
+        assert sorted(each[:2] for each in found) == [(offset, index) for offset in (1, 2, 3) for index in range(3)]
+        of_table = await warehouse.connection.query(
+            "SELECT _o, _i, toString(event_id) FROM events_raw WHERE _o BETWEEN 1 AND 3"
+        )
+        assert sorted(found) == sorted(tuple(row) for row in of_table.rows)
         assert await warehouse.writer.stored_positions(1, 0, 9) == []

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from millrace_core.errors import LogUnavailable
+from millrace_core.time import now_ms
 from millrace_eventlog.ports import Durable
-from millrace_eventlog.records import LogRecord
+from millrace_eventlog.records import Intent, LogRecord
 from millrace_eventlog.settings import LogSettings
 from tests.faults.test_consumer_faults import LossyWriter, assert_stored_once
 from tests.support import figures
@@ -163,3 +164,20 @@ async def _until_rows(warehouse: OpenWarehouse, count: int) -> None:
     async with asyncio.timeout(90):
         while await warehouse.value("SELECT count() FROM events_raw") < count:
             await asyncio.sleep(0.05)
+
+
+async def test_an_intent_that_survived_its_topic_hides_nothing_of_the_next_one(
+    warehouse: OpenWarehouse, tmp_path: Path
+) -> None:
+    """The rows of the old topic stand at the very positions that the new one's get."""
+    for topic in ("old", "new"):
+        with mock_kafka() as cluster:
+            log = settings_of(with_topics(cluster, 1))
+            async with opened_kafka(log) as opened:
+                await opened.ports.writer.append(routed(50))
+                await opened.until_granted(1)
+                if topic == "new":
+                    await opened.ports.reader.intend(0, Intent(50, 12345, 50, now_ms()))
+            async with life(tmp_path, warehouse, log_settings=log) as alive:
+                await alive.until_stored()
+    assert (await warehouse.counts()) == dict.fromkeys(await warehouse.counts(), 100)

@@ -71,8 +71,9 @@ class WarehouseWriter(Protocol):
         """
         ...
 
-    async def stored_positions(self, partition: int, first: int, last: int) -> Sequence[tuple[int, int]]:
-        """(offset, index) of each stored row that came from entries ``first`` to ``last`` (inclusive) of the partition.
+    async def stored_positions(self, partition: int, first: int, last: int) -> Sequence[tuple[int, int, str]]:
+        """(offset, index, event id) of each stored row that came from entries ``first`` to ``last`` (inclusive) of the
+        partition. A topic that was made again has other events at the same positions.
 
         Raises:
             WarehouseUnavailable: cannot tell now.

@@ -86,7 +86,7 @@ class BatchStore:
     async def _missing(self, batch: Batch) -> list[int]:
         """The rows of the batch that the warehouse has not; the others are left out."""
         stored = set(await self._warehouse.stored_positions(batch.partition, batch.start, batch.end - 1))
-        batch.drop([row for row in batch.kept() if batch.record(row)[0] in stored])
+        batch.drop([row for row in batch.kept() if _place(batch, row) in stored])
         return batch.kept()
 
     async def _leave_out_duplicates(self, batch: Batch) -> None:
@@ -181,6 +181,12 @@ class BatchStore:
         oldest = batch.oldest_received_at()
         if oldest is not None:
             self._metrics.histogram(names.FRESHNESS).observe(max(0, self._clock() - oldest) / 1000)
+
+
+def _place(batch: Batch, row: int) -> tuple[int, int, str]:
+    """Where a row stands, and which event it is: at the positions of a topic that was made again others are stored."""
+    (offset, index), record = batch.record(row)
+    return offset, index, record.event_id
 
 
 def _damage_letter(damaged: Damaged, at: int) -> DeadLetter:

@@ -220,7 +220,8 @@ class _Events:
         """What is missing between the others: a target that was killed may know the token of a page without its rows."""
         after = None
         while (page := await self._source.page(after, _PAGE_ROWS, self._partition)) is not None:
-            stored = set(await self._storing.writer.stored_positions(self._partition, page.first[0], page.last[0]))
+            found = await self._storing.writer.stored_positions(self._partition, page.first[0], page.last[0])
+            stored = {(offset, index) for offset, index, _ in found}
             missing = [row for row, position in zip(page.rows, page.positions, strict=True) if position not in stored]
             if missing:
                 await self._insert(missing, f"{page.first}-{page.last} without {len(stored)}")

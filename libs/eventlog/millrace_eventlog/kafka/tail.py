@@ -1,6 +1,7 @@
 """LogTail on Kafka: consumers outside of any group."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 

@@ -53,7 +53,8 @@ _RECENT_IDS: Final = (
     f"AND (_p IN {{partitions:Array(UInt16)}} OR _p >= {FIRST_MOVED})"
 )
 _STORED_POSITIONS: Final = (
-    "SELECT DISTINCT _o, _i FROM events_raw WHERE _p = {partition:UInt16} AND _o BETWEEN {first:UInt64} AND {last:UInt64}"
+    "SELECT DISTINCT _o, _i, toString(event_id) FROM events_raw "
+    "WHERE _p = {partition:UInt16} AND _o BETWEEN {first:UInt64} AND {last:UInt64}"
 )
 _RESTORE_IDS: Final = (
     "INSERT INTO event_ids SELECT customer_id, event_id, toStartOfHour(ingested_at), _p, _o, _i FROM events_raw "
@@ -125,10 +126,10 @@ class ClickHouseWriter:
         except EngineFailure as failure:
             raise own_error(failure) from failure
 
-    async def stored_positions(self, partition: int, first: int, last: int) -> Sequence[tuple[int, int]]:
+    async def stored_positions(self, partition: int, first: int, last: int) -> Sequence[tuple[int, int, str]]:
         """See WarehouseWriter."""
         rows = await self._read(_STORED_POSITIONS, {"partition": partition, "first": first, "last": last})
-        return [(row[0], row[1]) for row in rows]
+        return [(row[0], row[1], row[2]) for row in rows]
 
     async def restore_ids(self, partition: int, first: int, last: int) -> None:
         """See WarehouseWriter."""
