@@ -31,9 +31,11 @@ def kafka() -> Iterator[MockKafka]:
 @pytest.fixture(scope="module")
 def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
     server = new_clickhouse(tmp_path_factory.mktemp("misuse") / "clickhouse")
-    server.start()
-    yield server
-    server.stop()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="module")
