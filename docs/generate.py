@@ -127,11 +127,15 @@ def _contents() -> dict[str, str]:
     return {
         "events_raw": "every event, a row each: [what its columns mean](events.md)",
         "event_ids": f"the ids of the last {EVENT_IDS_HOURS} hours, by which an event that is sent again is recognised",
+        "identity_links": "which visitor is which user: a row for each `identify` and `alias` event that says so",
         "events_probe": "nothing: it reads rows as `events_raw` does, to find those that would be refused",
         MOVING: "while `millrace move` reads it: a month of events in the order in which they came",
         "schema_migrations": "the migrations that ran, with their checksums; the start makes it, not a migration",
         **rollups,
-        **{f"{target}_mv": f"a view: fills `{target}` from `events_raw`" for target in ("event_ids", *rollups)},
+        **{
+            f"{target}_mv": f"a view: fills `{target}` from `events_raw`"
+            for target in ("event_ids", "identity_links", *rollups)
+        },
     }
 
 

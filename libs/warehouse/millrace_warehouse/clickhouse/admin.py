@@ -8,7 +8,7 @@ import structlog
 
 from millrace_core.errors import WarehouseUnavailable
 from millrace_core.time import now_ms
-from millrace_warehouse.clickhouse import rollup_sql, schema
+from millrace_warehouse.clickhouse import links_sql, rollup_sql, schema
 from millrace_warehouse.clickhouse.engine import Engine
 from millrace_warehouse.clickhouse.failures import EngineFailure, own_error
 from millrace_warehouse.clickhouse.standing import StandingConnection
@@ -105,7 +105,7 @@ class ClickHouseAdmin:
                 await asyncio.sleep(_SETTLE_SECONDS)
             async with self._turns.rebuild():
                 found += await self._differences(rollup, span)
-        return found
+        return found + await self._missing_links(span)
 
     async def rebuild(self, first: int, last: int) -> int:
         """See WarehouseAdmin. The hours of both times are rebuilt, too; hours whose events may have expired are left alone.
@@ -141,7 +141,10 @@ class ClickHouseAdmin:
         """See WarehouseAdmin. With no insert meanwhile: a rebuild would see half of it."""
         values = {"tenant": tenant, "end": before // HOUR_MS * HOUR_MS}
         expired = False
-        for name, column in (("events_raw", "timestamp"), *((rollup.name, rollup.bucket) for rollup in ROLLUPS)):
+        for name, column in (
+            *((each, "timestamp") for each in ("events_raw", "identity_links")),
+            *((rollup.name, rollup.bucket) for rollup in ROLLUPS),
+        ):
             where = f"WHERE customer_id = {{tenant:String}} AND {column} < fromUnixTimestamp64Milli({{end:Int64}}, 'UTC')"
             async with self._turns.rebuild():
                 if (await self._query(f"SELECT 1 FROM {name} {where} LIMIT 1", values)).rows:
@@ -175,6 +178,7 @@ class ClickHouseAdmin:
             async with self._turns.rebuild():
                 for rollup in ROLLUPS:
                     await self._replace(rollup, span)
+                await self._command(links_sql.COMPLETE, span)
             if not self._is_shared or not await self._differs(span):
                 return
         raise WarehouseUnavailable("other processes keep storing events of this hour: try again", code="rebuild_disturbed")
@@ -188,6 +192,7 @@ class ClickHouseAdmin:
                 await asyncio.sleep(_SETTLE_SECONDS)
             async with self._turns.rebuild():
                 differences = [each for rollup in ROLLUPS for each in await self._differences(rollup, span)]
+                differences += await self._missing_links(span)
             seen = {(each.table, each.tenant, each.bucket) for each in differences}
             found = seen if found is None else found & seen
             if not found:
@@ -209,6 +214,10 @@ class ClickHouseAdmin:
             else:
                 found.append(RollupDifference(rollup.name, tenant, f"{name} visitors", visitors, recomputed_visitors))
         return found
+
+    async def _missing_links(self, span: Mapping[str, int]) -> list[RollupDifference]:
+        rows = (await self._query(links_sql.MISSING, span)).rows
+        return [RollupDifference("identity_links", tenant, hour, 0, missing) for tenant, hour, missing in rows]
 
     async def _query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Rows:
         try:

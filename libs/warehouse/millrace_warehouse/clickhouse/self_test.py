@@ -32,8 +32,9 @@ async def check_barrier(engine: Engine) -> None:
         time = f"{month[:4]}-{month[4:]}-01 00:00:00"
         await admin.command(
             "INSERT INTO events_raw "
-            "(customer_id, event_id, event_type, timestamp, visitor_id, page_path, received_at, ingested_at) "
-            f"VALUES ('{canary}', generateUUIDv4(), 'page_view', '{time}', 'canary', '/', '{time}', '{time}')"
+            "(customer_id, event_id, event_type, timestamp, visitor_id, user_id, page_path, received_at, ingested_at) "
+            f"VALUES ('{canary}', generateUUIDv4(), 'page_view', '{time}', 'canary', '', '/', '{time}', '{time}'), "
+            f"('{canary}', generateUUIDv4(), 'identify', '{time}', 'canary', 'user', '', '{time}', '{time}')"
         )
         try:
             await _check_tables(engine, admin, canary)

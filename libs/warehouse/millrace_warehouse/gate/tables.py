@@ -6,7 +6,14 @@ from typing import Final
 HIDDEN_COLUMNS: Final = frozenset({"_p", "_o", "_i", "key_id"})
 """``_o`` counts the events of all tenants; a key's id is the owner's business."""
 
-READABLE: Final = ("events_raw", "events_by_minute", "events_by_hour", "pages_by_minute", "pages_by_hour")
+READABLE: Final = (
+    "events_raw",
+    "events_by_minute",
+    "events_by_hour",
+    "pages_by_minute",
+    "pages_by_hour",
+    "identity_links",
+)
 
 
 def public_columns(described: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:

@@ -18,7 +18,11 @@ _REPLICATED_WINDOW: Final = "replicated_deduplication_window = 100000, replicate
 _LOCAL: Final = "_local"
 
 # All copies of an event have one visitor, so they meet on one shard, where the engine can recognise them.
-_SHARDING: Final = {"events_raw": "cityHash64(customer_id, visitor_id)", "event_ids": "cityHash64(customer_id, event_id)"}
+_SHARDING: Final = {
+    "events_raw": "cityHash64(customer_id, visitor_id)",
+    "identity_links": "cityHash64(customer_id, visitor_id)",
+    "event_ids": "cityHash64(customer_id, event_id)",
+}
 _SHARDING_OF_ROLLUPS: Final = "cityHash64(customer_id)"
 
 
@@ -72,6 +76,8 @@ class Layout:
             return [head + body]
         if found := _COPY.match(statement):
             return [f"CREATE TABLE IF NOT EXISTS {found[1]}{self.on_cluster} AS {found[2]}{_LOCAL} ENGINE = Null"]
+        if statement.startswith("INSERT INTO "):  # through the distributed tables, as everybody's
+            return [statement]
         raise ValueError(f"no form on a cluster: {statement[:60]}")
 
     def _table(self, statement: str, name: str) -> Sequence[str]:

@@ -76,6 +76,8 @@ TABLES: Final = (
     Table("events_raw", OWN_ROWS),
     *(Table(rollup.name, OWN_ROWS) for rollup in ROLLUPS),
     *(Table(rollup.view) for rollup in ROLLUPS),
+    Table("identity_links", OWN_ROWS),
+    Table("identity_links_mv"),
     Table("event_ids"),
     Table("event_ids_mv"),
     Table("events_probe"),

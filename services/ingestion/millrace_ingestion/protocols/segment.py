@@ -164,8 +164,10 @@ def event_of(item: Item, call: str, shared: Mapping[str, msgspec.Raw]) -> Native
     refusal = _refusal(item, call)
     if refusal is not None:
         return Refused(refusal, None if item.message_id is None else str(item.message_id)[:512])
-    event_type, name, properties = _said(item, call)
     context = _merged(item.context, shared) if shared else item.context
+    if call in ("identify", "group") and bytes(item.traits) in (b"", b"null", b"{}"):
+        item.traits = _traits_of(context)
+    event_type, name, properties = _said(item, call)
     return NativeEvent(
         event_type=event_type,
         event_name=name or None,
@@ -218,6 +220,16 @@ def _session_of(context: msgspec.Raw) -> Identifier:
         return _decode_session(context).session_id
     except DECODING_ERRORS:  # acceptance says what is wrong with the context; a session of another type is none
         return None
+
+
+def _traits_of(context: msgspec.Raw) -> msgspec.Raw:
+    """``context.traits``, where RudderStack's SDKs put them."""
+    if b'"traits"' not in bytes(context):
+        return NOT_SENT
+    try:
+        return _decode_object(context).get("traits", NOT_SENT)
+    except DECODING_ERRORS:  # acceptance says what is wrong with the context
+        return NOT_SENT
 
 
 def _shared_context(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:

@@ -26,6 +26,7 @@ JSON: Final = b"application/json"
 encode: Final = msgspec.json.Encoder().encode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _MOST_PARAMETERS: Final = 64
+_LONGEST_WAIT: Final = 300  # seconds: the longest that Segment's SDKs wait when they are told to
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,8 @@ def failure(
     body = error_body(status, error.code, error.message, request.request_id)
     headers = [(name.lower().encode(), value.encode()) for name, value in error_headers(error).items()]
     if is_overload(error):
-        headers = [(b"retry-after", b"%d" % wait)]
+        seconds = error.retry_after if isinstance(error, TooManyRequests) else wait
+        headers = [(b"retry-after", b"%d" % min(max(seconds, 1), _LONGEST_WAIT))]
         if isinstance(error, Unavailable):
             body["stored"] = "unknown" if isinstance(error, LogUnavailable) else "nothing"
     return Reply(status, encode(body | dict(more or {})), headers=headers)
