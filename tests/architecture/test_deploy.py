@@ -41,6 +41,13 @@ def test_what_compose_publishes_is_reached_from_this_machine_only() -> None:
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
 
 
+def test_what_compose_takes_from_the_environment_is_explained_with_its_default() -> None:
+    taken = set(re.findall(r"\$\{(\w+):-([^}]*)\}", (_ROOT / "docker-compose.yml").read_text()))
+    explained = set(re.findall(r"^(\w+)=(.*)$", (_ROOT / "deploy/.env.example").read_text(), re.MULTILINE))
+    assert taken == explained
+    assert len(taken) >= 11
+
+
 def test_images_are_pinned_and_our_own_are_of_this_version() -> None:
     tags = {name: one["image"].rpartition(":")[2] for name, one in _SERVICES.items()}
     assert [name for name, tag in tags.items() if not re.match(r"v?\d", tag)] == []
@@ -155,4 +162,8 @@ def test_what_browsers_load_comes_from_ingestion() -> None:
     assert "@pages path /tracker.js /tracker.mjs /demo /demo/*\n" in caddy
     ingress = (_ROOT / "deploy/helm/millrace/templates/ingress.yaml").read_text()
     assert 'list "/tracker.js" "/tracker.mjs" "/demo" }}' in ingress
+
+
+def test_the_gateway_knows_the_three_services_where_they_listen() -> None:
+    caddy = (_ROOT / "deploy/gateway/Caddyfile").read_text()
     assert set(re.findall(r"reverse_proxy (\S+)", caddy)) == {"ingestion:8000", "consumer:8002", "analytics:8001"}
