@@ -45,7 +45,7 @@ docs: $(VENV)/.installed-dev  ## Write docs/reference anew from the code
 bench: $(VENV)/.installed-dev  ## Measure the bars of docs/bench.md, ratios in one run (20 minutes ARGS=embedded, 12 ARGS=kafka, which needs Java and Maven)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-e2e: $(VENV)/.installed-dev  ## The platform on real neighbours, and its images (needs Java 17, Maven, Docker; says what is missing)
+e2e: $(VENV)/.installed-dev  ## The platform on real neighbours, and in containers (needs Java 17, Maven, Docker; says what is missing)
 	@$(BIN)/pytest -m "(brokers or images) and not long" $(ARGS)
 
 faults: $(VENV)/.installed-dev  ## Every fault test in its long form, an hour of it a soak (about 3 hours); the report is faults.json

@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.support.warehouse",
     "tests.support.analytics",
     "tests.support.browser",
+    "tests.support.containers",
 ]

@@ -5,7 +5,8 @@ in one process at a time):
 
     python -m tests.support.checker ENGINE_DIR events|totals
 
-prints one JSON object, the fields of :class:`Stored` or of :class:`Totals`.
+prints one JSON object, the fields of :class:`Stored` or of :class:`Totals`. A server that runs is asked over ClickHouse's HTTP
+interface.
 """
 
 import dataclasses
@@ -13,9 +14,12 @@ import importlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from tests.support import figures
 from tests.support.writers import Sent
@@ -71,6 +75,21 @@ def stored_by_engine(engine: Path) -> Stored:
     return Stored(**_asked(engine, "events"))
 
 
+def stored_by_server(url: str, user: str, password: str) -> Stored:
+    """Likewise, a server's database, asked as a user who sees every row."""
+    parameters = {"database": "analytics", "default_format": "JSONCompactEachRow"}
+    with httpx.Client(auth=(user, password), params=parameters, timeout=120) as client:
+
+        def ask(sql: str) -> list[list[Any]]:
+            answer = client.post(url, content=sql)
+            assert answer.status_code == 200, answer.text
+            return [json.loads(line) for line in answer.text.splitlines()]
+
+        found = _read(ask, "events")
+    assert isinstance(found, Stored)
+    return found
+
+
 def totals_by_engine(engine: Path) -> Totals:
     """The totals of an engine's folder that no process has open."""
     found = _asked(engine, "totals")
@@ -112,7 +131,7 @@ def connect(url: str) -> Any:
     return chdb.connect(url)
 
 
-def _read(engine: Path, what: str) -> Stored | Totals:
+def _read_engine(engine: Path, what: str) -> Stored | Totals:
     connection = connect(str(engine))
 
     def ask(sql: str) -> list[list[Any]]:
@@ -120,6 +139,10 @@ def _read(engine: Path, what: str) -> Stored | Totals:
         return [json.loads(line) for line in text.splitlines()]
 
     connection.query("USE analytics", "TSV")
+    return _read(ask, what)
+
+
+def _read(ask: Callable[[str], list[list[Any]]], what: str) -> Stored | Totals:
     counts = ask("SELECT count(), uniqExact(customer_id, event_id), uniqExact(_p, _o, _i) FROM events_raw")[0]
     recent = int(ask("SELECT uniqExact(customer_id, event_id) FROM event_ids")[0][0])
     differences = {name: int(ask(_difference(name))[0][0]) for name in _ROLLUPS}
@@ -153,4 +176,4 @@ def _difference(rollup: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(dataclasses.asdict(_read(Path(sys.argv[1]), sys.argv[2]))))
+    sys.stdout.write(json.dumps(dataclasses.asdict(_read_engine(Path(sys.argv[1]), sys.argv[2]))))

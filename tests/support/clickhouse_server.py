@@ -1,4 +1,4 @@
-"""ClickHouse's HTTP interface over the embedded engine: ``python -m tests.support.clickhouse_server DIR PORT``.
+"""ClickHouse's HTTP interface over the embedded engine: ``python -m tests.support.clickhouse_server DIR PORT [ADDRESS]``.
 
 It stands in for a server where none can be had, so that the server's adapter and the processes around it are exercised by
 real requests. What it does as a server does: basic authentication of a writer and a read-only reader, settings and bound
@@ -32,7 +32,9 @@ from millrace_warehouse.migrations.tables import DATABASE
 from millrace_warehouse.server.engine import TENANT_SETTING
 from tests.support.checker import connect
 
-WRITER, READER = ("millrace_writer", "writer-secret"), ("millrace_reader", "reader-secret")
+# The variables are those that the users' file of a real server reads (deploy/clickhouse/users.d).
+WRITER = ("millrace_writer", os.environ.get("MILLRACE_WRITER_PASSWORD", "writer-secret"))
+READER = ("millrace_reader", os.environ.get("MILLRACE_READER_PASSWORD", "reader-secret"))
 _PASSWORDS: Final = dict([WRITER, READER])
 
 _OF_THE_TRANSPORT: Final = frozenset(
@@ -165,17 +167,17 @@ async def _ping(_: Request) -> Response:
     return Response("Ok.\n")
 
 
-async def _serve(folder: Path, port: int) -> None:
+async def _serve(folder: Path, port: int, address: str) -> None:
     engine = await ChdbEngine.open(folder, Metrics())
     keeping = await engine.admin()  # the engine stays open as long as a connection does
     await keeping.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
     server = _Server(folder, engine)
     app = Starlette(routes=[Route("/ping", _ping), Route("/", server.handle, methods=["GET", "POST"])])
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", loop="uvloop")
+    config = uvicorn.Config(app, host=address, port=port, log_level="warning", loop="uvloop")
     await uvicorn.Server(config).serve()
     await keeping.close()
     await engine.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(_serve(Path(sys.argv[1]), int(sys.argv[2]), *(sys.argv[3:] or ["127.0.0.1"])))

@@ -28,7 +28,7 @@ _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.
     <dependency><groupId>org.apache.logging.log4j</groupId><artifactId>log4j-core</artifactId><version>2.25.1</version></dependency>
   </dependencies></project>
 """
-_LOGGING = """rootLogger.level=warn
+LOGGING = """rootLogger.level=warn
 rootLogger.appenderRef.out.ref=OUT
 appender.out.type=Console
 appender.out.name=OUT
@@ -52,10 +52,9 @@ class KafkaBroker:
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         folder.mkdir(parents=True)
-        (folder / "pom.xml").write_text(_POM)
-        (folder / "log4j2.properties").write_text(_LOGGING)
+        (folder / "log4j2.properties").write_text(LOGGING)
         (folder / "server.properties").write_text(self._properties(free_port()))
-        self._run("mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=libs")
+        copy_jars(folder / "libs")
         scram = security.scram if security is not None else ()
         self._run(*self._java(), "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, *scram, "-c", "server.properties")
 
@@ -141,6 +140,18 @@ group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 log.flush.interval.messages=1
 {more}"""
+
+
+def copy_jars(folder: Path) -> None:
+    """Put what the broker is made of there.
+
+    Raises:
+        subprocess.CalledProcessError: Maven cannot fetch it.
+    """
+    folder.mkdir(parents=True)
+    (folder / "pom.xml").write_text(_POM)
+    command = ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
 
 
 def new_broker(folder: Path, security: Security | None = None) -> KafkaBroker:
