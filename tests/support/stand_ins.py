@@ -18,7 +18,9 @@ _ROOT: Final = Path(__file__).parents[2]
 _SUITE: Final = "bookworm"
 _CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 _PIP: Final = Path("/etc/pip.conf")
-_PATH: Final = "ENV PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+_ENVIRONMENT: Final = (
+    f"ENV PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin NODE_EXTRA_CA_CERTS={_CERTIFICATES}"
+)
 _DEBOOTSTRAP_SECONDS: Final = 600
 
 NEIGHBOURS: Final = ("kafka", "clickhouse", "redis", "postgres", "prometheus", "gateway")
@@ -42,7 +44,7 @@ def make_python_image(engine: DockerEngine) -> None:
     archive = engine.folder / "base.tar"
     try:
         subprocess.run(["tar", "--directory", root, "--create", "--file", archive, "."], check=True, timeout=300)
-        engine.do("import", "--change", _PATH, str(archive), PYTHON_IMAGE, seconds=300)
+        engine.do("import", "--change", _ENVIRONMENT, str(archive), PYTHON_IMAGE, seconds=300)
     finally:
         archive.unlink(missing_ok=True)
         shutil.rmtree(root)
