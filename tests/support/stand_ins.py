@@ -32,7 +32,13 @@ def make_python_image(engine: DockerEngine) -> None:
     """What stands in for the base image; the test is skipped where there are no packages for it."""
     assert engine.folder is not None
     root = engine.folder / "base"
-    command = ["debootstrap", "--variant=minbase", "--include=ca-certificates,python3,python3-venv", _SUITE, str(root)]
+    command = [
+        "debootstrap",
+        "--variant=minbase",
+        "--include=ca-certificates,python3,python3-pip,python3-venv",
+        _SUITE,
+        str(root),
+    ]
     done = subprocess.run([*command, *_mirror()], capture_output=True, text=True, timeout=_DEBOOTSTRAP_SECONDS, check=False)
     if done.returncode != 0:
         pytest.skip(f"no base image can be made: {(done.stdout + done.stderr).strip().splitlines()[-1:]}")
