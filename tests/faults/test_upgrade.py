@@ -48,7 +48,7 @@ async def _writing(writers: Writers) -> AsyncIterator[None]:
     try:
         yield
         enough.set()
-        await asyncio.wait_for(task, 120)
+        await asyncio.wait_for(task, 300)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -56,7 +56,7 @@ async def _writing(writers: Writers) -> AsyncIterator[None]:
 
 async def _until_acknowledged(writers: Writers, more: int) -> None:
     wanted = len(writers.sent.acknowledged) + more
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(300):
         while len(writers.sent.acknowledged) < wanted:
             await asyncio.sleep(0.05)
 
@@ -79,17 +79,17 @@ async def _upgrade(before: Previous, folder: Path, environment: dict[str, str]) 
     replayed = 0.0
     try:
         async with _writing(writers):
+            await asyncio.to_thread(old.start)
+            kept = await asyncio.to_thread(
+                millrace, "tenant", "set", "fault_a", "--time-zone", "Europe/Berlin", "--data-dir", old.data_dir
+            )
+            assert kept.code == 0, kept.err
+            await _until_acknowledged(writers, 300)
+            assert await asyncio.to_thread(old.stop) == 0
             for step in _PENDING:
                 url.value = old.url
-                await asyncio.to_thread(old.start)
-                kept = await asyncio.to_thread(
-                    millrace, "tenant", "set", "fault_a", "--time-zone", "Europe/Berlin", "--data-dir", old.data_dir
-                )
-                assert kept.code == 0, kept.err
-                await _until_acknowledged(writers, 300)
-                assert await asyncio.to_thread(old.stop) == 0
-                await asyncio.to_thread(old.start, (step, 3), wait=False)
-                assert await asyncio.to_thread(old.wait, 120.0) == -9, old.tail()
+                await asyncio.to_thread(old.start, (step, 0), wait=False)
+                assert await asyncio.to_thread(old.wait, 300.0) == -9, old.tail()
                 figures.injected(f"previous version ended at {step}")
                 url.value = new.url
                 await asyncio.to_thread(new.start)
