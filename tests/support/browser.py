@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -97,18 +98,27 @@ class _SiteServer(ThreadingHTTPServer):
     site: Site
 
 
+@contextmanager
+def serving(site: Site) -> Iterator[Site]:
+    """Serve it, and set its URL."""
+    with _SiteServer(("127.0.0.1", 0), _Handler) as listening:
+        listening.site = site
+        site.url = f"http://localhost:{listening.server_address[1]}"
+        thread = threading.Thread(target=listening.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield site
+        finally:
+            listening.shutdown()
+            thread.join()
+
+
 @pytest.fixture
 def site(server: Server, request: pytest.FixtureRequest) -> Iterator[Site]:
     """A site whose tenant is named after the test."""
-    made = Site(server.url, request.node.name.removeprefix("test_")[:60].replace("[", ".").replace("]", ""))
-    with _SiteServer(("127.0.0.1", 0), _Handler) as listening:
-        listening.site = made
-        made.url = f"http://localhost:{listening.server_address[1]}"
-        thread = threading.Thread(target=listening.serve_forever, args=(0.02,))
-        thread.start()
+    name = request.node.name.removeprefix("test_")[:60].replace("[", ".").replace("]", "")
+    with serving(Site(server.url, name)) as made:
         yield made
-        listening.shutdown()
-        thread.join()
 
 
 @pytest.fixture
