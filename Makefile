@@ -82,12 +82,12 @@ logs:  ## Follow what the services say
 
 $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing millrace and its embedded engine into $(VENV): about 330 MB to download where they are not cached."
-	@$(call sync,requirements.lock)
+	@$(call sync,requirements.lock,--editable .)
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+$(VENV)/.installed-dev: requirements-dev.lock pyproject.toml libs/client/pyproject.toml | $(VENV)/bin/python
 	@echo "Installing millrace and what its tests need into $(VENV): about 350 MB to download where they are not cached."
-	@$(call sync,requirements-dev.lock)
+	@$(call sync,requirements-dev.lock,--editable . --editable libs/client)
 	@touch $@ $(VENV)/.installed
 
 # The platform runs without it: /tracker.js then says what to do.
@@ -103,6 +103,6 @@ $(VENV)/bin/python:
 define sync
 if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --require-hashes -r $(1); \
 else $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $(1); fi && \
-if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --no-deps --no-build-isolation --editable . ; \
-else $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable . ; fi
+if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --no-deps --no-build-isolation $(2) ; \
+else $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation $(2) ; fi
 endef
