@@ -33,6 +33,7 @@ check: $(VENV)/.installed-dev  ## Lint, format, types, who may import whom, leng
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/mypy tests
+	@$(BIN)/mypy libs/client/examples
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tests.architecture.lengths
 

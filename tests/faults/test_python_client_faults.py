@@ -190,7 +190,8 @@ def _child(url: str) -> None:
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_processes_of_multiprocessing_send_when_they_end(server: Server, method: str) -> None:
     before = len(_stored(server, "processes"))
-    process = multiprocessing.get_context(method).Process(target=_child, args=(server.url,))
+    multiprocessing.set_start_method(method, force=True)
+    process = multiprocessing.Process(target=_child, args=(server.url,))
     process.start()
     process.join(60)
     assert process.exitcode == 0

@@ -50,7 +50,7 @@ def test_whatever_python_has_becomes_strict_json(value: Any) -> None:
 
 def test_values_that_json_does_not_have_are_written_as_what_they_mean() -> None:
     some = uuid.uuid4()
-    said = {
+    said: dict[Any, Any] = {
         "when": datetime(2026, 11, 1, 10, tzinfo=UTC),
         "price": Decimal("12.50"),
         "plan": _Plan.PRO,
