@@ -51,6 +51,14 @@ def test_the_snippets_of_the_guide_run_one_after_the_other(server: Server) -> No
     assert "followed x" in said
 
 
+@pytest.mark.parametrize("page", ["README.md", "libs/client/README.md"])
+def test_the_first_lines_of_a_readme_track_an_event(server: Server, page: str) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", (_ROOT / page).read_text(), re.DOTALL)
+    source = block.replace("http://localhost:8080", server.url) + "\nprint(millrace.flush(60), millrace.stats().stored)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", source], capture_output=True, timeout=120, check=False)
+    assert done.stdout == b"True 1\n", done.stderr.decode()
+
+
 def _wait_until_stored(server: Server) -> str:
     return f"import httpx\nwhile httpx.get('{server.url}/health').json()['details']['lag']['events']: pass"
 

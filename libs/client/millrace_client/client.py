@@ -57,6 +57,8 @@ class Millrace(Tracker):
             timeout_seconds: how long to wait; until it is done when not given.
         """
         wanted = self._buffer.hurry()
+        if self._buffer.settled < wanted and not self._sender.start():
+            return False  # the interpreter ends: what waits is sent by ``close``
         end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         with self._buffer.changed:
             while self._buffer.settled < wanted:

@@ -41,15 +41,16 @@ class Sender:
         self._stop_at: float | None = None
         self._starting = threading.Lock()
 
-    def start(self) -> None:
-        """Start the thread where there is none. At the interpreter's end no thread can be started: then ``stop`` sends."""
+    def start(self) -> bool:
+        """Start the thread where there is none; whether there is one. At the interpreter's end none can be started: then
+        ``stop`` sends."""
         with self._starting:
-            if self._thread is not None or self._stop_at is not None:
-                return
-            thread = threading.Thread(target=self.run, name="millrace-client", daemon=True)
-            with contextlib.suppress(RuntimeError):
-                thread.start()
-                self._thread = thread
+            if self._thread is None and self._stop_at is None:
+                thread = threading.Thread(target=self.run, name="millrace-client", daemon=True)
+                with contextlib.suppress(RuntimeError):
+                    thread.start()
+                    self._thread = thread
+            return self._thread is not None
 
     def stop(self, seconds: float) -> None:
         """Send what waits, for so long at most; what is left then is dropped."""
