@@ -27,8 +27,8 @@ class Options:
             random below that, so that clients of a server that was away do not come back together.
         longest_retry_seconds: where it stops doubling.
         shutdown_seconds: how long closing, and the end of the interpreter, may take to deliver what waits.
-        on_failure: called with each event that will not be stored, from the client's thread or task. What it raises is logged; it
-            must not wait for ``flush``.
+        on_failure: called with each event that will not be stored, from the client's thread or task. What it raises is
+            logged; it must not wait for ``flush``.
     """
 
     batch_events: int = 500
