@@ -178,21 +178,30 @@ def test_a_forked_process_sends_its_own_events_and_leaves_its_parents_alone(serv
     assert _stored(server, "forked") == sorted(done.stdout.decode().split())
 
 
-_client: Millrace | None = None
+_PROCESSES = """
+import multiprocessing, sys
+from millrace_client import Millrace, Options
 
+def work():
+    client = Millrace(sys.argv[2], customer_id=sys.argv[1], options=Options(flush_seconds=3600))
+    client.track("click", visitor_id="v")
 
-def _child(url: str) -> None:
-    global _client  # noqa: PLW0603 (as an application keeps it)
-    _client = Millrace(url, customer_id="processes", options=Options(flush_seconds=3600))
-    _client.track("click", visitor_id="v")
+if __name__ == "__main__":
+    multiprocessing.set_start_method(sys.argv[1])
+    processes = [multiprocessing.Process(target=work) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    sys.exit(max(process.exitcode for process in processes))
+"""
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-def test_processes_of_multiprocessing_send_when_they_end(server: Server, method: str) -> None:
-    before = len(_stored(server, "processes"))
-    multiprocessing.set_start_method(method, force=True)
-    process = multiprocessing.Process(target=_child, args=(server.url,))
-    process.start()
-    process.join(60)
-    assert process.exitcode == 0
-    assert len(_stored(server, "processes")) == before + 1
+def test_processes_of_multiprocessing_send_when_they_end(server: Server, method: str, tmp_path: Path) -> None:
+    program = tmp_path / "processes.py"
+    program.write_text(_PROCESSES)
+    command = [sys.executable, "-W", "error", str(program), method, server.url]
+    done = subprocess.run(command, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    assert len(_stored(server, method)) == 2
