@@ -53,7 +53,10 @@ def _program(server_url: str, code: str, **more: Any) -> subprocess.CompletedPro
 def test_kills_of_the_server_lose_and_double_nothing(tmp_path: Path, kind: str) -> None:
     own = Server(tmp_path / "data")
     own.start()
-    options = Options(flush_seconds=0.02, batch_events=20, first_retry_seconds=0.05, longest_retry_seconds=0.5)
+    # Room for what is tracked while the server starts again, however long that takes.
+    options = Options(
+        flush_seconds=0.02, batch_events=100, queue_events=10**6, first_retry_seconds=0.05, longest_retry_seconds=0.5
+    )
     tracked: list[str] = []
     stop = threading.Event()
     with driven(kind, own.url, options) as client:
