@@ -1,11 +1,13 @@
 """The Python client and a real server: what is tracked is stored as it was meant, questions and streams are answered."""
 
 import asyncio
+import json
 import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
 from millrace_client import AsyncMillrace, Failure, Millrace, MillraceError, Options
@@ -107,6 +109,32 @@ async def test_a_question_that_is_refused_says_why(server: Server) -> None:
         with pytest.raises(MillraceError) as unreachable:
             await nowhere.query("SELECT 1")
     assert (unreachable.value.status, unreachable.value.code) == (None, "unreachable")
+
+
+def test_with_a_key_the_tenant_is_the_keys(tmp_path: Path) -> None:
+    own = Server(tmp_path / "data", {"MILLRACE_AUTH": "required"})
+    own.start()
+    token = json.loads((tmp_path / "data/server.json").read_text())["token"]
+    asked = {"tenant": "py_key", "kind": "secret", "scopes": ["ingest", "query"]}
+    made = httpx.post(f"{own.url}/admin/v1/keys", headers={"Authorization": f"Bearer {token}"}, json=asked, timeout=30)
+    told: list[Failure] = []
+    with Millrace(own.url, made.json()["key"], options=_QUICK) as client:
+        event_id = client.track("click", visitor_id="v")
+        assert client.flush(60)
+        assert client.stats().stored == 1
+        deadline = time.monotonic() + 60
+        while not (rows := client.query("SELECT event_id FROM events_raw WHERE customer_id = 'py_key'").data):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert rows == [{"event_id": event_id}]
+    with Millrace(own.url, "no key of anyone", customer_id="py_key", options=Options(on_failure=told.append)) as stranger:
+        refused = stranger.track("click", visitor_id="v")
+        assert stranger.flush(60)
+        with pytest.raises(MillraceError) as unknown:
+            stranger.query("SELECT 1")
+    assert [(one.event_id, one.code) for one in told] == [(refused, unknown.value.code)]
+    assert unknown.value.status == 401
+    assert own.stop() == 0
 
 
 def test_a_stream_needs_a_tenant_and_a_position_of_its_own(server: Server) -> None:

@@ -84,17 +84,16 @@ def scripted(*replies: Reply, more: Callable[[Seen], Reply] | None = None) -> It
             headers = {name.lower(): value for name, value in self.headers.items()}
             request = Seen(time.monotonic(), headers, said["events"], said["sent_at"])
             seen.append(request)
-            reply = left.pop(0) if len(left) > 1 or (left and more is not None) else left[0] if left else _asked(more, request)
+            reply = _next(left, more, request)
             if reply.hold is not None:
                 reply.hold.wait(30)
-            self._say(reply, len(request.events))
-
-        def _say(self, reply: Reply, count: int) -> None:
             if reply.hang_up:
                 self.close_connection = True
-                return
-            accepted = {"success": True, "events_accepted": count, "events_rejected": 0, "message": "", "errors": []}
-            body = json.dumps(accepted).encode() if reply.body is None else reply.body
+            else:
+                self._say(reply, len(request.events))
+
+        def _say(self, reply: Reply, count: int) -> None:
+            body = _accepted(count) if reply.body is None else reply.body
             self.send_response(reply.status)
             for name, value in {**reply.headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
@@ -115,5 +114,12 @@ def scripted(*replies: Reply, more: Callable[[Seen], Reply] | None = None) -> It
         server.server_close()
 
 
-def _asked(more: Callable[[Seen], Reply] | None, request: Seen) -> Reply:
-    return more(request) if more is not None else Reply()
+def _accepted(count: int) -> bytes:
+    said = {"success": True, "events_accepted": count, "events_rejected": 0, "message": "", "errors": [], "durable": "log"}
+    return json.dumps(said).encode()
+
+
+def _next(left: list[Reply], more: Callable[[Seen], Reply] | None, request: Seen) -> Reply:
+    if not left:
+        return more(request) if more is not None else Reply()
+    return left[0] if len(left) == 1 and more is None else left.pop(0)
