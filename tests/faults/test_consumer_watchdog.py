@@ -16,7 +16,7 @@ from tests.support.kafka_mock import FETCH, MockKafka, mock_kafka
 from tests.support.pipeline import Life, life
 from tests.support.warehouse import OpenWarehouse
 
-pytestmark = pytest.mark.brokers
+pytestmark = [pytest.mark.faults, pytest.mark.brokers]
 
 _WATCHED = ConsumerSettings(consumer_flush_seconds=0.02, consumer_backoff_seconds=0.2, consumer_stuck_seconds=2.0)
 # aiokafka takes some seconds to read on when Kafka is back.

@@ -25,7 +25,7 @@ def table(report: dict[str, Any]) -> str:
     lines = [
         (
             f"{len(report['rows'])} cases of {len(rows)} tests, {failed} failed, on {report['date']}: {report['machine']}, "
-            f"Python {report['python']}, sources {report['commit']}. Times are those of this machine under this load."
+            f"Python {report['python']}. Times are those of this machine under its load."
         ),
         "",
         "| test | injected | acknowledged | stored | lost | doubled | acknowledging again | seed | more |",
