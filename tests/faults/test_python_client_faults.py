@@ -18,6 +18,8 @@ from tests.support.python_client import KINDS, driven
 from tests.support.scripted import Reply, scripted
 from tests.support.server import Server
 
+pytestmark = pytest.mark.faults
+
 _KILLS = 4
 
 
