@@ -1,7 +1,7 @@
 # Every target installs what it needs into .venv first. Nothing here asks for root.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install run test tracker e2e check bench faults lock format docs images up down logs
+.PHONY: help install run test tracker e2e sdks check bench faults lock format docs images up down logs
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -49,6 +49,10 @@ bench: $(VENV)/.installed-dev  ## Measure the bars of docs/bench.md, ratios in o
 e2e: $(VENV)/.installed-dev  ## The platform on real neighbours, and in containers (needs Java 17, Maven, Docker; says what is missing)
 	@$(BIN)/pytest -m "(brokers or images) and not long" $(ARGS)
 
+sdks: $(VENV)/.installed-dev .venv-sdks/.installed  ## Other people's SDKs against a real server; writes the table of docs/sdks.md
+	@if command -v npm >/dev/null; then npm ci --prefix tests/sdks/node --no-audit --no-fund --ignore-scripts; fi
+	@$(BIN)/python -m tests.sdks $(ARGS)
+
 faults: $(VENV)/.installed-dev  ## Every fault test in its long form, an hour of it a soak (about 3 hours); the report is faults.json
 	@MILLRACE_TEST_KILLS=200 MILLRACE_TEST_CLIENTS=2000 MILLRACE_TEST_HEAD_SECONDS=10 MILLRACE_TEST_REPORT=faults.json \
 		$(BIN)/pytest -q -m faults $(ARGS)
@@ -90,6 +94,12 @@ $(VENV)/.installed-dev: requirements-dev.lock pyproject.toml libs/client/pyproje
 	@echo "Installing millrace and what its tests need into $(VENV): about 350 MB to download where they are not cached."
 	@$(call sync,requirements-dev.lock,--editable . --editable libs/client)
 	@touch $@ $(VENV)/.installed
+
+.venv-sdks/.installed: tests/sdks/python/requirements.lock
+	@if command -v uv >/dev/null; then uv venv --quiet --clear --python $(PYTHON) .venv-sdks && \
+		uv pip install --python .venv-sdks/bin/python --require-hashes -r $<; \
+	else $(PYTHON) -m venv .venv-sdks && .venv-sdks/bin/python -m pip install --require-hashes -r $<; fi
+	@touch $@
 
 # The platform runs without it: /tracker.js then says what to do.
 $(TRACKER): sdk-js/build.py sdk-js/build.mjs sdk-js/package-lock.json $(wildcard sdk-js/src/*.ts) | $(VENV)/bin/python
