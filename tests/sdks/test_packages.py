@@ -1,6 +1,7 @@
 """Other people's SDKs, unmodified, against a real server: what they send is stored once, whatever happens on the way."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tests.support.server import Server
 pytestmark = [pytest.mark.sdks, pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.title)]
 
 _A_MINUTE = 60
+_RESTART_SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -128,17 +130,30 @@ def mortal(tmp_path: Path) -> Iterator[Server]:
         made.kill()
 
 
-def restart(server: Server) -> None:
-    """SIGKILL, and start again on the same folder and port."""
-    server.kill()
-    server.start()
+class Restart:
+    """SIGKILL, and a start on the same folder and port, in the relay's thread."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._done = threading.Event()
+
+    def __call__(self) -> None:
+        """Do it."""
+        self._server.kill()
+        self._server.start()
+        self._done.set()
+
+    def wait(self) -> None:
+        """Return when the server is there again."""
+        assert self._done.wait(_RESTART_SECONDS)
 
 
 def test_lost_answer(package: Package, mortal: Server) -> None:
     """The server is killed when the events are durable and the client has not heard: sent again, they count once."""
     tenant = tenant_of(package, "lost")
+    restart = Restart(mortal)
     with relay(mortal.url) as between:
-        between.before_answer = lambda: restart(mortal)
+        between.before_answer = restart
         assert package.send(between.url, tenant, 20) == []
         assert between.posts != []
     assert numbers(mortal, tenant) == list(range(20))
@@ -148,7 +163,9 @@ def test_lost_answer(package: Package, mortal: Server) -> None:
 def test_killed_after_answer(package: Package, mortal: Server) -> None:
     """The server is killed at once behind its answer, before anything is in the warehouse: what was answered is stored."""
     tenant = tenant_of(package, "killed")
+    restart = Restart(mortal)
     with relay(mortal.url) as between:
-        between.after_answer = lambda: restart(mortal)
+        between.after_answer = restart
         package.send(between.url, tenant, 20)
+        restart.wait()
     assert numbers(mortal, tenant) == list(range(20))
