@@ -10,6 +10,8 @@ from typing import Final
 
 import pytest
 
+from tests.sdks.packages import PACKAGES
+
 _PAGE: Final = Path(__file__).parents[2] / "docs/sdks.md"
 _TABLE: Final = re.compile(r"(?<=<!-- The table is made by `make sdks`. -->\n\n)(?:\|.*\n)*")
 _CASES: Final = {
@@ -49,7 +51,8 @@ class Table:
     def text(self) -> str:
         """As Markdown."""
         lines = [f"| package | version | {' | '.join(_CASES.values())} |", "|" + "---|" * (len(_CASES) + 2)]
-        for (package, version), cases in self.outcomes.items():
+        order = [package.title for package in PACKAGES]
+        for (package, version), cases in sorted(self.outcomes.items(), key=lambda one: order.index(one[0][0])):
             lines.append(f"| `{package}` | {version} | {' | '.join(cases.get(case, '') for case in _CASES)} |")
         return "\n".join(lines) + "\n"
 
