@@ -240,4 +240,6 @@ async def test_the_trail_says_who_did_what_page_by_page(access: AccessPorts) -> 
     assert changes[-1].detail == {"tier": "enterprise"}
     assert [one.action for one in await access.trail.changes(tenant="blog")] == ["user_created"]
     assert await access.trail.changes(after=changes[3].id, limit=1) == [changes[4]]
+    await access.users.put(dataclasses.replace(ada, roles={}), "server", "roles_changed")
+    assert (await access.trail.changes(tenant="blog"))[-1].action == "roles_changed"
     assert key.digest not in str(changes)

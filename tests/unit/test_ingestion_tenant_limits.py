@@ -29,6 +29,9 @@ async def test_a_request_that_would_pass_the_limit_is_refused_whole_with_the_tim
     assert refused.body["code"] == "tenant_rate_limited"
     assert refused.body["message"] == "demo may send 60 events a minute"
     assert 15 <= int(refused.header("retry-after") or 0) <= 20
+    assert refused.header("x-ratelimit-limit") == "60"
+    assert refused.header("x-ratelimit-remaining") == "0"
+    assert refused.header("x-ratelimit-reset") == refused.header("retry-after")
     assert len(client.log.records) == 40
     assert (await client.post("/track/batch", {"events": [EVENT] * 20})).status == 200
     assert (await client.post("/track", {**EVENT, "customer_id": "other"})).status == 200
@@ -46,6 +49,16 @@ async def test_without_a_limit_nothing_is_counted() -> None:
     limits = TenantLimits(MemoryCache(10_000), default=0)
     for _ in range(10):
         await limits.take(_events("any", 100_000))
+
+
+async def test_what_came_with_an_unmetered_key_is_not_counted() -> None:
+    limits = TenantLimits(MemoryCache(10_000), default=10, is_metered=lambda key_id: key_id != "imports")
+    imported = [LogRecord("any", f"event-{number}", 0, "native", "imports", b"{}") for number in range(100)]
+    for _ in range(3):
+        await limits.take(imported)
+    await limits.take(_events("any", 10))
+    with pytest.raises(TooManyRequests):
+        await limits.take(_events("any", 1))
 
 
 async def test_a_tenants_own_limit_holds_from_when_it_is_told(tmp_path: Path) -> None:

@@ -94,13 +94,15 @@ class TooManyRequests(MillraceError):
 
     Args:
         retry_after: seconds after which to try again.
+        limit: how much is allowed, where it is an amount.
     """
 
     code = "rate_limited"
 
-    def __init__(self, message: str, *, code: str | None = None, retry_after: int = 1) -> None:
+    def __init__(self, message: str, *, code: str | None = None, retry_after: int = 1, limit: int | None = None) -> None:
         super().__init__(message, code=code)
         self.retry_after = retry_after
+        self.limit = limit
 
 
 class Unavailable(MillraceError):

@@ -59,7 +59,12 @@ class Credentials(Protocol):
 def presented_in(headers: Mapping[bytes, bytes]) -> str:
     """The credential of a request: ``Authorization: Bearer``, ``Authorization: Basic`` (the key as user name), or
     ``X-API-Key``; empty where there is none."""
-    scheme, _, value = headers.get(b"authorization", b"").decode("latin-1").strip().partition(" ")
+    authorization = headers.get(b"authorization")
+    if authorization is None:
+        return headers.get(b"x-api-key", b"").decode("latin-1").strip()
+    if authorization.startswith(b"Bearer "):  # as nearly everyone writes it
+        return authorization[7:].decode("latin-1").strip()
+    scheme, _, value = authorization.decode("latin-1").strip().partition(" ")
     match scheme.lower():
         case "bearer":
             return value.strip()

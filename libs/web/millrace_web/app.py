@@ -73,7 +73,7 @@ def create_app(
             allow_origins=list(origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["content-type", "authorization", "x-api-key", "idempotency-key", "x-request-id", "last-event-id"],
-            expose_headers=["x-request-id", "retry-after"],
+            expose_headers=["x-request-id", "retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"],
         )
     app.add_middleware(HostCheck, hosts=hosts)
 

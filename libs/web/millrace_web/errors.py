@@ -70,7 +70,12 @@ def error_body(status: int, code: str, message: str, request_id: str, detail: An
 
 
 def error_headers(error: MillraceError) -> dict[str, str]:
-    """``Retry-After`` where trying again makes sense, ``WWW-Authenticate`` where a credential does."""
+    """``Retry-After`` where trying again makes sense, ``X-RateLimit-…`` where a limit of so much was reached (``Reset`` is in
+    seconds from now), ``WWW-Authenticate`` where a credential is what lacks."""
+    if isinstance(error, TooManyRequests) and error.limit is not None:
+        wait = str(error.retry_after)
+        limits = {"X-RateLimit-Limit": str(error.limit), "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": wait}
+        return {"Retry-After": wait, **limits}
     if isinstance(error, (TooManyRequests, Unavailable)):
         return {"Retry-After": str(error.retry_after)}
     if isinstance(error, Unauthorized):

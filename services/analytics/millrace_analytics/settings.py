@@ -66,6 +66,12 @@ class AnalyticsSettings(AccountSettings):
         50, ge=1, description="Messages that wait for a client that reads slowly, before events are skipped for it."
     )
     stream_heartbeat_seconds: float = Field(15.0, gt=0, description="How often a silent stream sends a comment.")
+    query_sql_a_minute: int | None = Field(
+        None,
+        ge=0,
+        description="How many statements a tenant may ask a minute (`POST /query`); 0 is no limit. Without it 100 where "
+        "`MILLRACE_AUTH=required`, else no limit.",
+    )
     dashboard_cache_seconds: float = Field(
         1.0, ge=0, le=60, description="How long an answer of the live dashboard serves everyone who asks for it."
     )

@@ -11,6 +11,7 @@ from millrace_analytics.accounts.logins import Logins
 from millrace_analytics.accounts.mail import Mail
 from millrace_analytics.accounts.routes import accounts_router
 from millrace_analytics.accounts.setup import setup_router
+from millrace_analytics.asking_limits import AskingLimit
 from millrace_analytics.families.realtime.dashboard import Dashboards
 from millrace_analytics.families.realtime.routes import realtime_router
 from millrace_analytics.live.hub import Hub
@@ -24,6 +25,9 @@ from millrace_records.cache.ports import CachePorts, Limits
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
 from millrace_warehouse.ports import Warehouse
+
+_SQL_A_MINUTE = 100
+"""That the realtime contract documents."""
 
 _log = structlog.get_logger("millrace.access")
 
@@ -90,5 +94,8 @@ def build(
         except Unauthorized:
             return False
 
-    router = realtime_router(warehouse, dashboards, hub, settings, metrics, may_go_on)
+    documented = _SQL_A_MINUTE if access is not None else 0
+    amount = documented if settings.query_sql_a_minute is None else settings.query_sql_a_minute
+    sql_limit = AskingLimit(cache.limits, metrics, "sql", amount)
+    router = realtime_router(warehouse, dashboards, hub, settings, metrics, may_go_on, sql_limit)
     return AnalyticsService(router, hub)

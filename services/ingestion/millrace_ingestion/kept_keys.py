@@ -1,12 +1,15 @@
 """Keys that the records hold: what ingestion asks where ``MILLRACE_AUTH=required``."""
 
+from functools import lru_cache
+
 from millrace_core.errors import Forbidden
 from millrace_ingestion.keys import Grant
 from millrace_records.access.checking import AccessCheck
 
 
 class KeptKeys:
-    """WriteKeys: write keys, and secret keys with the scope ``ingest``. Answers from memory, about 2 µs a request."""
+    """WriteKeys: write keys, and secret keys with the scope ``ingest``. Answers from memory; what that costs is in
+    tests/bench/access_cost.py."""
 
     def __init__(self, access: AccessCheck) -> None:
         self._access = access
@@ -17,6 +20,9 @@ class KeptKeys:
         key = known.key
         if key.origins and origin not in key.origins:
             raise Forbidden("This key may not be used by pages of this origin.", code="origin_not_allowed")
-        if not known.caller.may("ingest", key.tenant):
+        if "ingest" not in known.caller.rights[key.tenant]:
             raise Forbidden("This key may not send events.", code="missing_scope")
-        return Grant(key.tenant, key.id)
+        return _granted(key.tenant, key.id)
+
+
+_granted = lru_cache(maxsize=4096)(Grant)

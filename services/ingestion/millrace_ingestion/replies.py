@@ -93,7 +93,10 @@ def cors_headers(headers: Headers) -> HeaderList:
     return [
         (b"access-control-allow-origin", origin),
         (b"access-control-allow-credentials", b"true"),
-        (b"access-control-expose-headers", b"x-request-id, retry-after"),
+        (
+            b"access-control-expose-headers",
+            b"x-request-id, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset",
+        ),
         (b"vary", b"origin"),
     ]
 

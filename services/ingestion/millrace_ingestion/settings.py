@@ -41,9 +41,9 @@ class IngestionSettings(Settings):
         le=24 * 30,
         description="How long an answer is kept, to be repeated for the same `Idempotency-Key`; 0 keeps none.",
     )
-    ingest_events_a_minute: int = Field(
-        0,
+    ingest_events_a_minute: int | None = Field(
+        None,
         ge=0,
         description="How many events a tenant may send a minute if its settings (`millrace tenant`) say nothing else; 0 is no "
-        "limit. The realtime contract documents 10,000.",
+        "limit. Without it 10,000 where `MILLRACE_AUTH=required`, else no limit. Keys with the scope `admin` are not metered.",
     )

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import structlog
@@ -20,15 +21,22 @@ _READ_SECONDS: Final = 60.0
 _log = structlog.get_logger("millrace.ingestion")
 
 
+@lru_cache(maxsize=1024)
+def _rate(events: int) -> Rate:
+    return Rate(events, _MINUTE)
+
+
 class TenantLimits:
     """The limits of all tenants.
 
     Args:
         default: events a minute of a tenant without a limit of its own; 0 is no limit.
+        is_metered: whether events that came with the key of this id count.
     """
 
-    def __init__(self, limits: Limits, default: int) -> None:
+    def __init__(self, limits: Limits, default: int, is_metered: Callable[[str], bool] = lambda _: True) -> None:
         self._limits = limits
+        self._is_metered = is_metered
         self._default = default
         self._own: Mapping[str, int] = {}
 
@@ -40,15 +48,24 @@ class TenantLimits:
         """
         if not self._default and not self._own:
             return
-        for tenant, events in Counter(record.tenant for record in records).items():
+        for tenant, events in self._counted(records).items():
             limit = self._own.get(tenant, self._default)
             if not limit:
                 continue
-            waits = await self._limits.take(f"events:{tenant}", events, Rate(limit, _MINUTE))
+            waits = await self._limits.take(f"events:{tenant}", events, _rate(limit))
             if waits:
                 raise TooManyRequests(
-                    f"{tenant} may send {limit:,} events a minute", code="tenant_rate_limited", retry_after=math.ceil(waits)
+                    f"{tenant} may send {limit:,} events a minute",
+                    code="tenant_rate_limited",
+                    retry_after=math.ceil(waits),
+                    limit=limit,
                 )
+
+    def _counted(self, records: Sequence[LogRecord]) -> Mapping[str, int]:
+        """How many events of each tenant count."""
+        if len(records) == 1:  # 3 µs less than a Counter (tests/bench/access_cost.py)
+            return {records[0].tenant: 1} if self._is_metered(records[0].key_id) else {}
+        return Counter(record.tenant for record in records if self._is_metered(record.key_id))
 
     async def follow(self, records: Records, messages: Messages) -> None:
         """Read the tenants' own limits now, every minute, and when someone says that they changed; for ever. While the records

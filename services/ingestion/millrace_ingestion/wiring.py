@@ -13,12 +13,14 @@ from millrace_ingestion.deadlines import Deadline
 from millrace_ingestion.enrich.agents import Agents
 from millrace_ingestion.enrich.cookieless import Salts
 from millrace_ingestion.idempotency import Answers
+from millrace_ingestion.kept_keys import KeptKeys
 from millrace_ingestion.keys import OpenKeys, WriteKeys
 from millrace_ingestion.parts import Parts
 from millrace_ingestion.protocols.reading import Limits
 from millrace_ingestion.senders import Senders
 from millrace_ingestion.settings import IngestionSettings
 from millrace_ingestion.tenant_limits import TenantLimits
+from millrace_records.access.checking import AccessCheck
 from millrace_records.cache.ports import CachePorts
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
@@ -27,6 +29,8 @@ SERVICE = "real-time-analytics-ingestion"
 """The name that the realtime contract documents."""
 
 _DAY_MS = 86_400_000
+_DOCUMENTED = 10_000
+"""Events a minute that the realtime contract documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ def build(
     health: Health,
     *,
     keys: WriteKeys | None = None,
+    access: AccessCheck | None = None,
     clock: Callable[[], int] = now_ms,
 ) -> IngestionService:
     """The tracking routes on this log, as an ASGI application; its check joins ``health``.
@@ -54,11 +59,14 @@ def build(
     Args:
         keys: who may send events for which tenant. None trusts what native events say, and takes a key of others for the
             tenant.
+        access: who holds which key, where keys are required: instead of ``keys``.
     """
     agents = Agents()
     window = TimeWindow(ahead=round(settings.ingest_ahead_days * _DAY_MS), past=round(settings.ingest_past_days * _DAY_MS))
     health.add("ingestion", writer.ping)
-    limits = TenantLimits(cache.limits, settings.ingest_events_a_minute)
+    if access is not None:
+        keys = KeptKeys(access)
+    limits = TenantLimits(cache.limits, _events_a_minute(settings, access), access.is_metered if access else _all_are)
     app = create_app(
         Parts(
             writer=writer,
@@ -79,3 +87,13 @@ def build(
         )
     )
     return IngestionService(app, limits)
+
+
+def _events_a_minute(settings: IngestionSettings, access: AccessCheck | None) -> int:
+    if settings.ingest_events_a_minute is not None:
+        return settings.ingest_events_a_minute
+    return _DOCUMENTED if access is not None else 0
+
+
+def _all_are(_: str) -> bool:
+    return True

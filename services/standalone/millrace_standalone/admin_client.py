@@ -15,7 +15,7 @@ class AdminClient:
     """One server.
 
     Args:
-        token: of its ``server.json``.
+        token: of its ``server.json``, or a secret key with the scope ``admin``.
     """
 
     def __init__(self, url: str, token: str) -> None:
@@ -88,6 +88,47 @@ class AdminClient:
         filters = {"tenant": tenant, "limit": limit}
         return list(self._ask("GET", "/decisions", {name: value for name, value in filters.items() if value is not None}))
 
+    def keys(self, *, tenant: str | None) -> list[dict[str, Any]]:
+        """Keys without their secrets, the oldest first."""
+        return list(self._ask("GET", "/keys", _given(tenant=tenant)))
+
+    def make_key(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """A new key, with its secret in ``key``."""
+        return dict(self._ask("POST", "/keys", body=asked))
+
+    def rotate_key(self, key_id: str, overlap_hours: float) -> dict[str, Any]:
+        """The key that takes the place of another, likewise."""
+        return dict(self._ask("POST", f"/keys/{quote(key_id, safe='')}/rotate", body={"overlap_hours": overlap_hours}))
+
+    def revoke_key(self, key_id: str) -> dict[str, Any]:
+        """End a key."""
+        return dict(self._ask("DELETE", f"/keys/{quote(key_id, safe='')}"))
+
+    def users(self, *, tenant: str | None) -> list[dict[str, Any]]:
+        """People and their roles, by email."""
+        return list(self._ask("GET", "/users", _given(tenant=tenant)))
+
+    def make_user(self, email: str, tenant: str, role: str) -> dict[str, Any]:
+        """Someone new, with the link to set a password in ``link``."""
+        return dict(self._ask("POST", "/users", body={"email": email, "tenant": tenant, "role": role}))
+
+    def set_role(self, email: str, tenant: str, role: str | None) -> dict[str, Any]:
+        """Give a role, or take it back."""
+        path = f"/users/{quote(email, safe='')}/roles/{quote(tenant, safe='')}"
+        return dict(self._ask("PUT", path, body={"role": role}) if role is not None else self._ask("DELETE", path))
+
+    def reset_password(self, email: str) -> dict[str, Any]:
+        """A ``link`` to set a password."""
+        return dict(self._ask("POST", f"/users/{quote(email, safe='')}/password"))
+
+    def disable_user(self, email: str) -> dict[str, Any]:
+        """Keep someone out."""
+        return dict(self._ask("DELETE", f"/users/{quote(email, safe='')}"))
+
+    def changes(self, *, tenant: str | None, after: int, limit: int) -> list[dict[str, Any]]:
+        """What was changed, the oldest first."""
+        return list(self._ask("GET", "/changes", _given(tenant=tenant, after=after, limit=limit)))
+
     def _ask(self, method: str, path: str, parameters: Mapping[str, Any] | None = None, body: Any = None) -> Any:
         try:
             answer = self._http.request(method, f"/admin/v1{path}", params=parameters, json=body)
@@ -100,3 +141,7 @@ class AdminClient:
             raise MillraceError(told["message"], code=told["code"])
         except (ValueError, KeyError, TypeError):
             raise MillraceError(f"{self.url} answers {answer.status_code}, so it is no Millrace") from None
+
+
+def _given(**filters: Any) -> dict[str, Any]:
+    return {name: value for name, value in filters.items() if value is not None}

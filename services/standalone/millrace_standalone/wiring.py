@@ -12,7 +12,6 @@ from millrace_core.time import now_ms
 from millrace_eventlog.ports import LogPorts
 from millrace_eventlog.wiring import open_log
 from millrace_ingestion import wiring as ingestion
-from millrace_ingestion.kept_keys import KeptKeys
 from millrace_ingestion.openapi import paths as tracking_paths
 from millrace_ingestion.protocols.routes import is_ingestion
 from millrace_ingestion.scripts import scripts_router
@@ -69,10 +68,9 @@ async def open_platform(
         cache = await _open_cache(stack, settings, metrics, health)
         service = consumer.build(settings, log, warehouse, records, cache.locks, metrics, health, clock=clock, on_step=on_step)
         access = await open_access(stack, records, cache)
-        keys = KeptKeys(access) if settings.requires_keys else None
-        tracking = ingestion.build(settings, log.writer, cache, metrics, health, keys=keys, clock=clock)
-        await stack.enter_async_context(beside(tracking.limits.follow(records, cache.messages)))
         checked = access if settings.requires_keys else None
+        tracking = ingestion.build(settings, log.writer, cache, metrics, health, access=checked, clock=clock)
+        await stack.enter_async_context(beside(tracking.limits.follow(records, cache.messages)))
         answering = analytics.build(settings, warehouse.reads, log.tail, cache, metrics, health, checked)
         credentials = ServerToken(lambda: process.admin_token, access)
         status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
@@ -111,14 +109,14 @@ async def open_ingestion(settings: IngestionProcessSettings) -> AsyncIterator[Pr
         log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, accepts=True, uses={"write"}))
         _tell_spilling(log, health)
         cache = await _open_cache(stack, settings, metrics, health)
-        keys: KeptKeys | None = None
+        checked: AccessCheck | None = None
         records: Records | None = None
         credentials: AccessCheck | None = None
         if settings.records_are_served:  # a file would be of this process alone, and nobody would write it
             records = await stack.enter_async_context(open_records(settings, settings.data_dir))
             credentials = await open_access(stack, records, cache)
-            keys = KeptKeys(credentials) if settings.requires_keys else None
-        tracking = ingestion.build(settings, log.writer, cache, metrics, health, keys=keys)
+            checked = credentials if settings.requires_keys else None
+        tracking = ingestion.build(settings, log.writer, cache, metrics, health, access=checked)
         if records is not None:
             await stack.enter_async_context(beside(tracking.limits.follow(records, cache.messages)))
         routers = [health_router(ingestion.SERVICE, health, metrics)]

@@ -1,7 +1,7 @@
 """Users, their sessions and links that work once, through SQLAlchemy, on either engine."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from sqlalchemy import delete, func, select, update
@@ -55,13 +55,14 @@ class SqlUsers:
                 logins = update(SessionRow).where(SessionRow.user_id == user.id, SessionRow.ended_at.is_(None))
                 await session.execute(logins.values(ended_at=self._changing.now))
             row.password, row.disabled_at = user.password, user.disabled_at
+            before = list(await session.scalars(select(RoleRow.tenant).where(RoleRow.user_id == user.id)))
             await session.execute(delete(RoleRow).where(RoleRow.user_id == user.id))
             _give_roles(session, user)
-            self._tell(session, user, actor, action)
+            self._tell(session, user, actor, action, before)
 
-    def _tell(self, session: AsyncSession, user: User, actor: str, action: str) -> None:
-        """A line for each tenant of the user, so that each sees it in its own trail."""
-        for tenant in user.roles or ("",):
+    def _tell(self, session: AsyncSession, user: User, actor: str, action: str, before: Iterable[str] = ()) -> None:
+        """A line for each tenant that the user has or had a role in, so that each sees it in its own trail."""
+        for tenant in dict.fromkeys([*user.roles, *before]) or ("",):
             self._changing.tell(session, actor, action, tenant, user.email, role=user.roles.get(tenant))
 
 

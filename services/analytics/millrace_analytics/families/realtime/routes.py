@@ -13,6 +13,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
 
+from millrace_analytics.asking_limits import AskingLimit
 from millrace_analytics.families.realtime.dashboard import Dashboards
 from millrace_analytics.families.realtime.schemas import Dashboard, QueryAnswer, QueryRequest, Tenant
 from millrace_analytics.families.realtime.values import to_json
@@ -37,6 +38,7 @@ def realtime_router(
     settings: AnalyticsSettings,
     metrics: Metrics,
     may_go_on: Callable[[Caller, str], bool],
+    sql_limit: AskingLimit,
 ) -> APIRouter:
     """``/query``, ``/dashboard/realtime/{customer_id}``, ``/events/stream/{customer_id}``.
 
@@ -49,7 +51,8 @@ def realtime_router(
     @router.post("/query/", include_in_schema=False)
     async def query(asked: QueryRequest, caller: Asking) -> Response:
         """Answer a question in SQL, read-only and within the tenant."""
-        return await _measured(warehouse.of(tenant_of(caller, asked.customer_id, "query")), asked.sql, metrics)
+        await sql_limit.take(tenant := tenant_of(caller, asked.customer_id, "query"))
+        return await _measured(warehouse.of(tenant), asked.sql, metrics)
 
     @router.get("/dashboard/realtime/{customer_id}", responses=error_responses(400, 401, 403, 503))
     async def dashboard(customer_id: Tenant, caller: Asking) -> Dashboard:
@@ -68,9 +71,8 @@ def realtime_router(
         ] = None,
     ) -> EventSourceResponse:
         """Events as they are accepted (server-sent events)."""
-        given = last_event_id or resume_from
-        resume = position_of(given) if given else None
-        messages = hub.stream(tenant_of(caller, customer_id, "view"), resume)
+        resume = last_event_id or resume_from
+        messages = hub.stream(tenant_of(caller, customer_id, "view"), position_of(resume) if resume else None)
         first = await anext(messages)  # before the headers: a client that has them misses nothing from then on
         return _Stream(
             _begun(first, messages, lambda: may_go_on(caller, customer_id)),
