@@ -268,3 +268,18 @@ async def test_a_write_key_does_nothing_but_send(served: Platform) -> None:
     headers = bearer(await served.secret(kind="write"))
     for method, path in (("GET", "/dashboard/realtime/mine"), ("GET", "/events/stream/mine"), ("GET", "/admin/v1/keys")):
         assert (await served.http.request(method, path, headers=headers)).status_code == 403, path
+
+
+async def test_a_post_is_done_once_under_an_idempotency_key_and_answered_to_nobody_else(served: Platform) -> None:
+    mine = {**bearer(await served.secret()), "Idempotency-Key": "once"}
+    theirs = {**bearer(await served.secret("theirs")), "Idempotency-Key": "once"}
+    asked = {"sql": "SELECT now64(9) AS at FROM events_raw WHERE customer_id = 'mine'"}
+    first, again = [await served.http.post("/query", json=asked, headers=mine) for _ in range(2)]
+    assert first.status_code == 200
+    assert first.content == again.content
+    other = await served.http.post("/query", json={"sql": "SELECT 2"}, headers=mine)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused")
+    foreign = await served.http.post("/query", json={**asked, "customer_id": "mine"}, headers=theirs)
+    assert (foreign.status_code, foreign.json()["code"]) == (403, "foreign_tenant")
+    made = [await served.http.post("/admin/v1/keys", json={"kind": "write"}, headers=mine) for _ in range(2)]
+    assert made[0].json()["key"] != made[1].json()["key"]

@@ -47,6 +47,13 @@ class CacheSettings(Settings):
         examples=["redis://localhost:6379/0"],
         repr=False,
     )
+    answers_hours: float = Field(
+        24.0,
+        ge=0,
+        le=24 * 30,
+        description="How long an answer to a POST that is no tracking request is kept, to be repeated for the same "
+        "`Idempotency-Key`; 0 keeps none.",
+    )
     cache_memory_bytes: ByteSize = Field(
         ByteSize(32 * 2**20), ge=2**16, description="How much of it a process keeps in its own memory."
     )

@@ -1,6 +1,7 @@
 """Makes the FastAPI application of a service: error bodies, request ids, host and origin checks."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -18,6 +19,7 @@ from millrace_web.access import Credentials, RequireCaller
 from millrace_web.bodies import BodyLimit
 from millrace_web.errors import error_body, error_headers, status_of
 from millrace_web.hosts import HostCheck
+from millrace_web.idempotency import AnswerCache, Idempotency
 from millrace_web.requests import RequestLog, request_id_of
 
 _log = structlog.get_logger("millrace.http")
@@ -41,6 +43,14 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ErrorBody} for status in statuses}
 
 
+@dataclass(frozen=True, slots=True)
+class Repeating:
+    """Where answers are kept for an ``Idempotency-Key``, and for how many seconds."""
+
+    cache: AnswerCache
+    seconds: float
+
+
 def create_app(
     title: str,
     version: str,
@@ -50,6 +60,7 @@ def create_app(
     origins: Collection[str] = (),
     hosts: Collection[str] = (),
     credentials: Credentials | None = None,
+    repeating: Repeating | None = None,
 ) -> FastAPI:
     """An application of these routers.
 
@@ -57,6 +68,7 @@ def create_app(
         origins: other origins whose pages may read the answers.
         hosts: host names besides the loopback ones; ``*`` allows every name.
         credentials: who may come in; None lets everyone in.
+        repeating: where answers are kept for an ``Idempotency-Key``; None keeps none.
     """
     app = FastAPI(title=title, version=version, redoc_url=None)
     for router in routers:
@@ -65,6 +77,8 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
+    if repeating is not None:
+        app.add_middleware(Idempotency, cache=repeating.cache, seconds=repeating.seconds)
     app.add_middleware(BodyLimit)
     app.add_middleware(RequireCaller, credentials=credentials)  # before a body is read, behind what answers preflights
     if origins:

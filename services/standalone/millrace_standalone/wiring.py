@@ -23,7 +23,7 @@ from millrace_records.settings import CacheSettings
 from millrace_records.wiring import open_records
 from millrace_service.health import Degraded, Health
 from millrace_service.metrics import Metrics
-from millrace_service.settings import ServerSettings, is_loopback
+from millrace_service.settings import is_loopback
 from millrace_standalone.access import NO_ACCOUNTS, notice_of, open_access, open_accounts
 from millrace_standalone.admin import admin_router
 from millrace_standalone.admin_access import ServerToken
@@ -38,9 +38,11 @@ from millrace_standalone.settings import (
 from millrace_standalone.status import status_of
 from millrace_warehouse.wiring import open_storing, open_warehouse
 from millrace_web.access import Credentials
-from millrace_web.app import create_app
+from millrace_web.app import Repeating, create_app
 from millrace_web.health import health_router
 from millrace_web.requests import AsgiApp, Message, Receive, Send
+
+_Serving = StandaloneSettings | IngestionProcessSettings | ConsumerProcessSettings | AnalyticsProcessSettings
 
 
 @asynccontextmanager
@@ -91,7 +93,7 @@ async def open_platform(
                 public_url=settings.public_url,
             ),
         ]
-        app = _with_tracking(tracking.app, settings, metrics, routers, credentials)
+        app = _with_tracking(tracking.app, settings, metrics, routers, credentials, cache)
         process = Process(health, settings.shutdown_seconds, app, answering.hub.close, notice=notice_of(accounts))
         await stack.enter_async_context(consuming(service, process))
         yield process
@@ -120,7 +122,7 @@ async def open_ingestion(settings: IngestionProcessSettings) -> AsyncIterator[Pr
         if records is not None:
             await stack.enter_async_context(beside(tracking.limits.follow(records, cache.messages)))
         routers = [health_router(ingestion.SERVICE, health, metrics)]
-        app = _with_tracking(tracking.app, settings, metrics, routers, credentials)
+        app = _with_tracking(tracking.app, settings, metrics, routers, credentials, cache)
         yield Process(health, settings.shutdown_seconds, app)
 
 
@@ -156,7 +158,7 @@ async def open_consumer(settings: ConsumerProcessSettings) -> AsyncIterator[Proc
                 public_url=settings.public_url,
             ),
         ]
-        process = Process(health, settings.shutdown_seconds, _app(settings, metrics, routers, credentials))
+        process = Process(health, settings.shutdown_seconds, _app(settings, metrics, routers, credentials, cache))
         await stack.enter_async_context(consuming(service, process))
         yield process
 
@@ -180,7 +182,7 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
             accounts = await open_accounts(stack, settings, records, access, cache)
         answering = analytics.build(settings, warehouse.reads, log.tail, cache, metrics, health, access)
         routers = [health_router(analytics.SERVICE, health, metrics, ai_enabled=False), answering.router, *accounts.routers]
-        app = _app(settings, metrics, routers, access)
+        app = _app(settings, metrics, routers, access, cache)
         yield Process(health, settings.shutdown_seconds, app, answering.hub.close, notice=notice_of(accounts))
 
 
@@ -209,11 +211,22 @@ async def _open_cache(stack: AsyncExitStack, settings: CacheSettings, metrics: M
     return cache
 
 
-def _app(settings: ServerSettings, metrics: Metrics, routers: list[APIRouter], credentials: Credentials | None) -> FastAPI:
+def _app(
+    settings: _Serving, metrics: Metrics, routers: list[APIRouter], credentials: Credentials | None, cache: CachePorts
+) -> FastAPI:
     hosts = settings.allowed_hosts or ([] if is_loopback(settings.host) else ["*"])
     asked = credentials if settings.requires_keys else None
     assert asked is not None or not settings.requires_keys, "nobody would be asked for a key"
-    return create_app("Millrace", version(), metrics, routers, origins=settings.cors_origins, hosts=hosts, credentials=asked)
+    return create_app(
+        "Millrace",
+        version(),
+        metrics,
+        routers,
+        origins=settings.cors_origins,
+        hosts=hosts,
+        credentials=asked,
+        repeating=Repeating(cache.cache, settings.answers_hours * 3600),
+    )
 
 
 def _with_tracking(
@@ -222,10 +235,11 @@ def _with_tracking(
     metrics: Metrics,
     routers: list[APIRouter],
     credentials: Credentials | None,
+    cache: CachePorts,
 ) -> AsgiApp:
     """The routers' application with the tracking routes before it, and with what browsers load from where they send to."""
     shop = [shop_router()] if settings.has_demo_shop else []
-    app = _app(settings, metrics, [*routers, scripts_router(), *shop], credentials)
+    app = _app(settings, metrics, [*routers, scripts_router(), *shop], credentials, cache)
     document = app.openapi()
     document["paths"] |= tracking_paths()
     return _Dispatch(tracking, app)

@@ -1,0 +1,123 @@
+"""Answers that are repeated when a client posts the same request again with the same ``Idempotency-Key``.
+
+The tracking routes have their own, by events. Here a request is named by its key, its path and who sends it. An answer that
+holds a secret (``Cache-Control: no-store``) is not kept, and neither is a refusal or a fault that may be over by the next try.
+"""
+
+import hashlib
+from typing import Final, Protocol
+
+import msgspec
+from starlette.responses import JSONResponse
+
+from millrace_core.access import Caller
+from millrace_core.errors import Conflict, InvalidInput, MillraceError
+from millrace_web.errors import error_body, status_of
+from millrace_web.requests import AsgiApp, Message, Receive, Send, request_id_of
+
+_HEADER: Final = b"idempotency-key"
+_LONGEST_KEY: Final = 255
+_LARGEST: Final = 256 * 1024  # bytes of an answer
+_NOT_KEPT: Final = frozenset({401, 403, 429})
+
+
+class AnswerCache(Protocol):
+    """Values for a while; ``millrace_records.cache.ports.Cache`` is one."""
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, None when there is none or its time is over."""
+        ...
+
+    async def put(self, key: str, value: bytes, seconds: float) -> None:
+        """Keep a value for so long; it may be forgotten earlier."""
+        ...
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    content: bytes
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class Idempotency:
+    """ASGI middleware; behind what reads the body and says who asks.
+
+    Args:
+        seconds: how long an answer is kept; 0 keeps none.
+    """
+
+    def __init__(self, app: AsgiApp, cache: AnswerCache, seconds: float) -> None:
+        self._app = app
+        self._cache = cache
+        self._seconds = seconds
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        key = _key_in(scope) if self._seconds and scope["type"] == "http" and scope["method"] == "POST" else None
+        if key is None:
+            await self._app(scope, receive, send)
+            return
+        try:
+            await self._answer(_checked(key), scope, receive, send)
+        except MillraceError as error:
+            status = status_of(error)
+            body = error_body(status, error.code, error.message, request_id_of(scope))
+            await JSONResponse(body, status)(scope, receive, send)
+
+    async def _answer(self, key: str, scope: Message, receive: Receive, send: Send) -> None:
+        message = await receive()  # whole: the limit of bodies has read it
+        content = hashlib.sha256(message.get("body", b"")).digest()
+        name = f"answer:{_name(key, scope)}"
+        known = await self._cache.get(name)
+        if known is not None:
+            kept = msgspec.msgpack.decode(known, type=_Kept)
+            if kept.content != content:
+                raise Conflict("this Idempotency-Key was used for another request", code="idempotency_key_reused")
+            await send({"type": "http.response.start", "status": kept.status, "headers": list(kept.headers)})
+            await send({"type": "http.response.body", "body": kept.body})
+            return
+        answered = _Kept(content, 500, [], b"")
+        waiting = [message]
+
+        async def receive_again() -> Message:
+            return waiting.pop() if waiting else await receive()
+
+        async def listen(sent: Message) -> None:
+            if sent["type"] == "http.response.start":
+                answered.status, answered.headers = sent["status"], list(sent.get("headers", []))
+            elif len(answered.body) <= _LARGEST:
+                answered.body += sent.get("body", b"")
+            if not sent.get("more_body", False) and sent["type"] == "http.response.body" and _may_keep(answered):
+                await self._cache.put(name, msgspec.msgpack.encode(answered), self._seconds)
+            await send(sent)
+
+        await self._app(scope, receive_again, listen)
+
+
+def _key_in(scope: Message) -> bytes | None:
+    return next((value for name, value in scope["headers"] if name == _HEADER), None)
+
+
+def _checked(given: bytes) -> str:
+    key = given.decode("latin-1").strip()
+    if not key or len(key) > _LONGEST_KEY or not key.isprintable():
+        raise InvalidInput(
+            f"Idempotency-Key has to be 1 to {_LONGEST_KEY} printable characters", code="invalid_idempotency_key"
+        )
+    return key
+
+
+def _name(key: str, scope: Message) -> str:
+    """Of a request: nobody is answered what someone else was."""
+    caller: Caller | None = scope.get("state", {}).get("caller")
+    credential = b"\0".join(value for name, value in scope["headers"] if name in (b"authorization", b"x-api-key"))
+    digest = hashlib.sha256(credential)
+    digest.update(f"\0{caller.who if caller is not None else ''}\0{scope['path']}\0{key}".encode())
+    digest.update(scope.get("query_string", b""))
+    return digest.hexdigest()
+
+
+def _may_keep(answered: _Kept) -> bool:
+    has_secret = any(name.lower() == b"cache-control" and b"no-store" in value for name, value in answered.headers)
+    return not has_secret and answered.status < 500 and answered.status not in _NOT_KEPT and len(answered.body) <= _LARGEST
