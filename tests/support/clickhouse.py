@@ -1,12 +1,15 @@
-"""A ClickHouse server in a process of its own: the stand-in on a free loopback port, or a real one where it is named by
-``MILLRACE_TEST_CLICKHOUSE_URL`` and ``MILLRACE_TEST_CLICKHOUSE_READER_URL``."""
+"""A ClickHouse server for tests: a real one where it is named by ``MILLRACE_TEST_CLICKHOUSE_URL`` and
+``MILLRACE_TEST_CLICKHOUSE_READER_URL``, one in a container where a Docker engine has it, else the stand-in, a process of its
+own on a free loopback port."""
 
+import importlib
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -16,10 +19,13 @@ from tests.support.clickhouse_server import READER, WRITER
 from tests.support.server import free_port
 
 _START_SECONDS = 120.0
+_NAMED = "MILLRACE_TEST_CLICKHOUSE_URL"
 
 
 class ClickHouse:
     """Starts, stops, is killed and starts again on the same folder and port."""
+
+    is_stand_in = True
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -99,9 +105,11 @@ class ClickHouse:
 class RealClickHouse(ClickHouse):
     """A server that somebody else runs."""
 
+    is_stand_in = False
+
     def __init__(self) -> None:
         self._process = None
-        self.writer_url = os.environ["MILLRACE_TEST_CLICKHOUSE_URL"]
+        self.writer_url = os.environ[_NAMED]
         self.reader_url = os.environ["MILLRACE_TEST_CLICKHOUSE_READER_URL"]
 
     def start(self) -> None:
@@ -113,4 +121,23 @@ class RealClickHouse(ClickHouse):
 
 def new_clickhouse(folder: Path) -> ClickHouse:
     """The real one where there is one."""
-    return RealClickHouse() if "MILLRACE_TEST_CLICKHOUSE_URL" in os.environ else ClickHouse(folder)
+    if _NAMED in os.environ:
+        return RealClickHouse()
+    image = _stock_image()
+    return ClickHouse(folder) if image is None else _containers().ContainerClickHouse(folder, image)
+
+
+def kind_of_clickhouse() -> str:
+    """What :func:`new_clickhouse` makes here, in words."""
+    if _NAMED in os.environ:
+        return f"the one of {_NAMED}"
+    return _stock_image() or "the stand-in over the embedded engine, as no Docker engine has the stock image"
+
+
+def _stock_image() -> str | None:
+    found: str | None = _containers().stock_image()
+    return found
+
+
+def _containers() -> Any:
+    return importlib.import_module("tests.support.clickhouse_container")  # which needs this module

@@ -16,7 +16,7 @@ TARGETS: Final = ("ingestion", "consumer", "analytics", "standalone")
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[DockerEngine]:
+def docker() -> Iterator[DockerEngine]:
     """One that has the base image of ``deploy/Dockerfile``, or one that stands in for it."""
     with docker_engine() as running:
         if not running.pulls:
@@ -25,25 +25,25 @@ def engine() -> Iterator[DockerEngine]:
 
 
 @pytest.fixture(scope="session")
-def images(engine: DockerEngine) -> dict[str, str]:
+def images(docker: DockerEngine) -> dict[str, str]:
     """Names of the four, by target, all built."""
     names = {target: f"millrace-test/{target}" for target in TARGETS}
     for target, name in names.items():
-        engine.build(name, _ROOT, _ROOT / "deploy/Dockerfile", target)
+        docker.build(name, _ROOT, _ROOT / "deploy/Dockerfile", target)
     return names
 
 
 @pytest.fixture(scope="module")
-def project(engine: DockerEngine, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposeProject]:
+def project(docker: DockerEngine, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposeProject]:
     """The compose project, up. Grafana is in it where its image can be pulled."""
     folder = tmp_path_factory.mktemp("compose")
     chosen = images_of_the_project(images)
     left_out = frozenset[str]()
-    if not engine.pulls:
-        chosen |= make_neighbours(engine, tmp_path_factory.mktemp("stand-ins"))
+    if not docker.pulls:
+        chosen |= make_neighbours(docker, tmp_path_factory.mktemp("stand-ins"))
         left_out = frozenset({"grafana"})
         assert not left_out & set(NEIGHBOURS)
-    project = ComposeProject(engine, folder, f"millrace-test-{os.getpid()}", chosen, left_out)
+    project = ComposeProject(docker, folder, f"millrace-test-{os.getpid()}", chosen, left_out)
     try:
         project.up()
         project.wait_until_healthy(*(service for service in project.started if service != "migrate"))

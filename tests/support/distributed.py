@@ -5,10 +5,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
-from tests.support.checker import Stored, stored_by_engine
+from tests.support.checker import Stored, stored_by_engine, stored_by_server
 from tests.support.clickhouse import ClickHouse, new_clickhouse
 from tests.support.commands import millrace
 from tests.support.server import Server
@@ -95,4 +96,11 @@ class Distributed:
 
     def stored(self) -> Stored:
         """What the stopped warehouse holds."""
-        return stored_by_engine(self.clickhouse.engine_folder)
+        if self.clickhouse.is_stand_in:
+            return stored_by_engine(self.clickhouse.engine_folder)
+        url = urlsplit(self.clickhouse.writer_url)
+        self.clickhouse.start()
+        try:
+            return stored_by_server(f"http://{url.hostname}:{url.port}", url.username or "", url.password or "")
+        finally:
+            self.clickhouse.stop()

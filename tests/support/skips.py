@@ -1,8 +1,11 @@
-"""The last lines of a run: which tests were skipped, and why. Nothing is skipped silently."""
+"""The last lines of a run: which tests were skipped, and why, and which ClickHouse server the others had. Nothing is skipped
+silently."""
 
 from collections.abc import Generator
 
 import pytest
+
+from tests.support.clickhouse import kind_of_clickhouse
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -19,3 +22,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
         terminalreporter.write_line(f"{deselected} tests were deselected by the command line")
     if not skipped and not deselected:
         terminalreporter.write_line("nothing was skipped")
+    terminalreporter.write_line(f"ClickHouse server of these tests: {kind_of_clickhouse()}")
