@@ -23,7 +23,7 @@ run: install  ## Install, then run the whole platform in one process on embedded
 	@$(BIN)/millrace up $(ARGS)
 
 test: $(VENV)/.installed-dev $(TRACKER)  ## Install, then run the tests
-	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 tracker: | $(VENV)/bin/python  ## Build the tracker that ingestion serves (needs Node 18, or takes it from a wheel)
 	@$(BIN)/python sdk-js/build.py

@@ -68,7 +68,9 @@ def test_an_example_tracks_what_its_visitors_do(server: Server, name: str, tmp_p
     port = free_port()
     program = [sys.executable, str(_EXAMPLES / f"{name}.py"), str(port)]
     environment = {**os.environ, "MILLRACE_URL": server.url}
-    with subprocess.Popen(program, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as shop:
+    with subprocess.Popen(
+        program, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=_heed_interrupts
+    ) as shop:
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Referer": "https://google.com/"}) as visitor:
                 _wait_until_open(visitor, shop)
@@ -79,7 +81,10 @@ def test_an_example_tracks_what_its_visitors_do(server: Server, name: str, tmp_p
                 cookie = visitor.cookies["visitor"]
         finally:
             shop.send_signal(signal.SIGINT)
-            shop.wait(60)
+            try:
+                shop.wait(60)
+            finally:
+                shop.kill()
     rows = _rows(server, name, "event_type, page_path, referrer_domain, visitor_id, ip", "timestamp, event_type")
     assert [(row["event_type"], row["page_path"], row["referrer_domain"]) for row in rows] == [
         ("page_view", "/", "google.com"),
@@ -88,6 +93,11 @@ def test_an_example_tracks_what_its_visitors_do(server: Server, name: str, tmp_p
     ]
     assert {row["visitor_id"] for row in rows} == {cookie}
     assert str(rows[0]["ip"]).startswith("127.0.0.0")
+
+
+def _heed_interrupts() -> None:
+    """A shell that runs the tests in the background has its children ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _wait_until_open(visitor: httpx.Client, shop: "subprocess.Popen[bytes]") -> None:
