@@ -338,7 +338,7 @@ async def test_ready_asks_the_log(client: Tracker) -> None:
 def test_the_openapi_fragment_names_every_status_that_is_given() -> None:
     for path in ("/track", "/track/batch"):
         responses: dict[str, Any] = paths()[path]["post"]["responses"]
-        assert set(responses) == {"200", "400", "409", "413", "415", "503"}
+        assert set(responses) == {"200", "400", "401", "403", "409", "413", "415", "429", "503"}
 
 
 @pytest.mark.parametrize("number", [-(2**63) - 1, 2**64, 10**400])

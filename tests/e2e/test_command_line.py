@@ -57,7 +57,9 @@ def test_the_demo_fills_the_past_once(server: Server) -> None:
     assert span >= 8
 
     assert millrace(*command).code == 0
-    assert ask(server, "shop", "count(), uniqExact(event_id)") == [events, events]
+    again, unique = ask(server, "shop", "count(), uniqExact(event_id)")
+    assert again == unique
+    assert events <= again < 1.02 * events  # the past has grown by what the two took
 
 
 def test_the_demo_goes_on_live_until_it_is_interrupted(server: Server) -> None:

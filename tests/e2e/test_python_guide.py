@@ -19,6 +19,11 @@ _ROOT = Path(__file__).parents[2]
 _GUIDE = (_ROOT / "docs/guides/python.md").read_text()
 _BLOCKS = re.findall(r"```python\n(.*?)```", _GUIDE, re.DOTALL)
 _EXAMPLES = _ROOT / "libs/client/examples"
+# A shell that runs the tests in the background has its children ignore Ctrl-C.
+_HEED_INTERRUPTS = (
+    "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "sys.argv.pop(0); runpy.run_path(sys.argv[0], run_name='__main__')"
+)
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +71,9 @@ def _wait_until_stored(server: Server) -> str:
 @pytest.mark.parametrize("name", ["django_shop", "fastapi_shop"])
 def test_an_example_tracks_what_its_visitors_do(server: Server, name: str, tmp_path: Path) -> None:
     port = free_port()
-    program = [sys.executable, str(_EXAMPLES / f"{name}.py"), str(port)]
+    program = [sys.executable, "-c", _HEED_INTERRUPTS, str(_EXAMPLES / f"{name}.py"), str(port)]
     environment = {**os.environ, "MILLRACE_URL": server.url}
-    with subprocess.Popen(
-        program, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=_heed_interrupts
-    ) as shop:
+    with subprocess.Popen(program, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as shop:
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Referer": "https://google.com/"}) as visitor:
                 _wait_until_open(visitor, shop)
@@ -93,11 +96,6 @@ def test_an_example_tracks_what_its_visitors_do(server: Server, name: str, tmp_p
     ]
     assert {row["visitor_id"] for row in rows} == {cookie}
     assert str(rows[0]["ip"]).startswith("127.0.0.0")
-
-
-def _heed_interrupts() -> None:
-    """A shell that runs the tests in the background has its children ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _wait_until_open(visitor: httpx.Client, shop: "subprocess.Popen[bytes]") -> None:

@@ -120,6 +120,7 @@ _STATUSES: Final = {
     "409": "The `Idempotency-Key` was used for other events (`idempotency_key_reused`); none of these is stored.",
     "413": "The body, its inflated form, a batch or an event is too large.",
     "415": "The content encoding is none of gzip, deflate, br and zstd.",
+    "429": "The tenant has sent what its limit allows (`tenant_rate_limited`); nothing is stored. `Retry-After` says when.",
     "503": "The log is not available, or the process has too much to do: send it again after `Retry-After` seconds.",
 }
 
