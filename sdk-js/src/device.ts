@@ -5,11 +5,11 @@ export interface Device {
   /** Whether anything may be read or written now. @internal */
   _isOpen: boolean;
   /** @internal */
-  _read(name: string): string | null | undefined;
+  _read(name: string): string | null;
   /** @internal */
-  _write(name: string, text: string): void;
+  _write(name: string, text: string): unknown;
   /** @internal */
-  _drop(name: string): void;
+  _drop(name: string): unknown;
   /** Names of events, in the order of time. @internal */
   _names(): string[];
   /** Forget everything but that the visitor opted out. @internal */
@@ -22,11 +22,11 @@ export const EVENT = "q.";
 export const OPTED_OUT = "out";
 
 /** Storage that is blocked or full throws: then there is nothing. */
-export const attempt = <T>(act: () => T): T | undefined => {
+export const attempt = <T>(act: () => T): T | null => {
   try {
     return act();
   } catch {
-    return undefined;
+    return null;
   }
 };
 
@@ -38,7 +38,7 @@ export const openDevice = (prefix: string): Device => {
         .map((key) => key.slice(prefix.length))
         .sort(),
     ) ?? [];
-  const drop = (name: string): void => attempt(() => localStorage.removeItem(prefix + name));
+  const drop = (name: string): unknown => attempt(() => localStorage.removeItem(prefix + name));
   const isAllowed = (name: string): boolean => device._isOpen || name === OPTED_OUT;
   const device: Device = {
     _prefix: prefix,

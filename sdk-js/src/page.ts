@@ -21,7 +21,7 @@ export const watchPages = (view: () => void): (() => void) => {
   };
   const soon = (): void => {
     clearTimeout(timer);
-    timer = window.setTimeout(look, SETTLES_WITHIN);
+    timer = setTimeout(look, SETTLES_WITHIN);
   };
   for (const name of ["pushState", "replaceState"] as const) {
     const original = history[name];
@@ -36,7 +36,7 @@ export const watchPages = (view: () => void): (() => void) => {
     soon();
   });
   page.addEventListener("prerenderingchange", soon);
-  page.addEventListener("DOMContentLoaded", soon);
+  addEventListener("DOMContentLoaded", soon);
   if (page.readyState !== "loading") soon();
   return look;
 };

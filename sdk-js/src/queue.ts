@@ -3,7 +3,8 @@ import { idHead } from "./ids.js";
 
 /**
  * Events that the server has not answered for. Each one is an entry of its own in local storage, so tabs never write over each
- * other's; whoever holds the lock sends what lies there, so no two tabs send the same, and what a killed tab left is taken over.
+ * other's. Its name ends with that of its page. A page sends its own events, and those of a page whose lock it gets: that one is
+ * gone. Age alone would not say so, and what one tab has removed another may still read for a moment.
  */
 export interface Queue {
   /** Keep an event, to be sent soon; while it is held it stays in memory. @internal */
@@ -18,10 +19,11 @@ export interface Queue {
   _clear(): void;
 }
 
-type Waiting = [id: string, text: string];
+type Waiting = [name: string, text: string];
 
 const WAIT = "wait"; // no tab sends before this moment
 const ANSWERED = "ok"; // when the server took events for the last time
+const PAGE_AT = 38; // in an event's name: after `q.` and its id comes its page, which is the id of that one's first event
 const MOST_WAITING = 1_000;
 const MOST_WAITING_CHARACTERS = 1_000_000; // of some five million that a site may store
 const MOST_IN_A_REQUEST = 100;
@@ -42,59 +44,64 @@ export const openQueue = (
   device: Device,
   log: (...said: unknown[]) => void,
 ): Queue => {
-  const own = new Map<string, string>(); // this page's events by id, whether they could be stored or not
+  const own = new Map<string, string>(); // what this page sends by name, whether it could be stored or not
   const flying = new Set<string>();
+  let page = "";
+  let sending = Promise.resolve();
   let timer = 0;
-  let due = 0; // when it ends
+  let due = Infinity; // when it ends
   let failures = 0;
   let until = 0;
-  let weight = 0; // characters in `own`
-
-  const stop = (): void => {
-    clearTimeout(timer);
-    timer = 0;
-  };
 
   /** Flush then, or earlier where that is already planned. */
   const later = (milliseconds: number): void => {
     const at = Date.now() + milliseconds;
-    if (timer && at > due) return;
-    stop();
+    if (at > due) return;
+    clearTimeout(timer);
     due = at;
-    timer = window.setTimeout(flush, milliseconds);
+    timer = setTimeout(flush, milliseconds);
   };
 
   /** Milliseconds in which nothing may be sent. */
   const wait = (): number => {
-    const left = Math.max(until, +(device._read(WAIT) || 0)) - Date.now();
+    const left = Math.max(until, +device._read(WAIT)!) - Date.now();
     return left < LONGEST_WAIT ? left : 0; // the clock was set back
   };
 
-  const forget = (batch: Iterable<[id: string, ...rest: unknown[]]>): void => {
-    for (const [id] of batch) {
-      weight -= (own.get(id) || "").length;
-      own.delete(id);
-      device._drop(EVENT + id);
+  const forget = (batch: Iterable<[name: string, ...rest: unknown[]]>): void => {
+    for (const [name] of batch) if (own.delete(name)) device._drop(name);
+  };
+
+  const keep = (name: string, text: string): void => {
+    own.set(name, text);
+    while (own.size > MOST_WAITING || `${[...own]}`.length > MOST_WAITING_CHARACTERS) forget([[...own].sort()[0]!]); // the oldest
+  };
+
+  /** Take over the events of a page, unless a tab has its lock; and take this page's lock when it begins. */
+  const adopt = async (gone: string): Promise<void> => {
+    if (gone === page) return;
+    const answer = (lock: unknown): unknown => {
+      if (!lock) return;
+      for (const name of device._names()) if (name.slice(PAGE_AT) === gone) keep(name, device._read(name)!);
+      // A page that comes back is another one; while it has locks no browser would keep it.
+      return new Promise<string>((free) => addEventListener("pagehide", () => free((page = ""))));
+    };
+    try {
+      await navigator.locks.request(device._prefix + gone, { ifAvailable: true }, answer);
+    } catch (error) {
+      answer(error); // no locks outside of secure contexts: that two tabs send the same is harmless
     }
   };
 
-  /** What goes into the next request: this page's events, and what others have left for so long that they must be gone. */
+  /** What goes into the next request, and is under way from now on. */
   const next = (): Waiting[] => {
-    const old = EVENT + idHead(Date.now() - ADOPTED_AFTER);
-    const waiting = new Map(own);
     const batch: Waiting[] = [];
     let characters = 0;
-    for (const name of device._names().reverse()) {
-      const text = device._read(name) || "";
-      characters += text.length;
-      if (waiting.size > MOST_WAITING || characters > MOST_WAITING_CHARACTERS) device._drop(name); // the oldest
-      else if (name < old) waiting.set(name.slice(EVENT.length), text);
-    }
-    characters = 0;
-    for (const one of waiting) {
+    for (const one of own) {
       if (flying.has(one[0])) continue;
       characters += one[1].length;
       if (batch[0] && (characters > MOST_CHARACTERS || batch.length >= MOST_IN_A_REQUEST)) break;
+      flying.add(one[0]);
       batch.push(one);
     }
     return batch;
@@ -113,7 +120,6 @@ export const openQueue = (
     const [url, body] = request(batch);
     let status = 0;
     let after = 0;
-    batch.forEach(([id]) => flying.add(id));
     try {
       const answer = await fetch(url, {
         method: "POST",
@@ -122,13 +128,13 @@ export const openQueue = (
         signal: AbortSignal.timeout?.(ANSWER_WITHIN),
       });
       status = answer.status;
-      const told = answer.headers.get("retry-after");
-      if (told) after = +told * 1_000 || Date.parse(told) - Date.now() || 0;
+      const told = answer.headers.get("retry-after")!;
+      after = +told * 1_000 || Date.parse(told) - Date.now() || 0; // seconds or a date; 0 without
       log(status, await answer.text());
     } catch (error) {
       log(error);
     }
-    batch.forEach(([id]) => flying.delete(id));
+    flying.clear();
     if (status && status !== 408 && status !== 429 && status < 500) {
       // The verdict stands for each of them, the rejected ones too.
       failures = until = 0;
@@ -148,22 +154,19 @@ export const openQueue = (
   };
 
   const flush = async (): Promise<void> => {
-    stop();
+    clearTimeout(timer);
+    due = Infinity;
     const left = wait();
     if (left > 0) return later(left);
-    if (next()[0]) {
-      try {
-        await navigator.locks.request(device._prefix, drain);
-      } catch {
-        await drain(); // no locks outside of secure contexts: that two tabs send the same is harmless
-      }
-    }
+    const old = EVENT + idHead(Date.now() - ADOPTED_AFTER);
+    new Set(device._names().map((name) => (name < old ? name.slice(PAGE_AT) : page))).forEach(adopt);
+    await (sending = sending.then(drain));
     if (device._names()[0]) later(ADOPTED_AFTER); // another page's, which may be gone by then
   };
 
   attempt(() => {
     addEventListener("storage", ({ key, newValue }) => {
-      if (key && !newValue) forget([[key.slice((device._prefix + EVENT).length)]]); // another tab sent it, or had to forget it
+      if (key && !newValue) forget([[key.slice(device._prefix.length)]]); // another tab sent it, or had to forget it
     });
     addEventListener("online", () => {
       until = 0; // what the server asked us to wait stands in storage and holds
@@ -173,31 +176,29 @@ export const openQueue = (
 
   return {
     _add(id, text, isHeld) {
-      own.set(id, text);
-      weight += text.length;
-      while (own.size > MOST_WAITING || weight > MOST_WAITING_CHARACTERS) forget([own.entries().next().value!]);
+      if (!page) adopt(id);
+      page = page || id;
+      const name = EVENT + id + page;
+      keep(name, text);
       if (isHeld) return;
-      device._write(EVENT + id, text);
-      if (own.size >= batchSize) flush();
-      else later(flushInterval);
+      device._write(name, text);
+      later(own.size < batchSize ? flushInterval : 0);
     },
     _release() {
-      own.forEach((text, id) => device._write(EVENT + id, text));
-      later(own.size ? flushInterval : ADOPTED_AFTER);
+      own.forEach((text, name) => device._write(name, text));
+      later(ADOPTED_AFTER);
     },
     _flush: flush,
     _leave() {
       if (wait() > 0 && device._names()[0]) return;
-      const answers = navigator.onLine && Date.now() - +(device._read(ANSWERED) || 0) < TRUSTED_FOR;
+      const answers = navigator.onLine && Date.now() - +device._read(ANSWERED)! < TRUSTED_FOR;
       for (let batch; (batch = next())[0] && navigator.sendBeacon(...request(batch)); ) {
-        batch.forEach(([id]) => flying.add(id));
         // Where the server answered a moment ago the browser is trusted with them; else they stay for the next page as well.
         if (answers) forget(batch);
       }
       flying.clear(); // for a page that comes back
     },
     _clear() {
-      stop();
       forget(own);
     },
   };

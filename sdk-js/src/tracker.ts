@@ -52,7 +52,7 @@ export class AnalyticsTracker {
   constructor(options: TrackerOptions) {
     const { apiUrl, customerId, apiKey, batchSize = 10, flushInterval = 5_000, debug } = options ?? {};
     const log = (...said: unknown[]): void => {
-      if (debug) console.log("[millrace]", ...said);
+      if (debug) console.log("millrace:", ...said);
     };
     const safely =
       <Given extends unknown[]>(act: (...given: Given) => void) =>
@@ -65,7 +65,7 @@ export class AnalyticsTracker {
       };
     const device = openDevice(`millrace.${customerId || apiKey}.`);
     const queue = openQueue(`${apiUrl || ""}`.replace(/\/+$/, ""), apiKey, batchSize, flushInterval, device, log);
-    let agreed = options?.consent === false ? undefined : true; // undefined: not yet asked
+    let agreed: boolean | undefined = options?.consent !== false || undefined; // undefined: not yet asked
     let isOut = typeof document === "undefined" || !(customerId || apiKey); // and where opting out cannot be stored
     let visit: Visit | undefined;
     let url = "";
@@ -76,7 +76,7 @@ export class AnalyticsTracker {
       const { globalPrivacyControl, doNotTrack } = navigator as { globalPrivacyControl?: boolean; doNotTrack?: string | null };
       return !(agreed === false || isOut || globalPrivacyControl || doNotTrack === "1" || device._read(OPTED_OUT));
     };
-    const keep = (): void => device._write(VISIT, JSON.stringify(visit));
+    const keep = (): unknown => device._write(VISIT, JSON.stringify(visit));
     /** Read and write the browser's storage from now on, if that is allowed, and send what was held. */
     const enter = (): void => {
       if (!isOn() || !agreed) return;
@@ -122,7 +122,7 @@ export class AnalyticsTracker {
     );
     this.formSubmit = safely((form, properties) => event("form_submit", undefined, { form, ...properties }));
     this.identify = safely((userId, traits) => event("identify", undefined, traits, `${userId ?? ""}`));
-    this.flush = async () => attempt(() => (isOn() && agreed ? queue._flush() : undefined));
+    this.flush = async () => (attempt(() => isOn() && agreed && queue._flush()) as Promise<void>);
     this.reset = () => {
       visit = undefined;
       device._drop(VISIT);
@@ -148,11 +148,11 @@ export class AnalyticsTracker {
       referrer = document.referrer;
       enter();
       watchElements(this.track);
-      const look = options.autoTrackPageViews === false ? undefined : watchPages(this.page);
+      const look = options.autoTrackPageViews !== false && watchPages(this.page);
       addEventListener(
         "pagehide",
         safely(() => {
-          look?.();
+          if (look) look();
           if (isOn() && agreed) queue._leave();
         }),
       );

@@ -98,6 +98,22 @@ def test_two_tabs_send_each_event_once(server: Server, site: Site, context: Brow
     assert received(server, site.tenant) == 300
 
 
+def test_a_tab_leaves_what_another_one_waits_with_to_that_one(server: Server, site: Site, context: BrowserContext) -> None:
+    site.options = {"flushInterval": _LONG, "autoTrackPageViews": False}
+    waits = opened(context, site)
+    waits.wait_for_timeout(2_100)  # it has looked for what others left
+    waits.evaluate("for (let n = 0; n < 5; n++) analytics.track('waits', {n})")
+    other = opened(context, site)
+    other.wait_for_timeout(2_100)  # now what the first tab waits with lies there for long enough to be a gone page's
+    for _ in range(3):
+        other.evaluate("(analytics.track('other'), analytics.flush())")
+    assert {row["event_type"] for row in arrived(server, site.tenant, 3, other)} == {"other"}
+    assert len(_waiting(site, kept(other))) == 5
+    waits.evaluate("analytics.flush()")
+    arrived(server, site.tenant, 8, other)
+    assert received(server, site.tenant) == 8
+
+
 def test_the_wait_that_a_server_asks_for_is_kept_by_all_tabs(server: Server, site: Site, context: BrowserContext) -> None:
     site.options = {"flushInterval": 100, "autoTrackPageViews": False}
     asked: list[str] = []
@@ -113,17 +129,14 @@ def test_the_wait_that_a_server_asks_for_is_kept_by_all_tabs(server: Server, sit
     page.goto(site.url)
     page.evaluate("(analytics.track('click'), analytics.flush())")
     assert len(asked) == 1
-    other = context.new_page()
-    other.clock.install()
-    other.goto(site.url)
+    other = opened(context, site)
     other.evaluate("(analytics.track('other'), analytics.flush())")
+    page.clock.run_for(25_000)  # all tabs have the same clock
     for tab in (page, other):
-        tab.clock.run_for(25_000)
         tab.evaluate("analytics.flush()")
     assert len(asked) == 1
     context.unroute("**/track")
-    for tab in (page, other):
-        tab.clock.run_for(10_000)
+    page.clock.run_for(10_000)
     arrived(server, site.tenant, 2, page)
 
 
