@@ -129,19 +129,21 @@ async def test_consumers_of_both_versions_side_by_side_store_everything_once(
     old = platform.service("consumer", "previous", **before.environment)
     writers = Writers(CurrentUrl(platform.ingestion.url), tmp_path / "acked", seed, now_ms())
     try:
-        await asyncio.to_thread(platform.start)
+        await asyncio.to_thread(platform.clickhouse.start)
+        made = await asyncio.to_thread(millrace, "migrate", seconds=120, **{**platform.environment, **before.environment})
+        assert made.code == 0, made.err
+        await asyncio.to_thread(old.start)
+        await asyncio.to_thread(platform.serve)
         async with _writing(writers):
             figures.injected("consumer of the previous version beside ours")
-            await asyncio.to_thread(old.start)
             for _ in range(2):
-                for one in (old, platform.consumer):
-                    await asyncio.sleep(chance.uniform(1.0, 4.0))
-                    await asyncio.to_thread(one.kill)
-                    await _until_acknowledged(writers, 100)
-                    await asyncio.to_thread(one.start, wait=False)
+                await asyncio.sleep(chance.uniform(1.0, 4.0))
+                await asyncio.to_thread(platform.consumer.kill)
+                await _until_acknowledged(writers, 100)
+                await asyncio.to_thread(platform.consumer.start, wait=False)
             await _until_acknowledged(writers, 300)
-            await asyncio.to_thread(old.wait_until_ready)
-            assert await asyncio.to_thread(old.stop) == 0
+            await asyncio.to_thread(old.kill)
+            await _until_acknowledged(writers, 300)
             await asyncio.to_thread(platform.consumer.wait_until_ready)
         await platform.until_stored(["fault_a", "fault_b"], len(writers.sent.events))
         assert list(await asyncio.to_thread(platform.stop)) == [0, 0, 0]

@@ -51,8 +51,12 @@ class Distributed:
         return Server(self._folder / (name or command), {**self.environment, **environment}, ("millrace_standalone", command))
 
     def start(self) -> None:
-        """Start the warehouse, make what is missing, start the services side by side."""
+        """Start the warehouse, then :meth:`serve`."""
         self.clickhouse.start()
+        self.serve()
+
+    def serve(self) -> None:
+        """Make what is missing, start the services side by side."""
         done = millrace("migrate", seconds=120, **self.environment)
         assert done.code == 0, done.err
         for service in self.services:
