@@ -54,9 +54,10 @@ def test_opting_out_forgets_everything_and_lasts(server: Server, site: Site, con
 
 
 def test_opting_out_in_one_tab_stops_the_others(server: Server, site: Site, context: BrowserContext) -> None:
-    site.options = {"flushInterval": 3_600_000}
+    site.options = {"flushInterval": 3_600_000, "autoTrackPageViews": False}
     first, second = opened(context, site), opened(context, site)
     second.evaluate("analytics.track('waits')")
+    first.wait_for_function("Object.keys(localStorage).some((key) => key.includes('.q.'))")  # of another process
     first.evaluate("analytics.optOut()")
     second.wait_for_function("localStorage.length === 1")
     second.evaluate("(analytics.track('late'), analytics.flush())")
