@@ -63,7 +63,7 @@ def test_it_has_what_its_service_needs_and_no_more(docker: DockerEngine, image: 
 def test_it_refuses_to_serve_everyone_without_being_told(docker: DockerEngine, image: str) -> None:
     refused = docker.ask("run", "--rm", "--read-only", "--tmpfs", "/tmp", image)
     assert refused.returncode == 2
-    assert "MILLRACE_HOST=0.0.0.0 is reachable from other machines: set MILLRACE_AUTH=open" in refused.stderr
+    assert "MILLRACE_HOST=0.0.0.0 is reachable from other machines: set MILLRACE_AUTH=required" in refused.stderr
 
 
 @pytest.fixture
