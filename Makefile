@@ -46,8 +46,8 @@ docs: $(VENV)/.installed-dev  ## Write docs/reference anew from the code
 bench: $(VENV)/.installed-dev  ## Measure the bars of docs/bench.md, ratios in one run (20 minutes ARGS=embedded, 12 ARGS=kafka, which needs Java and Maven)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-e2e: $(VENV)/.installed-dev  ## The platform on real neighbours, and in containers (needs Java 17, Maven, Docker; says what is missing)
-	@$(BIN)/pytest -m "(brokers or images) and not long" $(ARGS)
+e2e: $(VENV)/.installed-dev $(TRACKER)  ## Kills and restarts, the platform on real neighbours and in containers (needs Java 17, Maven, Docker; says what is missing)
+	@$(BIN)/pytest -m "(brokers or images or minutes) and not long" $(ARGS)
 
 sdks: $(VENV)/.installed-dev .venv-sdks/.installed  ## Other people's SDKs against a real server; writes the table of docs/sdks.md
 	@if command -v npm >/dev/null; then npm ci --prefix tests/sdks/node --no-audit --no-fund --ignore-scripts; fi

@@ -41,6 +41,7 @@ def _to(log: str, warehouse: str, records: str) -> Sequence[str]:
     return "--to-log", log, "--to-warehouse", warehouse, "--to-records", records
 
 
+@pytest.mark.minutes
 async def test_a_folder_moves_whole_and_once_however_often_the_move_is_killed(
     kafka: MockKafka, records: Postgres, tmp_path: Path
 ) -> None:

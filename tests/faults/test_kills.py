@@ -29,6 +29,7 @@ _KILLS = int(os.environ.get("MILLRACE_TEST_KILLS", "20"))
 pytestmark = pytest.mark.faults
 
 
+@pytest.mark.minutes
 async def test_nothing_is_lost_or_doubled_over_kills(tmp_path: Path) -> None:
     seed = figures.seed()
     chance = random.Random(seed)

@@ -56,6 +56,7 @@ def _program(server_url: str, code: str, **more: Any) -> subprocess.CompletedPro
     return done
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("kind", KINDS)
 def test_kills_of_the_server_lose_and_double_nothing(tmp_path: Path, kind: str) -> None:
     own = Server(tmp_path / "data")

@@ -44,6 +44,7 @@ def test_statements_that_cannot_be_interrupted_are_bounded_and_hold_nothing_else
     print(f"stopped in {time.monotonic() - began:.1f} s")  # noqa: T201
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("pause", [0.4, 1.1])
 def test_a_stop_in_the_middle_of_a_rebuild_leaves_no_hour_half_done(tmp_path: Path, pause: float) -> None:
     server = Server(tmp_path / "data")

@@ -103,6 +103,7 @@ async def _upgrade(before: Previous, folder: Path, step: str, environment: dict[
     assert_exact(writers.sent, await asyncio.to_thread(stored_in, new.data_dir))
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("step", _PENDING)
 async def test_a_folder_of_the_previous_version_with_a_batch_pending_is_opened_and_completed(
     before: Previous, tmp_path: Path, step: str
