@@ -120,6 +120,7 @@ async def test_a_batch_that_the_previous_version_left_pending_on_kafka_is_comple
 
 
 @pytest.mark.brokers
+@pytest.mark.long
 async def test_consumers_of_both_versions_side_by_side_store_everything_once(
     kafka: MockKafka, before: Previous, tmp_path: Path
 ) -> None:

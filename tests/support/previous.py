@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 _ROOT = Path(__file__).parents[2]
-_BEFORE_ANY_RELEASE = "e6a1bde562bc11726d8589e03241e24c035fc1e6"
+_BEFORE_ANY_RELEASE = "51094a599a26d00ca471b6e11f3254f27527fecd"
 
 
 @dataclass(frozen=True, slots=True)
