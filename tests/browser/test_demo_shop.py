@@ -31,6 +31,7 @@ def test_a_purchase_is_seen_live_and_stored(server: Server, context: BrowserCont
     page.get_by_label("Payment").select_option("paypal")
     page.get_by_role("button", name="Buy").click()
     expect(page).to_have_title(re.compile("Thank you"))
+    expect(page.locator("#order")).to_have_text(re.compile("^o_"))  # the page's script writes it, after the title
     order = page.locator("#order").inner_text()
 
     rows = arrived(server, _TENANT, 12, page)
