@@ -12,7 +12,7 @@ from millrace_client.delivery import PATH as TRACK_PATH
 from millrace_client.delivery import Answer, Pause
 from millrace_client.errors import MillraceError
 from millrace_client.live import AsyncLiveStream
-from millrace_client.options import Options, base_url, headers, log
+from millrace_client.options import Options, log
 from millrace_client.questions import PATH, Rows, question, rows_of
 from millrace_client.sending import Sender, at_exit, begin_anew_after_fork
 from millrace_client.tracking import Tracker
@@ -23,25 +23,13 @@ class AsyncMillrace(Tracker):
 
     ``track``, ``page`` and ``identify`` are plain calls, from the loop or from any thread. Open it with ``async with`` (or
     close it with ``aclose``) on the loop on which it is used. What waits when the loop ends without that is sent when the
-    interpreter ends.
-
-    Args:
-        url: of the server, for example ``https://events.example.com``.
-        key: an API key; none for a server in open mode.
-        customer_id: the tenant of events and questions that name none. With a key it is the key's own.
-        options: how it batches, waits and gives up.
-
-    Raises:
-        ValueError: the URL is none.
+    interpreter ends. Its arguments are those of ``Tracker``.
     """
 
     def __init__(
         self, url: str, key: str | None = None, *, customer_id: str | None = None, options: Options | None = None
     ) -> None:
-        super().__init__(customer_id, options or Options())
-        self._url = base_url(url)
-        self._headers = headers(key)
-        self._ends_here = False
+        super().__init__(url, key, customer_id=customer_id, options=options)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._http: httpx.AsyncClient | None = None

@@ -9,7 +9,7 @@ import httpx
 
 from millrace_client.errors import MillraceError
 from millrace_client.live import LiveStream
-from millrace_client.options import Options, base_url, headers
+from millrace_client.options import Options
 from millrace_client.questions import PATH, Rows, question, rows_of
 from millrace_client.sending import Sender, at_exit, begin_anew_after_fork
 from millrace_client.tracking import Tracker
@@ -19,27 +19,15 @@ class Millrace(Tracker):
     """Tracks events from any thread, asks questions, follows live streams.
 
     Make one and keep it. Its thread starts with the first event; a forked process gets one of its own, and leaves what waited
-    at the fork to its parent. What waits at the interpreter's end is sent then.
-
-    Args:
-        url: of the server, for example ``https://events.example.com``.
-        key: an API key; none for a server in open mode.
-        customer_id: the tenant of events and questions that name none. With a key it is the key's own.
-        options: how it batches, waits and gives up.
-
-    Raises:
-        ValueError: the URL is none.
+    at the fork to its parent. What waits at the interpreter's end is sent then. Its arguments are those of ``Tracker``.
     """
 
     def __init__(
         self, url: str, key: str | None = None, *, customer_id: str | None = None, options: Options | None = None
     ) -> None:
-        super().__init__(customer_id, options or Options())
-        self._url = base_url(url)
-        self._headers = headers(key)
+        super().__init__(url, key, customer_id=customer_id, options=options)
         self._sender = Sender(self._buffer, self._delivery, self._options, self._connect)
         self._asking: httpx.Client | None = None
-        self._ends_here = False
         begin_anew_after_fork(self)
 
     def begin_anew(self) -> None:

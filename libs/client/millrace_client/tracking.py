@@ -1,5 +1,6 @@
 """What both clients share: making events of calls, without ever raising into the application."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Unpack
 
@@ -7,18 +8,33 @@ from millrace_client.buffer import Buffer
 from millrace_client.delivery import Delivery
 from millrace_client.errors import Failure, Stats
 from millrace_client.events import Common, Fields, Item, make_item
-from millrace_client.options import Options, log
+from millrace_client.options import Options, base_url, headers, log
 
 
-class Tracker:
+class Tracker(ABC):
     """``track``, ``page`` and ``identify``. None of them raises or waits, whatever happens to the event; ``stats`` and
-    ``on_failure`` tell."""
+    ``on_failure`` tell.
 
-    def __init__(self, customer_id: str | None, options: Options) -> None:
+    Args:
+        url: of the server, for example ``https://events.example.com``.
+        key: an API key; none for a server in open mode.
+        customer_id: the tenant of events and questions that name none. With a key it is the key's own.
+        options: how it batches, waits and gives up.
+
+    Raises:
+        ValueError: the URL is none.
+    """
+
+    def __init__(
+        self, url: str, key: str | None = None, *, customer_id: str | None = None, options: Options | None = None
+    ) -> None:
+        self._url = base_url(url)
+        self._headers = headers(key)
         self._customer_id = customer_id
-        self._options = options
-        self._buffer = Buffer(options)
-        self._delivery = Delivery(self._buffer, options)
+        self._options = options or Options()
+        self._buffer = Buffer(self._options)
+        self._delivery = Delivery(self._buffer, self._options)
+        self._ends_here = False
 
     def track(self, event_type: str, properties: Mapping[str, Any] | None = None, **fields: Unpack[Common]) -> str | None:
         """Something happened.
@@ -77,6 +93,6 @@ class Tracker:
             self._buffer.refuse(Failure("", "not_json", f"{event_type!r:.100} is no event: {error!r:.500}", {}))
             return None
 
+    @abstractmethod
     def _wake(self) -> None:
         """Let the sender look: called when the first event waits, and when a batch is full."""
-        raise NotImplementedError
