@@ -12,6 +12,8 @@ TRACKER := services/ingestion/millrace_ingestion/static/tracker.js
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+# Of tests: three to two cores, as more than a quarter of their time is waiting.
+WORKERS := $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 help:  ## What there is to make
@@ -23,7 +25,7 @@ run: install  ## Install, then run the whole platform in one process on embedded
 	@$(BIN)/millrace up $(ARGS)
 
 test: $(VENV)/.installed-dev $(TRACKER)  ## Install, then run the tests
-	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 tracker: | $(VENV)/bin/python  ## Build the tracker that ingestion serves (needs Node 18, or takes it from a wheel)
 	@$(BIN)/python sdk-js/build.py
