@@ -57,6 +57,7 @@ async def test_a_folder_moves_whole_and_once_however_often_the_move_is_killed(
     try:
         server.start()
         assert millrace("tenant", "set", "fault_a", "--tier", "enterprise", "--data-dir", server.data_dir).code == 0
+        assert millrace("key", "create", "fault_a", "--name", "shop page", "--data-dir", server.data_dir).code == 0
         await _write(writers, 3.0)
         server.kill()  # in the middle of a batch
         moved = len(writers.sent.acknowledged)
@@ -79,6 +80,7 @@ async def test_a_folder_moves_whole_and_once_however_often_the_move_is_killed(
         again = await asyncio.to_thread(millrace, "move", *to, "--data-dir", server.data_dir)
         assert again.code == 0, again.err
         assert "enterprise" in millrace("tenant", "show", "fault_a", "--data-dir", platform.consumer.data_dir).out
+        assert "shop page" in millrace("key", "list", "--data-dir", platform.consumer.data_dir).out
         assert list(await asyncio.to_thread(platform.stop)) == [0, 0, 0]
     finally:
         if server.running:

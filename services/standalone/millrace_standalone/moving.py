@@ -7,7 +7,7 @@ far it is. Moved rows stand under a partition of their own, which no log has.
 import asyncio
 import dataclasses
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -19,10 +19,10 @@ from millrace_core.errors import MillraceError, StartRefused
 from millrace_eventlog.ports import DeadLetters
 from millrace_eventlog.settings import LogSettings
 from millrace_eventlog.wiring import open_log
-from millrace_records.ports import Decision, Records
 from millrace_records.settings import RecordsSettings
 from millrace_records.wiring import open_records
 from millrace_service.metrics import Metrics
+from millrace_standalone.moving_records import move_records
 from millrace_standalone.server_file import server_on
 from millrace_standalone.settings import StandaloneSettings
 from millrace_warehouse.ports import EventSource, EventTarget, StoringPorts
@@ -86,7 +86,7 @@ async def move(
         async with open_log(source, source.data_dir, metrics) as here:
             letters = await _move_letters(here.dead_letters, there.dead_letters, partition, told)
         async with open_records(source, source.data_dir) as had:
-            await _move_records(had, kept)
+            await move_records(had, kept)
         async with open_source(source, source.data_dir, metrics) as events:
             moving = _Events(events, storing, target, partition, told)
             wanted, arrived, repaired = await moving.run()
@@ -153,28 +153,6 @@ async def _move_letters(here: DeadLetters, there: DeadLetters, partition: int, t
         after, done = letters[-1].id, done + len(letters)
         told("dead letters", done, whole)
     return done
-
-
-async def _move_records(here: Records, there: Records) -> None:
-    """Settings of tenants that have none there yet, and what was decided about dead letters."""
-    known = {tenant.name for tenant in await there.tenants()}
-    for tenant in await here.tenants():
-        if tenant.name not in known:
-            await there.put_tenant(tenant)
-    decided = {_decided(decision) async for decision in _decisions(there)}
-    await there.decide([decision async for decision in _decisions(here) if _decided(decision) not in decided])
-
-
-async def _decisions(records: Records) -> AsyncIterator[Decision]:
-    after = 0
-    while page := await records.decisions(after=after, limit=_LETTERS):
-        for decision in page:
-            yield decision
-        after = page[-1].id
-
-
-def _decided(decision: Decision) -> tuple[str, str, int]:
-    return decision.position, decision.action, decision.at
 
 
 class _Events:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_core.time import now_ms
 from millrace_records.access.models import ChangeRow, StateRow
+from millrace_records.access.ports import Change
 from millrace_records.transactions import Transactions
 
 
@@ -44,5 +45,16 @@ class Changing:
 
     def tell(self, session: AsyncSession, actor: str, action: str, tenant: str, subject: str, **detail: Any) -> None:
         """Add a line to the trail."""
-        told = json.dumps(detail, sort_keys=True)
-        session.add(ChangeRow(at=self.now, actor=actor, action=action, tenant=tenant, subject=subject, detail=told))
+        session.add(line_of(Change(self.now, actor, action, tenant, subject, detail)))
+
+
+def line_of(change: Change) -> ChangeRow:
+    """The line of a change in the trail."""
+    return ChangeRow(
+        at=change.at,
+        actor=change.actor,
+        action=change.action,
+        tenant=change.tenant,
+        subject=change.subject,
+        detail=json.dumps(dict(change.detail), sort_keys=True),
+    )

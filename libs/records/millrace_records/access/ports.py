@@ -211,8 +211,8 @@ class Tickets(Protocol):
 class Trail(Protocol):
     """What was changed, for ever."""
 
-    async def write(self, change: Change) -> None:
-        """Add a line of something that is kept elsewhere."""
+    async def take(self, changes: Sequence[Change]) -> None:
+        """Add lines of another trail, each at its own time."""
         ...
 
     async def changes(self, *, tenant: str | None = None, after: int = 0, limit: int = 100) -> Sequence[Change]:

@@ -9,7 +9,7 @@ from sqlalchemy import or_, select, update
 
 from millrace_core.errors import Conflict, NotFound
 from millrace_core.time import now_ms
-from millrace_records.access.changing import Changing
+from millrace_records.access.changing import Changing, line_of
 from millrace_records.access.models import ChangeRow, KeyRow, SessionRow, StateRow
 from millrace_records.access.people import SqlSessions, SqlTickets, SqlUsers, users_of
 from millrace_records.access.ports import AccessPorts, Change, Key, Snapshot
@@ -82,11 +82,10 @@ class SqlTrail:
     def __init__(self, changing: Changing) -> None:
         self._changing = changing
 
-    async def write(self, change: Change) -> None:
+    async def take(self, changes: Sequence[Change]) -> None:
         """See Trail."""
         async with self._changing.reading() as session:
-            told: Any = {**change.detail}
-            self._changing.tell(session, change.actor, change.action, change.tenant, change.subject, **told)
+            session.add_all(line_of(change) for change in changes)
 
     async def changes(self, *, tenant: str | None = None, after: int = 0, limit: int = 100) -> Sequence[Change]:
         """See Trail."""
