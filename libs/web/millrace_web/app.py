@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -94,7 +95,8 @@ def create_app(
     def count(route: str, method: str, status: int) -> None:
         metrics.counter(names.HTTP_REQUESTS, route, method, f"{status // 100}xx").inc()
 
-    app.add_middleware(RequestLog, on_answer=count)
+    paths = {id(each.original_route): each.path or "" for each in iter_route_contexts(app.routes)}
+    app.add_middleware(RequestLog, path_of=lambda route: paths.get(id(route), "unmatched"), on_answer=count)
     return app
 
 

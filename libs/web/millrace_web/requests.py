@@ -29,10 +29,16 @@ def request_id_of(scope: Message) -> str:
 
 
 class RequestLog:
-    """ASGI middleware: binds the id, answers it, and logs one line a request."""
+    """ASGI middleware: binds the id, answers it, and logs one line a request.
 
-    def __init__(self, app: AsgiApp, on_answer: Callable[[str, str, int], None]) -> None:
+    Args:
+        path_of: the whole path of a route, as its own may lack the prefix of the router that it is in.
+        on_answer: called with the route's path, the method and the status.
+    """
+
+    def __init__(self, app: AsgiApp, path_of: Callable[[object], str], on_answer: Callable[[str, str, int], None]) -> None:
         self._app = app
+        self._path_of = path_of
         self._on_answer = on_answer
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -56,7 +62,7 @@ class RequestLog:
             try:
                 await self._app(scope, receive, send_with_id)
             finally:
-                route = getattr(scope.get("route"), "path", "unmatched")
+                route = self._path_of(scope.get("route"))
                 self._on_answer(route, scope["method"], status)
                 took = round((time.perf_counter() - started) * 1000, 1)
                 # Probes come every few seconds and say nothing; they are counted, not logged.
