@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.support.analytics",
     "tests.support.browser",
     "tests.support.containers",
+    "tests.support.neighbours",
 ]

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,34 +12,15 @@ from tests.support import figures
 from tests.support.checker import assert_exact
 from tests.support.clickhouse import ClickHouse
 from tests.support.distributed import Distributed
-from tests.support.kafka_broker import KafkaBroker, new_broker
-from tests.support.postgres import Postgres, postgres
-from tests.support.redis import RedisServer, redis_server
+from tests.support.kafka_broker import KafkaBroker
+from tests.support.postgres import Postgres
+from tests.support.redis import RedisServer
 from tests.support.server import Server
 from tests.support.writers import CurrentUrl, Writers
 
 pytestmark = [pytest.mark.faults, pytest.mark.brokers]
 
 Victim = Server | ClickHouse | KafkaBroker | RedisServer | Postgres
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[KafkaBroker]:
-    running = new_broker(tmp_path / "broker")
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def redis() -> Iterator[RedisServer]:
-    with redis_server() as running:
-        yield running
-
-
-@pytest.fixture
-def records() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
 
 
 async def test_kills_of_each_process_lose_and_double_nothing(

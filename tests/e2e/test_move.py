@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,16 +11,10 @@ from millrace_core.time import now_ms
 from tests.support.checker import assert_exact
 from tests.support.commands import millrace, started
 from tests.support.distributed import Distributed
-from tests.support.kafka_mock import MockKafka, mock_kafka
-from tests.support.postgres import Postgres, postgres
+from tests.support.kafka_mock import MockKafka
+from tests.support.postgres import Postgres
 from tests.support.server import Server
 from tests.support.writers import CurrentUrl, Writers
-
-
-@pytest.fixture
-def kafka() -> Iterator[MockKafka]:
-    with mock_kafka() as cluster:
-        yield cluster
 
 
 async def _write(writers: Writers, seconds: float) -> None:
@@ -29,12 +23,6 @@ async def _write(writers: Writers, seconds: float) -> None:
     await asyncio.sleep(seconds)
     enough.set()
     await writing
-
-
-@pytest.fixture
-def records() -> Iterator[Postgres]:
-    with postgres() as server:
-        yield server
 
 
 def _to(log: str, warehouse: str, records: str) -> Sequence[str]:

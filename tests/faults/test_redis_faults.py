@@ -13,8 +13,8 @@ from tests.support.checker import assert_exact
 from tests.support.commands import millrace
 from tests.support.distributed import Distributed
 from tests.support.kafka_mock import MockKafka, mock_kafka
-from tests.support.postgres import Postgres, postgres
-from tests.support.redis import RedisServer, redis_server
+from tests.support.postgres import Postgres
+from tests.support.redis import RedisServer
 from tests.support.server import Server
 from tests.support.writers import CurrentUrl, Writers
 
@@ -27,18 +27,6 @@ def kafka() -> Iterator[MockKafka]:
         cluster.topic("redis", 3)
         cluster.topic("redis.dlq", 1)
         yield cluster
-
-
-@pytest.fixture
-def redis() -> Iterator[RedisServer]:
-    with redis_server() as server:
-        yield server
-
-
-@pytest.fixture
-def records() -> Iterator[Postgres]:
-    with postgres() as server:
-        yield server
 
 
 def _check(server: Server) -> tuple[int, str]:

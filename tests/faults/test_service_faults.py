@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,17 +13,11 @@ from millrace_core.time import now_ms
 from tests.support import figures
 from tests.support.checker import assert_exact
 from tests.support.distributed import Distributed
-from tests.support.kafka_mock import MockKafka, mock_kafka
+from tests.support.kafka_mock import MockKafka
 from tests.support.proxy import proxy
 from tests.support.writers import CurrentUrl, Writers
 
 pytestmark = [pytest.mark.faults, pytest.mark.brokers]
-
-
-@pytest.fixture
-def kafka() -> Iterator[MockKafka]:
-    with mock_kafka() as cluster:
-        yield cluster
 
 
 def _platform(kafka: MockKafka, folder: Path, partitions: int, **settings: str) -> Distributed:

@@ -10,7 +10,7 @@ import os
 import random
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,10 +23,10 @@ from tests.support.checker import totals_by_engine
 from tests.support.clickhouse import ClickHouse
 from tests.support.clickhouse_server import WRITER
 from tests.support.distributed import Distributed
-from tests.support.kafka_broker import KafkaBroker, new_broker
-from tests.support.postgres import Postgres, postgres
+from tests.support.kafka_broker import KafkaBroker
+from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy, proxy
-from tests.support.redis import RedisServer, redis_server
+from tests.support.redis import RedisServer
 from tests.support.server import Server
 from tests.support.steady import TENANTS, SteadyWriters, assert_all_there
 
@@ -42,25 +42,6 @@ _SAMPLE_SECONDS = 5.0
 Killed = Server | ClickHouse | KafkaBroker | RedisServer | Postgres
 Frozen = Server | ClickHouse | KafkaBroker | RedisServer
 Fault = Callable[[], Awaitable[None]]
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[KafkaBroker]:
-    running = new_broker(tmp_path / "broker")
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def redis() -> Iterator[RedisServer]:
-    with redis_server() as running:
-        yield running
-
-
-@pytest.fixture
-def records() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
 
 
 @dataclass
