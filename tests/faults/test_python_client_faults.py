@@ -177,7 +177,7 @@ def test_a_forked_process_sends_its_own_events_and_leaves_its_parents_alone(serv
             child = os.fork()
             if child == 0:
                 assert client.stats().waiting == 0
-                os.write(1, f"{client.track('child', visitor_id='v')}\n".encode())  # at once: three write to one pipe
+                os.write(1, f"{client.track('child', visitor_id='v')}\\n".encode())  # at once: three write to one pipe
                 sys.exit()  # as a prefork server's worker ends
             children.append(child)
         assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
