@@ -1,13 +1,13 @@
 """``millrace move``: a folder of one machine goes to Kafka and a ClickHouse server, whole and once."""
 
 import asyncio
-import random
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from millrace_core.time import now_ms
+from tests.support import figures
 from tests.support.checker import assert_exact
 from tests.support.commands import millrace, started
 from tests.support.distributed import Distributed
@@ -37,10 +37,8 @@ async def test_a_folder_moves_whole_and_once_however_often_the_move_is_killed(
     kafka.topic("moved.dlq", 1)
     platform = Distributed(tmp_path, f"kafka://{kafka.brokers}/moved", {"MILLRACE_RECORDS_URL": records.url})
     server = Server(tmp_path / "embedded")
-    seed = random.randrange(1_000_000)
-    print(f"seed {seed}")  # noqa: T201
     url = CurrentUrl(server.url)
-    writers = Writers(url, tmp_path / "acked", seed, now_ms())
+    writers = Writers(url, tmp_path / "acked", figures.seed(), now_ms())
     to = _to(f"kafka://{kafka.brokers}/moved", platform.clickhouse.writer_url, records.url)
     try:
         server.start()
