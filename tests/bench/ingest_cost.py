@@ -20,6 +20,7 @@ from millrace_eventlog.records import LogRecord
 from millrace_ingestion.acceptance import Acceptance, TimeWindow
 from millrace_ingestion.app import App
 from millrace_ingestion.enrich.agents import Agents
+from millrace_ingestion.privacy.filtering import Filtering
 from millrace_ingestion.protocols.native import decode_batch
 from millrace_ingestion.protocols.reading import Limits
 from millrace_ingestion.senders import Senders
@@ -81,7 +82,7 @@ def batches(name: str, events: list[dict[str, Any]]) -> None:
     body = json.dumps({"events": events}).encode()
     agents, limits, now = Agents(), Limits(10_000, 256 * 1024), times.now_ms()
     senders = Senders(IngestionSettings(), agents)
-    acceptance = Acceptance(TimeWindow(_DAY_MS, 1826 * _DAY_MS), agents)
+    acceptance = Acceptance(TimeWindow(_DAY_MS, 1826 * _DAY_MS), agents, Filtering("anonymous"))
 
     def accept() -> Verdicts:
         verdicts = Verdicts()

@@ -11,8 +11,10 @@ from millrace_eventlog.ports import Durable
 from millrace_eventlog.records import LogRecord
 from millrace_ingestion.app import App
 from millrace_ingestion.settings import IngestionSettings
+from millrace_ingestion.tenant_limits import TenantLimits
 from millrace_ingestion.wiring import build
 from millrace_records.cache.memory import memory_ports
+from millrace_records.ports import Tenant
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
 
@@ -79,6 +81,12 @@ class Tracker:
     health: Health
     peer: str = "203.0.113.77"
     default_headers: dict[str, str] = field(default_factory=dict)
+    limits: TenantLimits | None = None
+
+    def settle(self, *tenants: Tenant) -> None:
+        """These tenants have these settings from now on, as if the records had told."""
+        assert self.limits is not None
+        self.limits.settle(tenants)
 
     async def request(
         self,
@@ -149,4 +157,4 @@ def tracker(clock: Callable[[], int] = lambda: NOW, **settings: Any) -> Tracker:
     """An application of its own on a log of its own."""
     log, metrics, health = MemoryLog(), Metrics(), Health()
     service = build(IngestionSettings(**settings), log, memory_ports(2**20), metrics, health, clock=clock)
-    return Tracker(service.app, log, metrics, health)
+    return Tracker(service.app, log, metrics, health, limits=service.limits)

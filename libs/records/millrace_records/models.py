@@ -1,6 +1,6 @@
 """The tables of the records, the same on SQLite and PostgreSQL; made by the migrations, which a test compares with them."""
 
-from sqlalchemy import BigInteger, Integer, MetaData, String
+from sqlalchemy import BigInteger, Integer, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # BIGINT would not count up by itself on SQLite.
@@ -31,6 +31,11 @@ class TenantRow(Base):
     events_a_minute: Mapped[int | None] = mapped_column(BigInteger)
     retention_days: Mapped[int | None] = mapped_column(Integer)
     time_zone: Mapped[str] = mapped_column(String(64))
+    denied: Mapped[str] = mapped_column(Text, server_default="[]")
+    hashed: Mapped[str] = mapped_column(Text, server_default="[]")
+    hash_secret: Mapped[str] = mapped_column(String(64), server_default="")
+    signals: Mapped[str | None] = mapped_column(String(16))
+    event_days: Mapped[str] = mapped_column(Text, server_default="{}")
 
 
 class DecisionRow(Base):
@@ -58,3 +63,20 @@ class AuditRow(Base):
     hours: Mapped[int] = mapped_column(Integer)
     duplicate_rows: Mapped[int] = mapped_column(BigInteger)
     rollup_differences: Mapped[int] = mapped_column(BigInteger)
+
+
+class ErasureRow(Base):
+    """Somebody who was erased, by hashes. Lists and objects are JSON text."""
+
+    __tablename__ = "erasures"
+
+    id: Mapped[int] = mapped_column(_Counted, primary_key=True, autoincrement=True)
+    tenant: Mapped[str] = mapped_column(String(64), index=True)
+    salt: Mapped[str] = mapped_column(String(64))
+    digests: Mapped[str] = mapped_column(Text)
+    before: Mapped[int] = mapped_column(BigInteger)
+    hours: Mapped[str] = mapped_column(Text)
+    rows: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String(128))
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    at: Mapped[int] = mapped_column(BigInteger)

@@ -1,9 +1,10 @@
 """The port of the records. All methods are coroutines of one event loop, none blocks it, each has a deadline of its own."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from millrace_core.privacy import Signals
 from millrace_records.access.ports import AccessPorts
 
 Tier = Literal["default", "enterprise"]
@@ -13,6 +14,8 @@ EVENTS_A_MINUTE: Mapping[Tier, int | None] = {"default": None, "enterprise": 100
 
 TENANTS_CHANGED = "tenants"
 """The channel on which a change of a tenant's settings is told."""
+ERASURES_CHANGED = "erasures"
+"""The channel on which an erasure is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,16 @@ class Tenant:
     """Events are deleted this many days after their timestamp; None keeps them as long as the warehouse does."""
     time_zone: str = "UTC"
     """An IANA name: the days of this tenant's reports."""
+    denied: tuple[str, ...] = ()
+    """Fields that are taken out of its events before they are stored (``millrace_core.privacy``)."""
+    hashed: tuple[str, ...] = ()
+    """Fields of which an HMAC-SHA256 is stored instead."""
+    hash_secret: str = field(default="", repr=False)
+    """Key of these, in hexadecimal. A record that is put without one keeps the one that stands, or gets a new one."""
+    signals: Signals | None = None
+    """What becomes of events of browsers that object; None is what the process does."""
+    event_days: Mapping[str, int] = field(default_factory=dict)
+    """Retention in days by event type, for those that are kept for another time than the others."""
 
     @property
     def limit(self) -> int | None:
@@ -64,12 +77,69 @@ class AuditState:
     rollup_differences: int
 
 
+ErasureState = Literal["begun", "erased", "done"]
+"""Begun: it may not be complete. Erased: complete, and looked at once more later. Done: nothing had come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """Somebody whose events are erased and may not come back, by hashes."""
+
+    tenant: str
+    salt: str
+    digests: tuple[str, ...]
+    """Of the person's ids under this salt (``millrace_core.privacy.digest_of``)."""
+    before: int
+    """Events that were received before this time, in milliseconds since the epoch, are gone; later ones stay."""
+    actor: str
+    at: int
+    """Milliseconds since the epoch."""
+    state: ErasureState = "begun"
+    hours: tuple[int, ...] = ()
+    """Hours (numbered from the epoch) whose rollups are to be computed anew."""
+    rows: Mapping[str, int] = field(default_factory=dict)
+    """How many rows of each table were found."""
+    id: int = 0
+    """Given by the store."""
+
+
+class Erasures(Protocol):
+    """Who was erased. Kept for ever: a log or a backup may hold their events for longer than anyone knows."""
+
+    async def salt(self, tenant: str) -> str:
+        """That of the tenant's last erasure, else a new one: with one salt an id is hashed once, however many were erased."""
+        ...
+
+    async def begin(self, erasure: Erasure) -> Erasure:
+        """Keep it, and say in the trail that it was asked for."""
+        ...
+
+    async def note(self, erasure_id: int, hours: Sequence[int], rows: Mapping[str, int]) -> None:
+        """Write down what is about to be deleted."""
+        ...
+
+    async def settle(self, erasure_id: int, state: ErasureState, actor: str = "server") -> None:
+        """Move it on, and say in the trail when it was erased."""
+        ...
+
+    async def erasures(
+        self, *, tenant: str | None = None, unfinished: bool = False, after: int = 0, limit: int = 1_000
+    ) -> Sequence[Erasure]:
+        """The oldest first, from behind id ``after``."""
+        ...
+
+
 class Records(Protocol):
     """What the platform remembers about itself. Every method raises RecordsUnavailable where the store does not answer."""
 
     @property
     def access(self) -> AccessPorts:
         """Keys, users, sessions and the trail of their changes, on the same store."""
+        ...
+
+    @property
+    def erasures(self) -> Erasures:
+        """Who was erased, likewise."""
         ...
 
     async def tenants(self) -> Sequence[Tenant]:

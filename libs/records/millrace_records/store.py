@@ -1,6 +1,8 @@
 """Records through SQLAlchemy, on either engine."""
 
 import dataclasses
+import json
+import secrets
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
@@ -8,14 +10,17 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from millrace_core.errors import NotFound
+from millrace_core.privacy import Signals
 from millrace_records.access.changing import Changing
 from millrace_records.access.ports import AccessPorts
 from millrace_records.access.store import access_ports
+from millrace_records.erasures import SqlErasures
 from millrace_records.models import AuditRow, DecisionRow, TenantRow
-from millrace_records.ports import AuditState, Decision, Tenant, Tier
+from millrace_records.ports import AuditState, Decision, Erasures, Tenant, Tier
 from millrace_records.transactions import Transactions
 
 _ROLLUPS: Final = "rollups"
+_AS_JSON: Final = ("denied", "hashed", "event_days")
 
 
 class SqlRecords:
@@ -25,6 +30,12 @@ class SqlRecords:
         self._transactions = Transactions(engine)
         self._changing = Changing(self._transactions)
         self._access = access_ports(self._transactions)
+        self._erasures = SqlErasures(self._transactions, self._changing)
+
+    @property
+    def erasures(self) -> Erasures:
+        """See Records."""
+        return self._erasures
 
     @property
     def access(self) -> AccessPorts:
@@ -47,8 +58,15 @@ class SqlRecords:
     async def put_tenant(self, tenant: Tenant, actor: str = "server") -> None:
         """See Records."""
         settled = dataclasses.asdict(tenant)
+        secret = settled.pop("hash_secret")
         async with self._transactions.begin() as session:
-            await session.merge(TenantRow(**settled))
+            if not secret:
+                known = await session.get(TenantRow, tenant.name)
+                secret = known.hash_secret if known is not None else ""
+            if not secret and tenant.hashed:
+                secret = secrets.token_hex(32)
+            texts = {name: json.dumps(settled[name]) for name in _AS_JSON}
+            await session.merge(TenantRow(**{**settled, **texts, "hash_secret": secret}))
             self._changing.tell(session, actor, "tenant_changed", tenant.name, tenant.name, **settled)
 
     async def remove_tenant(self, name: str, actor: str = "server") -> bool:
@@ -109,7 +127,18 @@ class SqlRecords:
 
 
 def _tenant(row: TenantRow) -> Tenant:
-    return Tenant(row.name, cast("Tier", row.tier), row.events_a_minute, row.retention_days, row.time_zone)
+    return Tenant(
+        name=row.name,
+        tier=cast("Tier", row.tier),
+        events_a_minute=row.events_a_minute,
+        retention_days=row.retention_days,
+        time_zone=row.time_zone,
+        denied=tuple(json.loads(row.denied)),
+        hashed=tuple(json.loads(row.hashed)),
+        hash_secret=row.hash_secret,
+        signals=cast("Signals | None", row.signals),
+        event_days=json.loads(row.event_days),
+    )
 
 
 def _decision(row: DecisionRow) -> Decision:

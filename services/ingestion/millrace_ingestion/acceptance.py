@@ -16,6 +16,7 @@ from millrace_ingestion.contexts import context_of
 from millrace_ingestion.enrich.agents import Agents
 from millrace_ingestion.enrich.visits import campaign_of_properties, visit_text
 from millrace_ingestion.objects import check_object, text_at
+from millrace_ingestion.privacy.filtering import Filtering, LeftOut
 from millrace_ingestion.protocols.native import NOT_SENT, Batch, NativeEvent
 from millrace_ingestion.protocols.reading import Refused
 from millrace_ingestion.senders import Sender
@@ -36,9 +37,10 @@ class TimeWindow:
 class Acceptance:
     """Gives each event its identity, its time and its columns."""
 
-    def __init__(self, window: TimeWindow, agents: Agents) -> None:
+    def __init__(self, window: TimeWindow, agents: Agents, filtering: Filtering) -> None:
         self._ahead, self._past = window.ahead, -window.past
         self._agents = agents
+        self._filtering = filtering
 
     def judge(self, batch: Batch, sender: Sender, span: slice, verdicts: Verdicts) -> None:
         """Add what becomes of these events of the batch to ``verdicts``."""
@@ -50,6 +52,8 @@ class Acceptance:
                 continue
             try:
                 record = self._record(event, index, sender, sent_at, verdicts)
+            except LeftOut:
+                verdicts.leave_out(index, sender.tenant or _text(event.customer_id), _as_sent(event))
             except (InvalidInput, Forbidden) as reason:
                 tenant = event.customer_id
                 known = tenant if isinstance(tenant, str) and is_tenant(tenant) else ""
@@ -65,9 +69,25 @@ class Acceptance:
         visitor = sent if isinstance(sent := event.visitor_id, str) else _text(sent)
         user = sent if isinstance(sent := event.user_id, str) else _text(sent)
         session = sent if isinstance(sent := event.session_id, str) else _text(sent)
-        routing = visitor or user or session
-        if not ((routing or sender.may_be_nobody) and event_type and tenant and is_tenant(tenant)):
+        if not ((visitor or user or session or sender.may_be_nobody) and event_type and tenant and is_tenant(tenant)):
             raise _lack(tenant, event_type)
+        if (sender.objects or self._filtering.rules) and not sender.is_filtered:
+            filtered = self._filtering.filtered(tenant, event, sender)
+            if filtered is not None:
+                return self._record(filtered[0], index, filtered[1], sent_at, verdicts)
+        return self._made((tenant, visitor, user, session), event, index, sender, sent_at, verdicts)
+
+    def _made(
+        self,
+        who: tuple[str, str, str, str],
+        event: NativeEvent,
+        index: int,
+        sender: Sender,
+        sent_at: int | None,
+        verdicts: Verdicts,
+    ) -> LogRecord:
+        """The record of an event that has what it needs."""
+        tenant, visitor, user, session = who
         event_id, client_id = _identity(event.event_id, tenant, index, sender)
         if event.sent_at is not None:
             sent_at = parse_time(event.sent_at)
@@ -82,16 +102,17 @@ class Acceptance:
                 )
             else:
                 timestamp = warehouse_time(at)
+        event_type = event.event_type or ""
         made = Event(event_id, tenant, event_type, timestamp, visitor, user, session)
-        if client_id:
+        if client_id and not sender.is_anonymous:
             made.client_event_id = client_id
         if sent_at is not None:
             made.skew_ms = sender.received_at - sent_at
         if event.event_name is not None and event.event_name != event_type:
             made.event_name = event.event_name
         line = self._line(made, event, sender)
-        arrival = sender.arrival
-        return LogRecord(tenant, event_id, sender.received_at, arrival.protocol, arrival.key_id, line, routing or event_id)
+        arrival, routing = sender.arrival, visitor or user or session or event_id
+        return LogRecord(tenant, event_id, sender.received_at, arrival.protocol, arrival.key_id, line, routing)
 
     def _time(self, given: str | float | None, event_id: str, sent_at: int | None, received_at: int) -> int | None:
         """The event's time in milliseconds; None where it cannot be right and the time of arrival stands in.

@@ -129,8 +129,9 @@ class Tracking:
                 if start:
                     await asyncio.sleep(0)
                 parts.acceptance.judge(batch, sender, slice(start, start + SLICE), verdicts)
-            if verdicts.errors:
+            if verdicts.errors or verdicts.left_out:
                 parts.counting.dropped(verdicts)
+            if verdicts.errors:
                 _reject_whole(verdicts, is_single=is_single, query=scope.get("query_string", b""))
             answer = await self._store(verdicts, batch, sender.idempotency_key, is_single=is_single)
         parts.counting.stored(verdicts.accepted, time.perf_counter() - began)

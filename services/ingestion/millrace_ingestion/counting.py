@@ -46,8 +46,8 @@ class Counting:
             self._latency(tenant, seconds)
 
     def dropped(self, verdicts: Verdicts) -> None:
-        """Events were rejected, each for its reason."""
-        for (tenant, code), count in Counter(verdicts.refused).items():
+        """Events were rejected or left out, each for its reason."""
+        for (tenant, code), count in Counter([*verdicts.refused, *verdicts.left_out]).items():
             self._count(catalogue.EVENTS_DROPPED, tenant, code, count)
 
     def lost_request(self, reason: str) -> None:

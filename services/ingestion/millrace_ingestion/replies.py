@@ -35,19 +35,23 @@ class Answer(msgspec.Struct, omit_defaults=True):
     errors: list[Remark]
     durable: str
     warnings: list[Remark] = []
+    events_left_out: int = 0
+    """Nothing is wrong with them, and they are not stored: ``warnings`` say why."""
 
 
 def single_answer(verdicts: Verdicts, durable: Durable) -> bytes:
-    """The body of ``POST /track`` for a stored event."""
+    """The body of ``POST /track`` for an event that is stored, or left out."""
+    left_out = len(verdicts.left_out)
     return _encode(
         Answer(
             success=True,
-            events_accepted=1,
+            events_accepted=1 - left_out,
             events_rejected=0,
-            message="Event accepted",
+            message="Event left out" if left_out else "Event accepted",
             errors=[],
             durable=durable,
             warnings=verdicts.warnings,
+            events_left_out=left_out,
         )
     )
 
@@ -55,9 +59,10 @@ def single_answer(verdicts: Verdicts, durable: Durable) -> bytes:
 def batch_answer(verdicts: Verdicts, durable: Durable) -> bytes:
     """The body of ``POST /track/batch``."""
     accepted, rejected = len(verdicts.records), len(verdicts.errors)
-    message = f"Processed {accepted + rejected} events, rejected {rejected}"
+    left_out = len(verdicts.left_out)
+    message = f"Processed {accepted + rejected + left_out} events, rejected {rejected}"
     success = accepted > 0 or rejected == 0
-    answer = Answer(success, accepted, rejected, message, verdicts.errors, durable, verdicts.warnings)
+    answer = Answer(success, accepted, rejected, message, verdicts.errors, durable, verdicts.warnings, left_out)
     return _encode(answer)
 
 

@@ -1,7 +1,7 @@
 """Who sends: what a request's headers and connection say about the client, before any event is read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -39,9 +39,16 @@ class Sender:
     """Whether events without any id of a person are stored: other protocols than ours have such."""
     tenant: str = ""
     """Whose the events are by the key that they came with; empty where each says it itself."""
+    objects: bool = False
+    """Whether the browser says that its user does not want to be followed."""
+    is_filtered: bool = False
+    """Whether what its tenant and its browser do not want was left out of an event already."""
+    is_anonymous: bool = False
+    """Whether nothing of who it was is stored."""
     arrival_text: bytes = field(init=False)
     """The arrival's part of a line."""
     _texts: dict[tuple[str, str, str], bytes] = field(init=False, default_factory=dict)
+    _filtered: dict[tuple[bool, bool], "Sender"] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.arrival_text = part_of_line(self.arrival)
@@ -58,6 +65,16 @@ class Sender:
                 said["language"] = language
             text = self._texts[key] = part_of_line(msgspec.structs.replace(self.arrival, **said)) if said else self.arrival_text
         return text
+
+    def filtered(self, *, without_address: bool, is_anonymous: bool) -> "Sender":
+        """The sender of an event that was filtered."""
+        made = self._filtered.get((without_address, is_anonymous))
+        if made is None:
+            arrival = msgspec.structs.replace(self.arrival, ip="") if without_address else self.arrival
+            made = self._filtered[without_address, is_anonymous] = replace(
+                self, arrival=arrival, may_be_nobody=True, is_filtered=True, is_anonymous=is_anonymous
+            )
+        return made
 
 
 class Senders:
@@ -96,7 +113,8 @@ class Senders:
             ip=ip,
         )
         tenant = "" if grant.tenant == ALL_TENANTS else grant.tenant
-        return Sender(received_at, arrival, _idempotency_key(headers.get(b"idempotency-key")), tenant=tenant)
+        key, objects = _idempotency_key(headers.get(b"idempotency-key")), _objects(headers)
+        return Sender(received_at, arrival, key, tenant=tenant, objects=objects)
 
     def foreign_sender(
         self, scope: Mapping[str, Any], headers: Headers, received_at: int, protocol: str, key_id: str, id_kind: str
@@ -116,7 +134,7 @@ class Senders:
         arrival = msgspec.structs.replace(
             told.arrival, key_id=key_id, **({} if of_browser else {"ip": "", "country": "", "language": ""})
         )
-        return Sender(received_at, arrival, told.idempotency_key, id_kind, may_be_nobody=True)
+        return Sender(received_at, arrival, told.idempotency_key, id_kind, may_be_nobody=True, objects=told.objects)
 
     def address(self, scope: Mapping[str, Any], headers: Headers) -> str:
         """The client's address, whole: never to be stored. Empty where it is not known."""
@@ -128,6 +146,11 @@ class Senders:
         is_proxied = is_trusted(parse_address(peer), self._trusted)
         address = client_address(peer, forwarded.decode("latin-1"), self._trusted)
         return (cut_address(str(address)) if address else ""), is_proxied
+
+
+def _objects(headers: Headers) -> bool:
+    """Global Privacy Control and Do Not Track, which browsers alone send."""
+    return headers.get(b"sec-gpc") == b"1" or headers.get(b"dnt") == b"1"
 
 
 def _hops(scope: Mapping[str, Any], headers: Headers) -> tuple[str, bytes]:

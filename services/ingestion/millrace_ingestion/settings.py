@@ -4,6 +4,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from pydantic import ByteSize, Field
 
+from millrace_core.privacy import Signals
 from millrace_service.settings import Settings
 
 
@@ -40,6 +41,12 @@ class IngestionSettings(Settings):
         ge=0,
         le=24 * 30,
         description="How long an answer is kept, to be repeated for the same `Idempotency-Key`; 0 keeps none.",
+    )
+    ingest_privacy_signals: Signals = Field(
+        "anonymous",
+        description="What becomes of events of browsers that send `Sec-GPC: 1` or `DNT: 1`, of tenants that say nothing else "
+        "(`millrace tenant set --signals`). `anonymous` stores what happened without ids, address and what names a person; "
+        "`drop` stores nothing, and the client hears of a success all the same; `ignore` stores them as all others.",
     )
     ingest_events_a_minute: int | None = Field(
         None,

@@ -140,7 +140,7 @@ class Surface:
         decoded = await _read(protocol, request)
         grants = await self._grants(decoded, request.origin)
         verdicts = await self._judge(protocol, request, decoded, grants, scope)
-        if verdicts.errors:
+        if verdicts.errors or verdicts.left_out:
             parts.counting.dropped(verdicts)
         if verdicts.records:
             await parts.append(verdicts.records)

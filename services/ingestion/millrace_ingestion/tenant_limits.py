@@ -13,7 +13,7 @@ import structlog
 from millrace_core.errors import RecordsUnavailable, TooManyRequests
 from millrace_eventlog.records import LogRecord
 from millrace_records.cache.ports import Limits, Messages, Rate
-from millrace_records.ports import TENANTS_CHANGED, Records
+from millrace_records.ports import TENANTS_CHANGED, Records, Tenant
 
 _MINUTE: Final = 60.0
 _READ_SECONDS: Final = 60.0
@@ -32,9 +32,17 @@ class TenantLimits:
     Args:
         default: events a minute of a tenant without a limit of its own; 0 is no limit.
         is_metered: whether events that came with the key of this id count.
+        told: called with the settings of all tenants whenever they were read.
     """
 
-    def __init__(self, limits: Limits, default: int, is_metered: Callable[[str], bool] = lambda _: True) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        default: int,
+        is_metered: Callable[[str], bool] = lambda _: True,
+        told: Callable[[Sequence[Tenant]], None] = lambda _: None,
+    ) -> None:
+        self._told = told
         self._limits = limits
         self._is_metered = is_metered
         self._default = default
@@ -68,8 +76,8 @@ class TenantLimits:
         return Counter(record.tenant for record in records if self._is_metered(record.key_id))
 
     async def follow(self, records: Records, messages: Messages) -> None:
-        """Read the tenants' own limits now, every minute, and when someone says that they changed; for ever. While the records
-        do not answer the ones that were read last hold."""
+        """Read the tenants' own settings now, every minute, and when someone says that they changed; for ever. While the
+        records do not answer the ones that were read last hold."""
         told = asyncio.Event()
 
         async def listen() -> None:
@@ -91,4 +99,9 @@ class TenantLimits:
         except RecordsUnavailable as error:
             _log.warning("limits_not_read", cause=str(error.__cause__ or error))
             return
+        self.settle(tenants)
+
+    def settle(self, tenants: Sequence[Tenant]) -> None:
+        """These are everyone's settings from now on."""
         self._own = {tenant.name: tenant.limit for tenant in tenants if tenant.limit is not None}
+        self._told(tenants)

@@ -16,6 +16,7 @@ from millrace_ingestion.idempotency import Answers
 from millrace_ingestion.kept_keys import KeptKeys
 from millrace_ingestion.keys import OpenKeys, WriteKeys
 from millrace_ingestion.parts import Parts
+from millrace_ingestion.privacy.filtering import Filtering
 from millrace_ingestion.protocols.reading import Limits
 from millrace_ingestion.senders import Senders
 from millrace_ingestion.settings import IngestionSettings
@@ -66,11 +67,13 @@ def build(
     health.add("ingestion", writer.ping)
     if access is not None:
         keys = KeptKeys(access)
-    limits = TenantLimits(cache.limits, _events_a_minute(settings, access), access.is_metered if access else _all_are)
+    filtering = Filtering(settings.ingest_privacy_signals)
+    is_metered = access.is_metered if access else _all_are
+    limits = TenantLimits(cache.limits, _events_a_minute(settings, access), is_metered, filtering.settle)
     app = create_app(
         Parts(
             writer=writer,
-            acceptance=Acceptance(window, agents),
+            acceptance=Acceptance(window, agents, filtering),
             senders=Senders(settings, agents),
             counting=Counting(metrics),
             answers=Answers(cache.cache, settings.ingest_idempotency_hours * 3600),

@@ -4,10 +4,11 @@ import zoneinfo
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from millrace_core.access import Caller, tenant_of
-from millrace_core.errors import NotFound
+from millrace_core.errors import InvalidInput, NotFound
+from millrace_core.privacy import MOST_FIELDS, Signals, field_of
 from millrace_core.tenants import TENANT_PATTERN
 from millrace_core.time import iso_time
 from millrace_records.cache.ports import Messages
@@ -15,6 +16,8 @@ from millrace_records.ports import TENANTS_CHANGED, Records, Tenant, Tier
 from millrace_standalone.admin_access import admin_of, admin_of_all
 from millrace_web.access import Asking
 
+_Days = Annotated[int, Field(ge=1, le=36_500)]
+_EventType = Annotated[str, Field(min_length=1, max_length=256)]
 _Name = Annotated[str, Path(pattern=TENANT_PATTERN)]
 
 
@@ -23,8 +26,22 @@ class Settled(BaseModel):
 
     tier: Tier = "default"
     events_a_minute: Annotated[int, Field(ge=1, le=10**12)] | None = None
-    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    retention_days: _Days | None = None
     time_zone: str = "UTC"
+    denied: Annotated[list[str], Field(max_length=MOST_FIELDS)] = []
+    hashed: Annotated[list[str], Field(max_length=MOST_FIELDS)] = []
+    signals: Signals | None = None
+    event_days: Annotated[dict[_EventType, _Days], Field(max_length=MOST_FIELDS)] = {}
+
+    @field_validator("denied", "hashed")
+    @classmethod
+    def _fields_are_known(cls, names: list[str], info: ValidationInfo) -> list[str]:
+        for name in names:
+            try:
+                field_of(name, hashed=info.field_name == "hashed")
+            except InvalidInput as error:
+                raise ValueError(error.message) from error
+        return sorted(set(names))
 
     @field_validator("time_zone")
     @classmethod
@@ -55,7 +72,8 @@ def tenants_router(records: Records, messages: Messages) -> APIRouter:
     @router.put("/tenants/{name}")
     async def put_tenant(name: _Name, settled: Settled, caller: Asking) -> dict[str, Any]:
         _check_operator(caller, name)
-        tenant = Tenant(name, settled.tier, settled.events_a_minute, settled.retention_days, settled.time_zone)
+        given = settled.model_dump()
+        tenant = Tenant(name, **{**given, "denied": tuple(given["denied"]), "hashed": tuple(given["hashed"])})
         await records.put_tenant(tenant, caller.who)
         await messages.publish(TENANTS_CHANGED)
         return _shown(tenant)
@@ -117,4 +135,8 @@ def _shown(tenant: Tenant) -> dict[str, Any]:
         "limit": tenant.limit,
         "retention_days": tenant.retention_days,
         "time_zone": tenant.time_zone,
+        "denied": tenant.denied,
+        "hashed": tenant.hashed,
+        "signals": tenant.signals,
+        "event_days": tenant.event_days,
     }

@@ -23,6 +23,9 @@ _DAY_MS: Final = 24 * HOUR_MS
 _SETTLE_SECONDS: Final = 2.0
 _LOOKS: Final = 3
 _REBUILDS: Final = 5
+_COUNTS_DIFFERENTLY: Final = "visitors"
+"""The migration behind which rollups count otherwise than those that stand."""
+_AUDITED_HOURS: Final = 3
 
 # Work beside the service: one core at most, and what does not fit in memory goes to disk.
 _SETTINGS: Final[Mapping[str, int | str]] = {
@@ -68,6 +71,9 @@ class ClickHouseAdmin:
             await schema.set_retention(connection, self._ttl_days, self._layout)
         except EngineFailure as failure:
             raise own_error(failure) from failure
+        if _COUNTS_DIFFERENTLY in done:  # what is audited next is to be counted in the new way, too
+            now = now_ms()
+            await self.repair(now - _AUDITED_HOURS * HOUR_MS, now)
         return done
 
     async def check(self) -> None:

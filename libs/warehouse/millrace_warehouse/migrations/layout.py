@@ -13,6 +13,7 @@ _MERGE_TREE: Final = re.compile(r"\bENGINE = (\w*MergeTree)\b")
 _TABLE: Final = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) \(")
 _VIEW: Final = re.compile(r"CREATE MATERIALIZED VIEW IF NOT EXISTS (\w+) TO (\w+) AS")
 _COPY: Final = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) AS (\w+) ENGINE = Null")
+_CHANGED_VIEW: Final = re.compile(r"ALTER TABLE (\w+) MODIFY QUERY")
 _WINDOW: Final = "non_replicated_deduplication_window = 100000"
 _REPLICATED_WINDOW: Final = "replicated_deduplication_window = 100000, replicated_deduplication_window_seconds = 604800"
 _LOCAL: Final = "_local"
@@ -76,6 +77,9 @@ class Layout:
             return [head + body]
         if found := _COPY.match(statement):
             return [f"CREATE TABLE IF NOT EXISTS {found[1]}{self.on_cluster} AS {found[2]}{_LOCAL} ENGINE = Null"]
+        if found := _CHANGED_VIEW.match(statement):
+            body = statement[found.end() :].replace("\nFROM events_raw", f"\nFROM events_raw{_LOCAL}")
+            return [f"ALTER TABLE {found[1]}{self.on_cluster} MODIFY QUERY{body}"]
         if statement.startswith("INSERT INTO "):  # through the distributed tables, as everybody's
             return [statement]
         raise ValueError(f"no form on a cluster: {statement[:60]}")

@@ -46,7 +46,7 @@ class Rollup:
         """What the view selects, in the view's own order of columns, without FROM."""
         return (
             f"SELECT customer_id, {self.rounding}(timestamp) AS {self.bucket}, {self.dimension}, is_bot, "
-            f"count() AS {self.count}, uniqState(visitor_id) AS visitors"
+            f"count() AS {self.count}, uniqStateIf(visitor_id, visitor_id != '') AS visitors"
         )
 
     @property

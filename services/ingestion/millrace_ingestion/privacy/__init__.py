@@ -1,0 +1,1 @@
+"""What is left out of events before they are stored."""
