@@ -95,7 +95,7 @@ async def life(
         dies_at: the step at which the consumer ends, leaving everything as it is there.
     """
     metrics = Metrics()
-    ports = StoringPorts(writer or warehouse.writer, warehouse.admin)
+    ports = StoringPorts(writer or warehouse.writer, warehouse.admin, warehouse.people)
     given = settings or ConsumerSettings(consumer_flush_seconds=0.02, consumer_backoff_seconds=0.2)
     async with open_log(log_settings or LogSettings(), folder, metrics) as log:
         died = asyncio.Event()

@@ -23,6 +23,7 @@ from millrace_warehouse.chdb.engine import ChdbEngine
 from millrace_warehouse.clickhouse import schema
 from millrace_warehouse.clickhouse.admin import ClickHouseAdmin
 from millrace_warehouse.clickhouse.engine import Connection, Engine
+from millrace_warehouse.clickhouse.people import ClickHousePeople
 from millrace_warehouse.clickhouse.turns import WriteTurns
 from millrace_warehouse.clickhouse.writer import ClickHouseWriter
 from millrace_warehouse.migrations.tables import ROLLUPS
@@ -41,6 +42,7 @@ class OpenWarehouse:
     engine: Engine
     writer: ClickHouseWriter
     admin: ClickHouseAdmin
+    people: ClickHousePeople
     connection: Connection
 
     async def value(self, sql: str) -> Any:
@@ -111,9 +113,11 @@ async def warehouse(engine: Engine) -> AsyncIterator[OpenWarehouse]:
     connection = await engine.admin()
     await empty(connection)
     turns = WriteTurns()
-    opened = OpenWarehouse(engine, ClickHouseWriter(engine, turns), ClickHouseAdmin(engine, turns, 0), connection)
+    people = ClickHousePeople(engine, turns)
+    opened = OpenWarehouse(engine, ClickHouseWriter(engine, turns), ClickHouseAdmin(engine, turns, 0), people, connection)
     yield opened
     await opened.writer.close()
+    await people.close()
     await opened.admin.close()
     if not connection.closed:
         await connection.close()

@@ -75,6 +75,12 @@ KAFKA_LAG = Metric(
 KAFKA_LAG_SUM = Metric(
     "kafka_consumergroup_lag_sum", "gauge", "events", "Likewise, of all of them together.", ("consumergroup", "topic")
 )
+CONSUMER_ERASED = Metric(
+    "millrace_consumer_erased_events_total",
+    "counter",
+    "events",
+    "Events left out of an insert because their person was erased.",
+)
 CONSUMER_REJOINED = Metric(
     "millrace_consumer_rejoined_total", "counter", "members", "Members of the consumer group replaced after a failure."
 )

@@ -1,7 +1,7 @@
 """The ports of the log. Writers, the consumer and live streams need different things, so there are three, and one beside
 them for dead letters. All methods are coroutines of one event loop; none of them blocks it."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -187,3 +187,7 @@ class LogPorts:
     """Size of what this machine stores of the log; 0 where that is another machine's."""
     spilling: Callable[[], bool] | None = None
     """Whether events go to this machine's disk instead of the log; None where they never do."""
+    forget: Callable[[int], Awaitable[bool]] | None = None
+    """Remove for good what the warehouse has, and what dropped dead letters left in the file; whether nothing is left that was
+    stored before a time (milliseconds since the epoch). Live streams cannot go on from there. Raises LogUnavailable. None where
+    only the log's retention removes."""

@@ -60,8 +60,10 @@ class SqlErasures:
             row = await session.get(ErasureRow, erasure_id)
             if row is None:
                 raise NotFound(f"There is no erasure {erasure_id}.")
-            row.state, row.hours = state, "[]"
-            if state == "erased":
+            row.state = state
+            if state == "done":
+                row.hours = "[]"
+            else:
                 found = json.loads(row.rows)
                 self._changing.tell(session, actor, "erasure_finished", row.tenant, f"erasure {row.id}", rows=found)
 

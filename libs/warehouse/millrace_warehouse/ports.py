@@ -3,7 +3,7 @@ read to call by mistake. Methods are coroutines and never block the event loop; 
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +208,68 @@ class WarehouseAdmin(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """Whose rows are meant: a user with the visitors that are them, or a visitor."""
+
+    tenant: str
+    before: int
+    """Rows that were received before this time, in milliseconds since the epoch."""
+    users: tuple[str, ...] = ()
+    """Rows of these users, and those of visitors of these names who were nobody else."""
+    visitors: tuple[str, ...] = ()
+    """Every row of these visitors, whoever they were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Likewise, by digests (``millrace_core.privacy.digest_of``): statements that the engine keeps have no names in them."""
+
+    tenant: str
+    before: int
+    salt: str
+    users: tuple[str, ...] = ()
+    visitors: tuple[str, ...] = ()
+
+
+class PersonData(Protocol):
+    """What there is of single people. All methods raise WarehouseUnavailable."""
+
+    async def linked(self, tenant: str, user: str) -> tuple[Sequence[str], Sequence[str]]:
+        """The names that are this user as ``identity_links`` has it (visitors, former and later ids, where the latest link says
+        so), and the visitors that were this user once and are another by now."""
+        ...
+
+    async def count(self, whose: Person | Erased) -> Mapping[str, int]:
+        """How many rows of each table are theirs."""
+        ...
+
+    def rows(self, person: Person) -> AsyncIterator[tuple[str, Sequence[bytes]]]:
+        """Those rows: a table, and some of its rows as JSON objects in its public columns, the oldest first."""
+        ...
+
+    def question(self, person: Person) -> str:
+        """What ``count`` asks, as SQL to be read and asked by people."""
+        ...
+
+    async def hours(self, erased: Erased) -> Sequence[int]:
+        """The hours of their events, numbered from the epoch, whose rollups count them."""
+        ...
+
+    async def erase(self, erased: Erased) -> None:
+        """Delete the rows, and not only hide them: files with them are gone within :data:`OLD_FILES_SECONDS`. Returning means
+        that no read finds them; calling again is safe. The rollups still count them."""
+        ...
+
+    async def scrub(self, hours: Sequence[int]) -> None:
+        """Delete what a rebuild of these hours has only hidden in the rollups."""
+        ...
+
+
+OLD_FILES_SECONDS: Final = 600
+"""How long files that were replaced stay at most: 480 s (ADR 4), and the pause between two looks at them."""
+
+
+@dataclass(frozen=True, slots=True)
 class EventPage:
     """Events on their way to another warehouse."""
 
@@ -274,6 +336,7 @@ class StoringPorts:
 
     writer: WarehouseWriter
     admin: WarehouseAdmin
+    people: PersonData
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,3 +142,14 @@ def _rows(partition: int, entry: Entry, numbers: Iterable[int]) -> list[bytes]:
     else:
         head, first = b'{"_p":%d,"ingested_at":"%b","_i":0,"_o":' % (partition, stored_at), entry.offset
     return [b"%b%d,%b\n" % (head, first + number, entry.records[number].line[1:]) for number in numbers]
+
+
+def runs_of(hours: Sequence[int]) -> list[tuple[int, int]]:
+    """Neighbouring hours as (first, last)."""
+    runs: list[tuple[int, int]] = []
+    for hour in hours:
+        if runs and hour == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], hour)
+        else:
+            runs.append((hour, hour))
+    return runs

@@ -13,6 +13,7 @@ import structlog
 from millrace_consumer.dead_letters import DeadLetterLimit
 from millrace_consumer.partition import OnStep, PartitionConsumer, Tools, ignore_step
 from millrace_consumer.patience import Patience, Stopped
+from millrace_consumer.privacy.tombstones import Tombstones
 from millrace_consumer.recent_ids import RecentIds
 from millrace_consumer.settings import ConsumerSettings
 from millrace_consumer.storing import BatchStore
@@ -27,6 +28,8 @@ from millrace_warehouse.ports import StoringPorts, WarehouseWriter
 
 _LAG_INTERVAL_SECONDS: Final = 1.0
 _GRANTS_SECONDS: Final = 0.1
+_ERASURES_SECONDS: Final = 10.0
+"""How long a start waits to know who was erased."""
 _REBALANCE_SECONDS: Final = 60.0
 """For how long a consumer whose partitions were taken stays ready: a rebalance gives it others, or none."""
 
@@ -39,6 +42,7 @@ class Consumer:
     Args:
         clock: milliseconds since the epoch.
         on_step: called with the name of each step; fault tests end the process there.
+        tombstones: whose events are left out, read by a follower; None where nobody was ever erased.
     """
 
     def __init__(
@@ -51,7 +55,9 @@ class Consumer:
         *,
         clock: Callable[[], int] = now_ms,
         on_step: OnStep = ignore_step,
+        tombstones: Tombstones | None = None,
     ) -> None:
+        self._tombstones = tombstones
         self._settings = settings
         self._reader = reader
         self._dead_letters = dead_letters
@@ -61,7 +67,7 @@ class Consumer:
         limit = DeadLetterLimit(settings.consumer_dead_letter_ratio, settings.consumer_dead_letter_run)
         self._tools = Tools(
             reader=reader,
-            store=BatchStore(warehouse.writer, dead_letters, limit, metrics, clock),
+            store=BatchStore(warehouse.writer, dead_letters, limit, metrics, clock, tombstones or Tombstones()),
             admin=warehouse.admin,
             recent=RecentIds(clock, settings.consumer_recent_ids_bytes),
             metrics=metrics,
@@ -81,6 +87,8 @@ class Consumer:
         A batch that cannot be stored by then keeps its intent in the log and is finished at the next start.
         """
         partitions: dict[int, tuple[asyncio.Task[None], asyncio.Event]] = {}
+        if self._tombstones is not None:
+            await self._tombstones.wait(_ERASURES_SECONDS)
         async with asyncio.TaskGroup() as tasks:
             beside = [
                 tasks.create_task(self._load_recent_ids(stop), name="recent-ids"),

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from millrace_consumer.batches import Batch
+from millrace_consumer.batches import Batch, runs_of
 from millrace_consumer.patience import Patience, Stopped
 from millrace_consumer.recent_ids import RecentIds
 from millrace_consumer.settings import ConsumerSettings
@@ -220,7 +220,7 @@ class PartitionConsumer:
     async def _reconcile(self, batch: Batch) -> int:
         hours = sorted({time_ // _HOUR_MS for time_ in _timestamps(batch)})
         missing = await self._patience.until_done("reconcile", lambda: self._tools.store.reconcile(batch))
-        for first, last in _runs(hours):
+        for first, last in runs_of(hours):
             repair = partial(self._tools.admin.repair, first * _HOUR_MS, last * _HOUR_MS)
             await self._patience.until_done("repair", repair)
         return missing
@@ -273,14 +273,3 @@ def _timestamps(batch: Batch) -> list[int]:
     decode = msgspec.json.Decoder(_Timestamp).decode
     times = (parse_time(decode(batch.record(row)[1].line).timestamp) for row in range(len(batch)))
     return [time_ for time_ in times if time_ is not None]
-
-
-def _runs(hours: Sequence[int]) -> list[tuple[int, int]]:
-    """Neighbouring hours as (first, last)."""
-    runs: list[tuple[int, int]] = []
-    for hour in hours:
-        if runs and hour == runs[-1][1] + 1:
-            runs[-1] = (runs[-1][0], hour)
-        else:
-            runs.append((hour, hour))
-    return runs

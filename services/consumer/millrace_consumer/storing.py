@@ -8,6 +8,7 @@ import structlog
 
 from millrace_consumer.batches import Batch
 from millrace_consumer.dead_letters import DeadLetterLimit, judged_rows
+from millrace_consumer.privacy.tombstones import Tombstones
 from millrace_core import metrics as names
 from millrace_core.errors import RowsRefused, WarehouseUnavailable
 from millrace_eventlog.ports import DeadLetters
@@ -36,7 +37,9 @@ class BatchStore:
         limit: DeadLetterLimit,
         metrics: Metrics,
         clock: Callable[[], int],
+        tombstones: Tombstones,
     ) -> None:
+        self._tombstones = tombstones
         self._warehouse = warehouse
         self._dead_letters = dead_letters
         self._limit = limit
@@ -114,6 +117,11 @@ class BatchStore:
 
     async def _insert(self, batch: Batch, token: str) -> None:
         while batch.kept():
+            # As late as can be: who is erased while a batch waits for its turn is left out, too.
+            erased = batch.drop(self._tombstones.rows_of(batch))
+            if erased:
+                self._metrics.counter(names.CONSUMER_ERASED).inc(erased)
+                continue
             started = time.perf_counter()
             try:
                 await self._warehouse.insert(batch.payload(), token)

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from millrace_consumer.audit import audit_regularly
 from millrace_consumer.consumer import Consumer
 from millrace_consumer.partition import OnStep, ignore_step
+from millrace_consumer.privacy.requests import PrivacyRequests
+from millrace_consumer.privacy.tombstones import Tombstones
 from millrace_consumer.retention import expire_regularly
 from millrace_consumer.settings import ConsumerSettings
 from millrace_core.time import now_ms
 from millrace_eventlog.ports import LogPorts
-from millrace_records.cache.ports import Locks
+from millrace_records.cache.ports import CachePorts, Locks
 from millrace_records.ports import Records
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
@@ -31,8 +33,10 @@ class ConsumerService:
         locks: Locks,
         metrics: Metrics,
         audit_seconds: float,
+        privacy: PrivacyRequests,
     ) -> None:
         self.consumer = consumer
+        self.privacy = privacy
         self._warehouse = warehouse
         self._records = records
         self._locks = locks
@@ -40,11 +44,14 @@ class ConsumerService:
         self._audit_seconds = audit_seconds
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Consume, audit and delete what has expired until ``stop`` is set; what was read is stored before this returns."""
+        """Consume, audit, delete what has expired and finish erasures until ``stop`` is set; what was read is stored before
+        this returns."""
         admin, records, locks, seconds = self._warehouse.admin, self._records, self._locks, self._audit_seconds
         beside = [
             asyncio.create_task(audit_regularly(admin, records, locks, self._metrics, seconds), name="audit"),
             asyncio.create_task(expire_regularly(admin, records, locks, seconds), name="retention"),
+            asyncio.create_task(self.privacy.tombstones.follow(records, self.privacy.messages), name="erasures"),
+            asyncio.create_task(self.privacy.finish_regularly(locks), name="finish-erasures"),
         ]
         try:
             await self.consumer.run(stop)
@@ -59,7 +66,7 @@ def build(
     log: LogPorts,
     warehouse: StoringPorts,
     records: Records,
-    locks: Locks,
+    cache: CachePorts,
     metrics: Metrics,
     health: Health,
     *,
@@ -67,6 +74,12 @@ def build(
     on_step: OnStep = ignore_step,
 ) -> ConsumerService:
     """The consumer on these ports; its check joins ``health``."""
-    consumer = Consumer(settings, log.reader, log.dead_letters, warehouse, metrics, clock=clock, on_step=on_step)
+    tombstones = Tombstones()
+    consumer = Consumer(
+        settings, log.reader, log.dead_letters, warehouse, metrics, clock=clock, on_step=on_step, tombstones=tombstones
+    )
     health.add("consumer", consumer.check)
-    return ConsumerService(consumer, warehouse, records, locks, metrics, settings.consumer_audit_seconds)
+    privacy = PrivacyRequests(
+        log, warehouse, records, cache.messages, tombstones, consumer.lag, log.forget is None, on_step, clock=clock
+    )
+    return ConsumerService(consumer, warehouse, records, cache.locks, metrics, settings.consumer_audit_seconds, privacy)

@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "key": "key.key",
     "user": "user.user",
     "changes": "changes.changes",
+    "privacy": "privacy.privacy",
     "rebuild": "rebuild.rebuild",
     "audit": "rebuild.audit",
     "migrate": "migrate.migrate",

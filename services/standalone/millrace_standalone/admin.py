@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from millrace_consumer.audit import audit
+from millrace_consumer.privacy.requests import PrivacyRequests
 from millrace_core.access import ALL_TENANTS, Caller, tenant_of
 from millrace_core.errors import InvalidInput, NotFound, RecordsUnavailable
 from millrace_core.time import iso_time, now_ms
@@ -21,6 +22,7 @@ from millrace_records.ports import Decision, Records
 from millrace_service.metrics import Metrics
 from millrace_standalone.admin_access import Operator, admin_check, admin_of
 from millrace_standalone.admin_keys import changes_router, keys_router
+from millrace_standalone.admin_privacy import privacy_router
 from millrace_standalone.admin_tenants import decisions_router, tenants_router
 from millrace_standalone.admin_users import users_router
 from millrace_warehouse.ports import WarehouseAdmin
@@ -84,6 +86,7 @@ def admin_router(
     records: Records,
     messages: Messages,
     metrics: Metrics,
+    privacy: PrivacyRequests,
     *,
     access_changed: Callable[[], Awaitable[None]],
     public_url: str = "",
@@ -102,6 +105,7 @@ def admin_router(
     router.include_router(keys_router(records.access, access_changed))
     router.include_router(users_router(records.access, access_changed, public_url))
     router.include_router(changes_router(records.access))
+    router.include_router(privacy_router(privacy, records))
 
     @router.get("/status")
     async def read_status(_: Operator) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Asks a running server under ``/admin/v1``."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NoReturn, Self
 from urllib.parse import quote
 
 import httpx
@@ -129,6 +129,25 @@ class AdminClient:
         """What was changed, the oldest first."""
         return list(self._ask("GET", "/changes", _given(tenant=tenant, after=after, limit=limit)))
 
+    def export_person(self, whose: Mapping[str, Any]) -> Iterator[bytes]:
+        """What there is of a person, as newline-delimited JSON, piece by piece."""
+        try:
+            with self._http.stream("POST", "/admin/v1/privacy/export", json=whose) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    self._refused(answer)
+                yield from answer.iter_bytes()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unavailable(f"{self.url} does not answer, or broke off: what was written is not all of it") from error
+
+    def erase_person(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Erase a person, or count what would be erased."""
+        return dict(self._ask("POST", "/privacy/erase", body=asked))
+
+    def erasures(self, *, tenant: str | None, after: int, limit: int) -> list[dict[str, Any]]:
+        """Who was erased, without saying who, the oldest first."""
+        return list(self._ask("GET", "/privacy/erasures", _given(tenant=tenant, after=after, limit=limit)))
+
     def _ask(self, method: str, path: str, parameters: Mapping[str, Any] | None = None, body: Any = None) -> Any:
         try:
             answer = self._http.request(method, f"/admin/v1{path}", params=parameters, json=body)
@@ -136,6 +155,9 @@ class AdminClient:
             raise Unavailable(f"{self.url} does not answer: start a server with `millrace up`") from error
         if answer.is_success:
             return answer.json()
+        return self._refused(answer)
+
+    def _refused(self, answer: httpx.Response) -> NoReturn:
         try:
             told = answer.json()
             raise MillraceError(told["message"], code=told["code"])

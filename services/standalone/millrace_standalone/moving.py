@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from millrace_consumer.consumer import Consumer
+from millrace_consumer.privacy.tombstones import Tombstones
 from millrace_core.errors import MillraceError, StartRefused
 from millrace_eventlog.ports import DeadLetters
 from millrace_eventlog.settings import LogSettings
@@ -111,8 +112,8 @@ async def _empty_log(settings: StandaloneSettings, told: Told) -> None:
         open_log(settings, settings.data_dir, metrics) as log,
         open_storing(settings, settings.data_dir, metrics) as warehouse,
     ):
-        stop = asyncio.Event()
-        consumer = Consumer(settings, log.reader, log.dead_letters, warehouse, metrics)
+        stop, tombstones = asyncio.Event(), await _erased(settings)
+        consumer = Consumer(settings, log.reader, log.dead_letters, warehouse, metrics, tombstones=tombstones)
         running = asyncio.create_task(consumer.run(stop), name="consumer")
         try:
             most = (await log.reader.lag(0)).records
@@ -126,6 +127,20 @@ async def _empty_log(settings: StandaloneSettings, told: Told) -> None:
         finally:
             stop.set()
             await running
+
+
+async def _erased(settings: StandaloneSettings) -> Tombstones:
+    """Whose events are not to come back.
+
+    Raises:
+        StartRefused: somebody is not erased yet, and would be moved.
+    """
+    tombstones = Tombstones()
+    async with open_records(settings, settings.data_dir) as records:
+        if any(one.state == "begun" for one in await records.erasures.erasures(unfinished=True)):
+            raise StartRefused(f"an erasure in {settings.data_dir} is not finished: start `millrace up` on it once")
+        await tombstones.read(records)
+    return tombstones
 
 
 async def _partition(data_dir: Path, warehouse: WarehouseSettings, target: EventTarget) -> int:

@@ -68,12 +68,13 @@ async def open_platform(
         warehouse = await stack.enter_async_context(open_warehouse(settings, settings, settings.data_dir, metrics))
         records = await stack.enter_async_context(open_records(settings, settings.data_dir))
         cache = await _open_cache(stack, settings, metrics, health)
-        service = consumer.build(settings, log, warehouse, records, cache.locks, metrics, health, clock=clock, on_step=on_step)
+        service = consumer.build(settings, log, warehouse, records, cache, metrics, health, clock=clock, on_step=on_step)
         access = await open_access(stack, records, cache)
         checked = access if settings.requires_keys else None
         tracking = ingestion.build(settings, log.writer, cache, metrics, health, access=checked, clock=clock)
-        await stack.enter_async_context(beside(tracking.limits.follow(records, cache.messages)))
         answering = analytics.build(settings, warehouse.reads, log.tail, cache, metrics, health, checked)
+        told = (tracking.limits.follow(records, cache.messages), answering.hub.forget_erased(cache.messages))
+        await stack.enter_async_context(beside(*told))
         credentials = ServerToken(lambda: process.admin_token, access)
         status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
         accounts = await open_accounts(stack, settings, records, access, cache)
@@ -89,6 +90,7 @@ async def open_platform(
                 records,
                 cache.messages,
                 metrics,
+                service.privacy,
                 access_changed=access.changed,
                 public_url=settings.public_url,
             ),
@@ -142,7 +144,7 @@ async def open_consumer(settings: ConsumerProcessSettings) -> AsyncIterator[Proc
         cache = await _open_cache(stack, settings, metrics, health)
         access = await open_access(stack, records, cache)
         credentials = ServerToken(lambda: process.admin_token, access)
-        service = consumer.build(settings, log, warehouse, records, cache.locks, metrics, health)
+        service = consumer.build(settings, log, warehouse, records, cache, metrics, health)
         status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
         routers = [
             health_router(consumer.SERVICE, health, metrics, status),
@@ -154,6 +156,7 @@ async def open_consumer(settings: ConsumerProcessSettings) -> AsyncIterator[Proc
                 records,
                 cache.messages,
                 metrics,
+                service.privacy,
                 access_changed=access.changed,
                 public_url=settings.public_url,
             ),
@@ -181,6 +184,7 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
             access = await open_access(stack, records, cache)
             accounts = await open_accounts(stack, settings, records, access, cache)
         answering = analytics.build(settings, warehouse.reads, log.tail, cache, metrics, health, access)
+        await stack.enter_async_context(beside(answering.hub.forget_erased(cache.messages)))
         routers = [health_router(analytics.SERVICE, health, metrics, ai_enabled=False), answering.router, *accounts.routers]
         app = _app(settings, metrics, routers, access, cache)
         yield Process(health, settings.shutdown_seconds, app, answering.hub.close, notice=notice_of(accounts))

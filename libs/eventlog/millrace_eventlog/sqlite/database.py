@@ -231,6 +231,13 @@ class Database:
         """How many are set aside."""
         return int(self.connection.execute("SELECT count(*) FROM dead_letters").fetchone()[0])
 
+    def forget_below(self, offset: int) -> None:
+        """Remove the entries below this offset, with every trace that they and others have left in the file: deleted rows stay
+        in its pages until something is written over them. Not within a transaction."""
+        self.connection.execute("DELETE FROM log WHERE id < ?", (offset,))
+        self.connection.execute("VACUUM")
+        self.checkpoint(truncate=True)
+
     def checkpoint(self, *, truncate: bool) -> None:
         """Move what the write-ahead file holds into the main file."""
         self.connection.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if truncate else 'PASSIVE'})").fetchall()
@@ -238,6 +245,12 @@ class Database:
     def vacuum(self, pages: int) -> None:
         """Give up to so many free pages back to the disk."""
         self.connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+
+    def size(self) -> int:
+        """Bytes of the main file."""
+        return int(
+            self.connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()[0]
+        )
 
     def free_pages(self) -> int:
         """Pages that no row uses."""

@@ -29,6 +29,7 @@ from millrace_service.metrics import Metrics
 
 _PARTITION = 0
 _LARGEST_RECORD = 64 * 2**20
+_LARGEST_REWRITE = 2**30
 _TAIL_LIMIT = ReadLimit(records=5_000, bytes=4 * 2**20, wait_seconds=0)
 
 
@@ -152,6 +153,20 @@ class SqliteLogReader:
         self._backlog.shrink(sum(entry.records for entry in done), sum(entry.bytes for entry in done), oldest)
         # Not within the work: retention may remove these at once, and a commit that fails has consumed nothing.
         await self._thread.read(lambda _: self._retention.consumed(done))
+
+    async def forget(self, before: int) -> bool:
+        """See LogPorts. A file that is large because much waits is left alone: rewriting it would hold up what comes in."""
+
+        def work(database: Database) -> bool:
+            if database.size() > _LARGEST_REWRITE:
+                return False
+            database.forget_below(self._committed)
+            oldest = database.stored_at_or_after(0)
+            return oldest is None or oldest >= before
+
+        forgotten = await self._thread.read(work)
+        self._recent.forget(self._committed)
+        return forgotten
 
     async def release(self, _partition: int) -> None:
         """See LogReader. The one partition is never revoked."""

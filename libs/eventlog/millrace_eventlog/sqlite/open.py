@@ -71,12 +71,14 @@ async def open_sqlite_log(
         )
         metrics.gauge(names.LOG_BYTES).set_function(lambda: float(_size(path)))
         try:
+            reader = SqliteLogReader(thread, recent, backlog, granted, retention, metrics)
             yield LogPorts(
                 writer=SqliteLogWriter(thread, backlog, settings.log_max_bytes),
-                reader=SqliteLogReader(thread, recent, backlog, granted, retention, metrics),
+                reader=reader,
                 tail=SqliteLogTail(thread, recent),
                 dead_letters=SqliteDeadLetters(thread),
                 bytes_on_disk=lambda: _size(path),
+                forget=reader.forget,
             )
         finally:
             recent.close()

@@ -41,6 +41,11 @@ class RecentEntries:
         self.closed = True
         self._wake()
 
+    def forget(self, below: int) -> None:
+        """Let go of the entries below this offset."""
+        while self._entries and self._entries[0][0].offset < below:
+            self._bytes -= self._entries.popleft()[1]
+
     def since(self, start: int, records: int, size: int) -> list[LogEntry] | None:
         """Entries from offset ``start`` on, at least one, until so many records or bytes are reached; None when they are not
         all here any more."""

@@ -12,6 +12,7 @@ from millrace_warehouse.clickhouse.admin import ClickHouseAdmin
 from millrace_warehouse.clickhouse.engine import Connection, Engine
 from millrace_warehouse.clickhouse.failures import EngineFailure
 from millrace_warehouse.clickhouse.parser import ClickHouseParser
+from millrace_warehouse.clickhouse.people import ClickHousePeople
 from millrace_warehouse.clickhouse.reads import ClickHouseReads
 from millrace_warehouse.clickhouse.self_test import check_barrier
 from millrace_warehouse.clickhouse.turns import WriteTurns
@@ -36,12 +37,14 @@ async def storing_ports(engine: Engine, ttl_days: int) -> AsyncIterator[StoringP
     """
     turns = WriteTurns()
     writer, admin = ClickHouseWriter(engine, turns), ClickHouseAdmin(engine, turns, ttl_days)
+    people = ClickHousePeople(engine, turns)
     try:
         await (admin.check() if engine.is_shared else admin.migrate())
         await writer.warm_up()
-        yield StoringPorts(writer, admin)
+        yield StoringPorts(writer, admin, people)
     finally:
         await writer.close()
+        await people.close()
         await admin.close()
 
 
@@ -58,7 +61,7 @@ async def all_ports(engine: Engine, ttl_days: int, queries: QuerySettings, metri
         reads = ClickHouseReads(engine, await open_gate(engine, parser), queries, metrics)
         try:
             await reads.ping()
-            yield WarehousePorts(storing.writer, storing.admin, reads)
+            yield WarehousePorts(storing.writer, storing.admin, storing.people, reads)
         finally:
             await reads.close()
             await parser.close()

@@ -18,6 +18,8 @@ from millrace_core import metrics as names
 from millrace_core.errors import Unavailable
 from millrace_eventlog.ports import LogTail
 from millrace_eventlog.records import TailGap, TailItem, TailPosition
+from millrace_records.cache.ports import Messages
+from millrace_records.ports import ERASURES_CHANGED
 from millrace_service.metrics import Metrics
 
 _WARM_OFFSETS: Final = 5_000
@@ -143,6 +145,11 @@ class Hub:
         for channel in self._channels.values():
             for client in channel.clients:
                 client.close()
+
+    async def forget_erased(self, messages: Messages) -> None:
+        """Let go of what is kept for clients that come back whenever somebody was erased; for ever."""
+        async for _ in messages.follow(ERASURES_CHANGED):
+            self._recent = Recent(self._settings.stream_recent_bytes, self._seen)
 
     async def _join(self, tenant: str, resume: TailPosition | None) -> tuple[Client, AsyncGenerator[bytes, None]]:
         """A client, and what it is to be told before the news."""
