@@ -169,8 +169,9 @@ def _difference(rollup: str) -> str:
         f"FROM {rollup} GROUP BY customer_id, {bucket}, {dimension}, is_bot"
     )
     recomputed = (
-        f"SELECT customer_id, {rounded} AS {bucket}, {dimension}, is_bot, count() AS n, uniq(visitor_id) AS v "
-        f"FROM events_raw WHERE {where} GROUP BY customer_id, {bucket}, {dimension}, is_bot"
+        f"SELECT customer_id, {rounded} AS {bucket}, {dimension}, is_bot, count() AS n, "
+        f"uniqIf(visitor_id, visitor_id != '') AS v FROM events_raw WHERE {where} "
+        f"GROUP BY customer_id, {bucket}, {dimension}, is_bot"
     )
     return f"SELECT count() FROM (({stored} EXCEPT {recomputed}) UNION ALL ({recomputed} EXCEPT {stored}))"
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from millrace_consumer.consumer import Consumer
+from millrace_consumer.privacy.tombstones import Tombstones
 from millrace_consumer.settings import ConsumerSettings
 from millrace_core.errors import Unavailable
 from millrace_core.events import Arrival, Event, Visit, line_of, part_of_line
@@ -85,6 +86,7 @@ async def life(
     settings: ConsumerSettings | None = None,
     waits: bool = False,
     log_settings: LogSettings | None = None,
+    tombstones: Tombstones | None = None,
 ) -> AsyncIterator[Life]:
     """Open the log, run the consumer, stop it at the end as a SIGTERM does.
 
@@ -92,6 +94,7 @@ async def life(
         writer: what stands before the engine; the engine's own where nothing does.
         waits: the consumer does nothing until it is told to begin.
         log_settings: which log; the one in the folder by default.
+        tombstones: whose events are left out.
         dies_at: the step at which the consumer ends, leaving everything as it is there.
     """
     metrics = Metrics()
@@ -106,7 +109,11 @@ async def life(
                 died.set()
                 raise Died(step)
 
-        consumer = Consumer(given, log.reader, log.dead_letters, ports, metrics, clock=clock, on_step=on_step)
+        if tombstones is not None:
+            tombstones.all_known()
+        consumer = Consumer(
+            given, log.reader, log.dead_letters, ports, metrics, clock=clock, on_step=on_step, tombstones=tombstones
+        )
         alive = Life(log, consumer, metrics, died=died)
         if not waits:
             alive.begin.set()

@@ -265,8 +265,8 @@ class PersonData(Protocol):
         ...
 
 
-OLD_FILES_SECONDS: Final = 600
-"""How long files that were replaced stay at most: 480 s (ADR 4), and the pause between two looks at them."""
+OLD_FILES_SECONDS: Final = 900
+"""How long files that were replaced stay at most: 480 s (ADR 4), and up to 300 until the engine looks at them again."""
 
 
 @dataclass(frozen=True, slots=True)

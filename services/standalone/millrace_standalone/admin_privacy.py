@@ -1,5 +1,5 @@
-"""``/admin/v1/privacy``: what there is of a person, and erasing it. People are named in bodies, as a proxy may log addresses, and
-no answer is kept for an ``Idempotency-Key``."""
+"""``/admin/v1/privacy``: what there is of a person, and erasing it. People are named in bodies, as a proxy may log addresses,
+and no answer is kept for an ``Idempotency-Key``."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, Self

@@ -130,11 +130,11 @@ class PrivacyRequests:
         if self.is_shared:
             await asyncio.sleep(_SPREAD_SECONDS)
         async with self._one:
-            for _ in range(_PASSES):
+            passes, remaining = 0, dict(found.rows)
+            while passes == 0 or (passes < _PASSES and any(remaining.values())):
                 await self._pass(erasure)
                 remaining = {**await self.warehouse.people.count(person), LETTERS: len(await self._letters(erasure))}
-                if not any(remaining.values()):
-                    break
+                passes += 1
         if not any(remaining.values()):
             await self.records.erasures.settle(erasure.id, "erased", actor)
         log = await self._forget(erasure)

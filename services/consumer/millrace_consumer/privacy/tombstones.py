@@ -126,6 +126,10 @@ class Tombstones:
         except RecordsUnavailable as error:
             _log.warning("erasures_not_read", cause=str(error.__cause__ or error))
             raise
+        self.all_known()
+
+    def all_known(self) -> None:
+        """Everyone who was erased until now was added."""
         self._known.set()
 
 

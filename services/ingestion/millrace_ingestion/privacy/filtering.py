@@ -58,10 +58,9 @@ class Filtering:
 
 def _rules(tenant: Tenant) -> FieldRules:
     """Its rules; those that a newer version wrote and this one cannot read take nothing else along."""
-    known: list[list[str]] = []
-    for names, hashed in ((tenant.denied, False), (tenant.hashed, True)):
-        known.append([name for name in names if _is_known(tenant.name, name, hashed=hashed)])
-    return FieldRules(*known, tenant.hash_secret)
+    denied = [name for name in tenant.denied if _is_known(tenant.name, name, hashed=False)]
+    hashed = [name for name in tenant.hashed if _is_known(tenant.name, name, hashed=True)]
+    return FieldRules(denied, hashed, tenant.hash_secret)
 
 
 def _is_known(tenant: str, name: str, *, hashed: bool) -> bool:

@@ -80,6 +80,7 @@ def show_tenant(client: AdminClient, name: str) -> None:
 @needs_admin
 def set_tenant(
     client: AdminClient,
+    /,
     name: str,
     deny: Sequence[str],
     hashed: Sequence[str],
