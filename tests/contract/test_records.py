@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from millrace_core.errors import NotFound, RecordsUnavailable, StartRefused
 from millrace_records.models import Base
-from millrace_records.ports import AuditState, Decision, Records, Tenant
+from millrace_records.ports import AuditState, Decision, Erasure, Records, Tenant
 from millrace_records.settings import RecordsSettings
 from millrace_records.wiring import migrate_records, open_records
 from tests.support.postgres import Postgres, postgres
@@ -133,11 +133,11 @@ async def test_a_newer_schema_is_refused(settings: RecordsSettings, tmp_path: Pa
 async def test_migrations_that_run_at_once_wait_for_each_other(server: Postgres) -> None:
     settings = RecordsSettings(records_url=server.new_database("at_once"))
     done = await asyncio.gather(*(migrate_records(settings) for _ in range(4)))
-    assert sorted(done) == [[], [], [], ["0001", "0002"]]
+    assert sorted(done) == [[], [], [], ["0001", "0002", "0003"]]
 
 
 async def test_postgresql_without_the_schema_is_refused(server: Postgres, tmp_path: Path) -> None:
-    with pytest.raises(StartRefused, match=r"lacks 0001, 0002: run `millrace migrate`"):
+    with pytest.raises(StartRefused, match=r"lacks 0001, 0002, 0003: run `millrace migrate`"):
         async with open_records(RecordsSettings(records_url=server.new_database("empty")), tmp_path):
             pass
 
@@ -197,3 +197,57 @@ async def test_a_server_that_is_not_there_yet_does_not_keep_the_process_from_sta
 async def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(StartRefused, match=r"records.db cannot be opened: unable to open database file"):
         await _open(RecordsSettings(records_url=f"sqlite:///{tmp_path / 'nowhere' / 'records.db'}"), tmp_path)
+
+
+async def test_what_is_kept_of_a_tenants_events_is_settled_with_it(records: Records) -> None:
+    settled = dataclasses.replace(
+        SHOP, denied=("properties.email",), signals="drop", event_days={"purchase": 730, "page_view": 90}
+    )
+    await records.put_tenant(settled)
+    assert await records.tenant("shop") == settled
+
+
+async def test_a_secret_for_hashes_is_made_once_and_kept_while_the_record_is(records: Records) -> None:
+    await records.put_tenant(SHOP)
+    assert (await records.tenant("shop")).hash_secret == ""
+    await records.put_tenant(dataclasses.replace(SHOP, hashed=("user_id",)))
+    secret = (await records.tenant("shop")).hash_secret
+    assert len(bytes.fromhex(secret)) == 32
+    await records.put_tenant(SHOP)
+    await records.put_tenant(dataclasses.replace(SHOP, hashed=("user_id", "visitor_id")))
+    assert (await records.tenant("shop")).hash_secret == secret
+    await records.put_tenant(dataclasses.replace(SHOP, hash_secret="5e" * 32))
+    assert (await records.tenant("shop")).hash_secret == "5e" * 32, "one that is moved here comes along"
+    told = await records.access.trail.changes(tenant="shop")
+    assert "5e5e" not in str(told)
+    assert secret not in str(told)
+    assert "hash_secret" not in str(told)
+    await records.remove_tenant("shop")
+    await records.put_tenant(dataclasses.replace(SHOP, hashed=("user_id",)))
+    assert (await records.tenant("shop")).hash_secret not in ("", secret, "5e" * 32)
+
+
+async def test_an_erasure_is_kept_until_it_is_done_and_after(records: Records) -> None:
+    erasures = records.erasures
+    salt = await erasures.salt("shop")
+    first = await erasures.begin(Erasure("shop", salt, ("u:ab", "v:cd"), 1_000, "ada", 1_001, rows={"events_raw": 3}))
+    second = await erasures.begin(Erasure("blog", await erasures.salt("blog"), ("u:ef",), 2_000, "ada", 2_001))
+    assert first.id < second.id
+    assert (await erasures.salt("shop"), await erasures.salt("blog")) == (first.salt, second.salt)
+    assert await erasures.erasures() == [first, second]
+    assert await erasures.erasures(tenant="blog") == await erasures.erasures(after=first.id) == [second]
+    await erasures.note(first.id, [7, 9], {"events_raw": 4})
+    noted = dataclasses.replace(first, hours=(7, 9), rows={"events_raw": 4})
+    assert await erasures.erasures(tenant="shop") == [noted]
+    await erasures.settle(first.id, "erased")
+    assert await erasures.erasures(tenant="shop", unfinished=True) == [dataclasses.replace(noted, state="erased")]
+    await erasures.settle(first.id, "done")
+    assert await erasures.erasures(unfinished=True) == [second]
+    assert await erasures.erasures(tenant="shop") == [dataclasses.replace(noted, state="done", hours=())]
+    with pytest.raises(NotFound):
+        await erasures.settle(99, "done")
+    told = [(one.action, one.subject, one.detail) for one in await records.access.trail.changes(tenant="shop")]
+    assert told == [
+        ("erasure_begun", f"erasure {first.id}", {"ids": 2}),
+        ("erasure_finished", f"erasure {first.id}", {"rows": {"events_raw": 4}}),
+    ]

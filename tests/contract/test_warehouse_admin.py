@@ -198,6 +198,42 @@ class TestProof:
             sums = f"SELECT sum({rollup.count}) FROM {rollup.name} GROUP BY customer_id ORDER BY customer_id"
             assert [row[0] for row in (await warehouse.connection.query(sums)).rows] == [20, 30]
 
+    async def test_events_of_a_type_are_kept_for_a_time_of_their_own(self, warehouse: OpenWarehouse, tmp_path: Path) -> None:
+        types = ("page_view", "purchase", "click", "identify")
+        rows = [
+            event_line(
+                day * 10 + number,
+                event_type=event_type,
+                user_id="ada",
+                timestamp=warehouse_time(_NOON + day * 24 * _HOUR),
+            )
+            + b"\n"
+            for day in range(4)
+            for number, event_type in enumerate(types)
+        ]
+        await warehouse.writer.insert(b"".join(rows), "t")
+        now = _NOON + 3 * 24 * _HOUR + 1
+        async with open_records(RecordsSettings(), tmp_path) as records:
+            await records.put_tenant(Tenant("demo", retention_days=2, event_days={"page_view": 1, "purchase": 3}))
+            assert await expire(warehouse.admin, records, now) == ["demo"]
+            assert await expire(warehouse.admin, records, now) == []
+            left = {"click": 3, "identify": 3, "page_view": 2, "purchase": 4}
+            by_type = "SELECT event_type, {} FROM {} GROUP BY event_type ORDER BY event_type"
+            for table, count in (
+                ("events_raw", "count()"),
+                ("events_by_hour", "sum(events)"),
+                ("events_by_minute", "sum(events)"),
+            ):
+                assert dict((await warehouse.connection.query(by_type.format(count, table))).rows) == left
+            for table in ("pages_by_hour", "pages_by_minute"):
+                assert await warehouse.value(f"SELECT sum(views) FROM {table}") == 2
+            assert await warehouse.value("SELECT count() FROM identity_links") == 3
+            assert await warehouse.admin.repair(_NOON, now) == 0, "rollups are what the events say"
+            await records.put_tenant(Tenant("demo", event_days={"click": 1}))
+            assert await expire(warehouse.admin, records, now) == ["demo"]
+            assert await warehouse.value("SELECT countIf(event_type = 'click') FROM events_raw") == 2
+            assert await warehouse.value("SELECT countIf(event_type = 'purchase') FROM events_raw") == 4
+
     async def test_hours_whose_events_expired_are_not_rebuilt(self, warehouse: OpenWarehouse) -> None:
         await warehouse.writer.insert(event_lines(10), "t")
         admin = ClickHouseAdmin(warehouse.engine, warehouse.writer._turns, 30)

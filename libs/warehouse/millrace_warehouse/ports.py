@@ -193,9 +193,13 @@ class WarehouseAdmin(Protocol):
         """
         ...
 
-    async def expire(self, tenant: str, before: int) -> bool:
+    async def expire(self, tenant: str, before: int, *, only: str | None = None, but: Sequence[str] = ()) -> bool:
         """Delete a tenant's events and rollups from before the hour of a time (milliseconds since the epoch); whether there
         were any.
+
+        Args:
+            only: events of this type alone.
+            but: events of all types but these.
 
         Raises:
             WarehouseUnavailable: they may or may not be deleted; the same call may be tried again.

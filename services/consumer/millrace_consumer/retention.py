@@ -28,11 +28,14 @@ async def expire(admin: WarehouseAdmin, records: Records, now: int) -> list[str]
     """
     expired = []
     for tenant in await records.tenants():
-        if tenant.retention_days is None:
-            continue
-        if await admin.expire(tenant.name, now - tenant.retention_days * _DAY_MS):
+        of_types = sorted(tenant.event_days.items())
+        done = [await admin.expire(tenant.name, now - days * _DAY_MS, only=event_type) for event_type, days in of_types]
+        if tenant.retention_days is not None:
+            before = now - tenant.retention_days * _DAY_MS
+            done.append(await admin.expire(tenant.name, before, but=[event_type for event_type, _ in of_types]))
+        if any(done):
             expired.append(tenant.name)
-            _log.info("events_expired", tenant=tenant.name, days=tenant.retention_days)
+            _log.info("events_expired", tenant=tenant.name, days=tenant.retention_days, by_type=dict(of_types))
     return expired
 
 

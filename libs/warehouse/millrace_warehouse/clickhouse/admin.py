@@ -51,6 +51,14 @@ _DUPLICATES: Final = (
 )
 
 
+_EXPIRING: Final = (
+    *((table, "timestamp", "event_type") for table in ("events_raw", "identity_links")),
+    # Rollups of pages count page views, and do not say so.
+    *((rollup.name, rollup.bucket, "event_type" if rollup.dimension == "event_type" else "'page_view'") for rollup in ROLLUPS),
+)
+"""Tables, with what says when and of which type a row is."""
+
+
 class ClickHouseAdmin:
     """WarehouseAdmin on an engine."""
 
@@ -143,15 +151,15 @@ class ClickHouseAdmin:
         _log.warning("rollups_repaired", first=first, last=last, hours=repaired)
         return repaired
 
-    async def expire(self, tenant: str, before: int) -> bool:
+    async def expire(self, tenant: str, before: int, *, only: str | None = None, but: Sequence[str] = ()) -> bool:
         """See WarehouseAdmin. With no insert meanwhile: a rebuild would see half of it."""
-        values = {"tenant": tenant, "end": before // HOUR_MS * HOUR_MS}
+        values = {"tenant": tenant, "end": before // HOUR_MS * HOUR_MS, "only": only or "", "but": list(but)}
         expired = False
-        for name, column in (
-            *((each, "timestamp") for each in ("events_raw", "identity_links")),
-            *((rollup.name, rollup.bucket) for rollup in ROLLUPS),
-        ):
-            where = f"WHERE customer_id = {{tenant:String}} AND {column} < fromUnixTimestamp64Milli({{end:Int64}}, 'UTC')"
+        for name, column, of_type in _EXPIRING:
+            where = (
+                f"WHERE customer_id = {{tenant:String}} AND {column} < fromUnixTimestamp64Milli({{end:Int64}}, 'UTC') "
+                f"AND {of_type} {'NOT IN {but:Array(String)}' if only is None else '= {only:String}'}"
+            )
             async with self._turns.rebuild():
                 if (await self._query(f"SELECT 1 FROM {name} {where} LIMIT 1", values)).rows:
                     await self._command(f"DELETE FROM {self._layout.stored(name)} {where}", values)
