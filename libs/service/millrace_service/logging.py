@@ -21,7 +21,8 @@ def configure_logging(level: str, form: Literal["auto", "json", "console"]) -> N
         _without_colors,
     ]
     renderers: list[Any] = (
-        [structlog.dev.ConsoleRenderer()]
+        # Plain: the richer forms print the values of variables, which are what people sent.
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
