@@ -55,6 +55,9 @@ _FOREIGN: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("PUT", "/admin/v1/users/{email}/roles/{tenant}"): {"json": {"role": "owner"}},
     ("DELETE", "/admin/v1/users/{email}/roles/{tenant}"): {},
     ("GET", "/admin/v1/changes"): {"params": {"tenant": "theirs"}},
+    ("POST", "/admin/v1/privacy/export"): {"json": {"tenant": "theirs", "user_id": "u"}},
+    ("POST", "/admin/v1/privacy/erase"): {"json": {"tenant": "theirs", "user_id": "u"}},
+    ("GET", "/admin/v1/privacy/erasures"): {"params": {"tenant": "theirs"}},
 }
 """How a request names another tenant, by route."""
 _OPERATORS: Final[dict[tuple[str, str], dict[str, Any]]] = {

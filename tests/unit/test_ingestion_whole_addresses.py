@@ -54,7 +54,7 @@ async def test_no_way_of_writing_gets_a_whole_address_in(text: str) -> None:
     assert _whole(client) == []
 
 
-_ADDRESSED: dict[str, Any] = {
+ADDRESSED: dict[str, Any] = {
     "segment batch": {
         "batch": [{"type": "track", "event": "e", "userId": "u", "context": {"ip": _V4}, "properties": {"ip": _V4}}],
         "writeKey": "demo",
@@ -75,6 +75,7 @@ _ADDRESSED: dict[str, Any] = {
         ],
     },
 }
+"""A request of each protocol with addresses where the protocol has them, and where it has not."""
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -91,7 +92,7 @@ async def test_it_is_not_stored_by_any_protocol(protocol: str, caplog: pytest.Lo
                 "user_agent": _BROWSER,
                 "content_type": content_type,
             }
-            for body in (_ADDRESSED[protocol], b"{", b'{"ip":"%b"' % _V4.encode()):
+            for body in (ADDRESSED[protocol], b"{", b'{"ip":"%b"' % _V4.encode()):
                 await client.post(path, body, **headers)
     assert len(client.log.records) >= 2
     assert _whole(client) == []

@@ -1,6 +1,7 @@
 """What may be kept of an event: fields by name, and what a browser's objection means."""
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -56,6 +57,11 @@ def field_of(text: str, *, hashed: bool = False) -> Field:
         f"{text[:80]} names no field: allowed is {allowed}, properties.<path>, context.<path> or query.<parameter>",
         code="invalid_field",
     )
+
+
+def hashed_value(secret: str, text: str) -> str:
+    """What is stored instead of a value: HMAC-SHA256 in hexadecimal, under a tenant's secret (also in hexadecimal)."""
+    return hmac.digest(bytes.fromhex(secret), text.encode(), "sha256").hex()
 
 
 def digest_of(salt: str, name: str) -> str:

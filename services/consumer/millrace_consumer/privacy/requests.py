@@ -14,8 +14,8 @@ import structlog
 from millrace_consumer.batches import runs_of
 from millrace_consumer.privacy.letters import is_of, letters_of, said_by
 from millrace_consumer.privacy.tombstones import USER, VISITOR, Tombstones, erased_of
-from millrace_core.errors import MillraceError, Unavailable
-from millrace_core.privacy import digest_of
+from millrace_core.errors import MillraceError, NotFound, Unavailable
+from millrace_core.privacy import digest_of, hashed_value
 from millrace_core.time import iso_time, now_ms
 from millrace_eventlog.ports import LogPorts
 from millrace_eventlog.records import DeadLetter, Lag, LogRecord
@@ -91,16 +91,19 @@ class PrivacyRequests:
         """Everything that was received of a person until now.
 
         Raises:
-            WarehouseUnavailable, LogUnavailable: cannot tell now.
+            WarehouseUnavailable, LogUnavailable, RecordsUnavailable: cannot tell now.
         """
         before = self.clock()
         await self._wait_for_warehouse(before)
         shared: Sequence[str] = ()
+        names = await self._stored_as(tenant, visitor or user)
         if visitor:
-            person = Person(tenant, before, visitors=(visitor,))
+            person = Person(tenant, before, visitors=tuple(names))
         else:
-            linked, shared = await self.warehouse.people.linked(tenant, user)
-            person = Person(tenant, before, users=(user, *linked))
+            found = [await self.warehouse.people.linked(tenant, name) for name in names]
+            linked = {name for theirs, _ in found for name in theirs}
+            shared = sorted({name for _, others in found for name in others} - linked)
+            person = Person(tenant, before, users=(*names, *sorted(linked.difference(names))))
         letters = [letter async for letter in letters_of(self.log.dead_letters, tenant, is_of(person))]
         return Found(person, {**await self.warehouse.people.count(person), LETTERS: len(letters)}, shared)
 
@@ -171,6 +174,18 @@ class PrivacyRequests:
                 except MillraceError as error:
                     _log.warning("erasures_wait", code=error.code, cause=str(error.__cause__ or error))
             await asyncio.sleep(_TURN_SECONDS)
+
+    async def _stored_as(self, tenant: str, name: str) -> list[str]:
+        """What this name is called in rows: as it was sent, or as its hash where the tenant has ids hashed, or had at any time.
+
+        Raises:
+            RecordsUnavailable: cannot tell now.
+        """
+        try:
+            secret = (await self.records.tenant(tenant)).hash_secret
+        except NotFound:
+            secret = ""
+        return [name, hashed_value(secret, name)] if secret else [name]
 
     async def _pass(self, erasure: Erasure) -> bool:
         """Delete everything that is there, whether or not it was tried before; whether there was anything. The hours are

@@ -3,7 +3,6 @@
 Costs a few microseconds an event of a tenant that has such fields, and nothing of others (tests/bench/ingest_cost.py).
 """
 
-import hmac
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from millrace_core.privacy import IDS, QUERY, Field, field_of
+from millrace_core.privacy import IDS, QUERY, Field, field_of, hashed_value
 from millrace_ingestion.objects import ADDRESS_KEYS, MAX_DEPTH
 from millrace_ingestion.protocols.native import NativeEvent
 from millrace_ingestion.protocols.reading import DECODING_ERRORS
@@ -53,7 +52,7 @@ class FieldRules:
     """
 
     def __init__(self, denied: Sequence[str], hashed: Sequence[str], secret: str) -> None:
-        self._key = bytes.fromhex(secret)
+        self._secret = secret
         self._columns: dict[str, Replace] = {}
         self._query: dict[str, Replace] = {}
         self._paths: dict[str, list[tuple[tuple[str, ...], Replace]]] = {"properties": [], "context": []}
@@ -82,7 +81,7 @@ class FieldRules:
         if value is None or value == "":
             return value
         text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return hmac.digest(self._key, text.encode(), "sha256").hex()
+        return hashed_value(self._secret, text)
 
     def _add(self, field: Field, replace: Replace) -> None:
         if field.head == QUERY:
