@@ -22,6 +22,7 @@ from millrace_warehouse.chdb.engine import ChdbEngine
 from millrace_warehouse.clickhouse import schema
 from millrace_warehouse.clickhouse.admin import ClickHouseAdmin
 from millrace_warehouse.clickhouse.engine import Engine
+from millrace_warehouse.clickhouse.people import ClickHousePeople
 from millrace_warehouse.clickhouse.turns import WriteTurns
 from millrace_warehouse.clickhouse.writer import ClickHouseWriter
 from tests.bench.bodies import write_bodies
@@ -91,7 +92,7 @@ async def against_engine(
     """
     connection, turns = await engine.admin(), WriteTurns()
     writer = RecordingWriter(engine, turns)
-    warehouse = OpenWarehouse(engine, writer, ClickHouseAdmin(engine, turns, 0), connection)
+    warehouse = OpenWarehouse(engine, writer, ClickHouseAdmin(engine, turns, 0), ClickHousePeople(engine, turns), connection)
     await writer.warm_up()
     ours, engines = [], []
     for number in range(rounds):

@@ -172,6 +172,7 @@ def test_an_erasure_that_is_killed_is_finished_by_the_next_start(tmp_path: Path,
 
 def _until_state(server: Server, states: set[str]) -> None:
     deadline = time.monotonic() + 60
+    found: Any = None
     while time.monotonic() < deadline:
         token = json.loads((server.data_dir / "server.json").read_text())["token"]
         headers = {"authorization": f"Bearer {token}"}

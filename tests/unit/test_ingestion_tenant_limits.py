@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from millrace_core.errors import RecordsUnavailable, TooManyRequests
 from millrace_eventlog.records import LogRecord
+from millrace_ingestion.kept_tenants import KeptTenants
 from millrace_ingestion.tenant_limits import TenantLimits
 from millrace_records.cache.memory import MemoryCache
 from millrace_records.ports import TENANTS_CHANGED, Records, Tenant
@@ -126,3 +128,29 @@ def test_a_refusal_names_the_tenant_and_its_limit() -> None:
 
     with pytest.raises(TooManyRequests, match="shop may send 1,000 events a minute"):
         asyncio.run(take())
+
+
+async def test_a_start_without_the_records_knows_what_was_settled_before(tmp_path: Path) -> None:
+    told: list[list[str]] = []
+
+    def limits() -> TenantLimits:
+        return TenantLimits(
+            MemoryCache(10_000), 0, told=lambda all_of: told.append([one.name for one in all_of]), kept=KeptTenants(tmp_path)
+        )
+
+    settled = Tenant("shop", denied=("properties.email",), hashed=("user_id",), event_days={"click": 3})
+    async with open_records(RecordsSettings(), tmp_path) as records:
+        await records.put_tenant(settled)
+        await limits().read(records)
+        settled = await records.tenant("shop")
+    file = tmp_path / "tenants.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    silent: Any = _Broken(records)
+    silent.is_down = True
+    later = limits()
+    await later.read(silent)
+    assert told == [["shop"], ["shop"]]
+    assert KeptTenants(tmp_path).load() == [settled]
+    file.write_bytes(b"{")
+    await limits().read(silent)
+    assert told == [["shop"], ["shop"]], "a file that cannot be read says nothing"

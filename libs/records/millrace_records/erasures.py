@@ -60,10 +60,10 @@ class SqlErasures:
             row = await session.get(ErasureRow, erasure_id)
             if row is None:
                 raise NotFound(f"There is no erasure {erasure_id}.")
-            row.state = state
+            is_first, row.state = row.state == "begun", state
             if state == "done":
                 row.hours = "[]"
-            else:
+            elif is_first:
                 found = json.loads(row.rows)
                 self._changing.tell(session, actor, "erasure_finished", row.tenant, f"erasure {row.id}", rows=found)
 

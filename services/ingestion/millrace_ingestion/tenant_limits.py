@@ -12,6 +12,7 @@ import structlog
 
 from millrace_core.errors import RecordsUnavailable, TooManyRequests
 from millrace_eventlog.records import LogRecord
+from millrace_ingestion.kept_tenants import KeptTenants
 from millrace_records.cache.ports import Limits, Messages, Rate
 from millrace_records.ports import TENANTS_CHANGED, Records, Tenant
 
@@ -33,6 +34,7 @@ class TenantLimits:
         default: events a minute of a tenant without a limit of its own; 0 is no limit.
         is_metered: whether events that came with the key of this id count.
         told: called with the settings of all tenants whenever they were read.
+        kept: where they are kept for a start without the records.
     """
 
     def __init__(
@@ -41,8 +43,11 @@ class TenantLimits:
         default: int,
         is_metered: Callable[[str], bool] = lambda _: True,
         told: Callable[[Sequence[Tenant]], None] = lambda _: None,
+        kept: KeptTenants | None = None,
     ) -> None:
         self._told = told
+        self._kept = kept
+        self._are_known = False
         self._limits = limits
         self._is_metered = is_metered
         self._default = default
@@ -88,20 +93,26 @@ class TenantLimits:
             tasks.create_task(listen(), name="tenants-changed")
             while True:
                 told.clear()
-                await self._read(records)
+                await self.read(records)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_READ_SECONDS):
                         await told.wait()
 
-    async def _read(self, records: Records) -> None:
+    async def read(self, records: Records) -> None:
+        """Read them once. Where the records do not answer and none were read before, those that were kept on the disk hold."""
         try:
             tenants = await records.tenants()
         except RecordsUnavailable as error:
             _log.warning("limits_not_read", cause=str(error.__cause__ or error))
+            if not self._are_known and self._kept is not None and (known := self._kept.load()) is not None:
+                self.settle(known)
             return
         self.settle(tenants)
+        if self._kept is not None:
+            self._kept.save(tenants)
 
     def settle(self, tenants: Sequence[Tenant]) -> None:
         """These are everyone's settings from now on."""
+        self._are_known = True
         self._own = {tenant.name: tenant.limit for tenant in tenants if tenant.limit is not None}
         self._told(tenants)

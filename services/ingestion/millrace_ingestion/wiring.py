@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from millrace_core.time import now_ms
 from millrace_eventlog.ports import LogWriter
@@ -14,6 +15,7 @@ from millrace_ingestion.enrich.agents import Agents
 from millrace_ingestion.enrich.cookieless import Salts
 from millrace_ingestion.idempotency import Answers
 from millrace_ingestion.kept_keys import KeptKeys
+from millrace_ingestion.kept_tenants import KeptTenants
 from millrace_ingestion.keys import OpenKeys, WriteKeys
 from millrace_ingestion.parts import Parts
 from millrace_ingestion.privacy.filtering import Filtering
@@ -52,6 +54,7 @@ def build(
     keys: WriteKeys | None = None,
     access: AccessCheck | None = None,
     clock: Callable[[], int] = now_ms,
+    kept_in: Path | None = None,
 ) -> IngestionService:
     """The tracking routes on this log, as an ASGI application; its check joins ``health``.
 
@@ -61,6 +64,7 @@ def build(
         keys: who may send events for which tenant. None trusts what native events say, and takes a key of others for the
             tenant.
         access: who holds which key, where keys are required: instead of ``keys``.
+        kept_in: the folder that keeps the tenants' settings for a start without the records.
     """
     agents = Agents()
     window = TimeWindow(ahead=round(settings.ingest_ahead_days * _DAY_MS), past=round(settings.ingest_past_days * _DAY_MS))
@@ -68,8 +72,9 @@ def build(
     if access is not None:
         keys = KeptKeys(access)
     filtering = Filtering(settings.ingest_privacy_signals)
+    kept = KeptTenants(kept_in) if kept_in is not None else None
     is_metered = access.is_metered if access else _all_are
-    limits = TenantLimits(cache.limits, _events_a_minute(settings, access), is_metered, filtering.settle)
+    limits = TenantLimits(cache.limits, _events_a_minute(settings, access), is_metered, filtering.settle, kept)
     app = create_app(
         Parts(
             writer=writer,

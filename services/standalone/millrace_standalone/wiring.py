@@ -71,7 +71,7 @@ async def open_platform(
         service = consumer.build(settings, log, warehouse, records, cache, metrics, health, clock=clock, on_step=on_step)
         access = await open_access(stack, records, cache)
         checked = access if settings.requires_keys else None
-        tracking = ingestion.build(settings, log.writer, cache, metrics, health, access=checked, clock=clock)
+        tracking = await _tracking(settings, log, cache, metrics, health, checked, records, clock)
         answering = analytics.build(settings, warehouse.reads, log.tail, cache, metrics, health, checked)
         told = (tracking.limits.follow(records, cache.messages), answering.hub.forget_erased(cache.messages))
         await stack.enter_async_context(beside(*told))
@@ -120,7 +120,7 @@ async def open_ingestion(settings: IngestionProcessSettings) -> AsyncIterator[Pr
             records = await stack.enter_async_context(open_records(settings, settings.data_dir))
             credentials = await open_access(stack, records, cache)
             checked = credentials if settings.requires_keys else None
-        tracking = ingestion.build(settings, log.writer, cache, metrics, health, access=checked)
+        tracking = await _tracking(settings, log, cache, metrics, health, checked, records)
         if records is not None:
             await stack.enter_async_context(beside(tracking.limits.follow(records, cache.messages)))
         routers = [health_router(ingestion.SERVICE, health, metrics)]
@@ -188,6 +188,24 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
         routers = [health_router(analytics.SERVICE, health, metrics, ai_enabled=False), answering.router, *accounts.routers]
         app = _app(settings, metrics, routers, access, cache)
         yield Process(health, settings.shutdown_seconds, app, answering.hub.close, notice=notice_of(accounts))
+
+
+async def _tracking(
+    settings: StandaloneSettings | IngestionProcessSettings,
+    log: LogPorts,
+    cache: CachePorts,
+    metrics: Metrics,
+    health: Health,
+    access: AccessCheck | None,
+    records: Records | None,
+    clock: Callable[[], int] = now_ms,
+) -> ingestion.IngestionService:
+    """Ingestion that knows what its tenants do not want stored before the first event comes."""
+    kept_in = settings.data_dir if settings.records_are_served else None
+    service = ingestion.build(settings, log.writer, cache, metrics, health, access=access, clock=clock, kept_in=kept_in)
+    if records is not None:
+        await service.limits.read(records)
+    return service
 
 
 def _tell_spilling(log: LogPorts, health: Health) -> None:

@@ -24,6 +24,7 @@ from millrace_eventlog.settings import LogSettings
 from millrace_eventlog.wiring import open_log
 from millrace_service.metrics import Metrics
 from millrace_warehouse.clickhouse.admin import ClickHouseAdmin
+from millrace_warehouse.clickhouse.people import ClickHousePeople
 from millrace_warehouse.clickhouse.turns import WriteTurns
 from millrace_warehouse.clickhouse.writer import ClickHouseWriter
 from millrace_warehouse.server.open import open_server
@@ -143,7 +144,9 @@ async def _consumer(brokers: str, partitions: int, rows: int, writer_url: str, r
     async with open_server(writer_url, reader_url, None) as engine:
         turns, connection = WriteTurns(), await engine.admin()
         writer = _Counting(engine, turns)
-        warehouse = OpenWarehouse(engine, writer, ClickHouseAdmin(engine, turns, 0), connection)
+        warehouse = OpenWarehouse(
+            engine, writer, ClickHouseAdmin(engine, turns, 0), ClickHousePeople(engine, turns), connection
+        )
         await writer.warm_up()
         async with life(Path(), warehouse, settings=ConsumerSettings(), log_settings=log, waits=True) as alive:
             _say(await _standing(alive, partitions))
