@@ -128,6 +128,8 @@ def _contents() -> dict[str, str]:
         "events_raw": "every event, a row each: [what its columns mean](events.md)",
         "event_ids": f"the ids of the last {EVENT_IDS_HOURS} hours, by which an event that is sent again is recognised",
         "identity_links": "which visitor is which user: a row for each `identify` and `alias` event that says so",
+        "ingest_outcomes": "what became of events that are not stored as they came (`rejected`, `limited`, `duplicate`, "
+        "`dead_letter`), for 30 days; read it with `FINAL` ([ADR 18](../adr/0018-outcomes.md))",
         "events_probe": "nothing: it reads rows as `events_raw` does, to find those that would be refused",
         MOVING: "while `millrace move` reads it: a month of events in the order in which they came",
         "schema_migrations": "the migrations that ran, with their checksums; the start makes it, not a migration",

@@ -39,6 +39,9 @@ _FOREIGN: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/query/"): {"json": {"customer_id": "theirs", "sql": _SQL}},
     ("GET", "/dashboard/realtime/{customer_id}"): {},
     ("GET", "/events/stream/{customer_id}"): {},
+    ("GET", "/events/{event_id}"): {"params": {"customer_id": "theirs"}},
+    ("GET", "/ingest/report/{customer_id}"): {},
+    ("GET", "/ingest/live/{customer_id}"): {},
     ("POST", "/auth/v1/stream-token"): {"json": {"customer_id": "theirs"}},
     ("GET", "/admin/v1/dead-letters"): {"params": {"tenant": "theirs"}},
     ("GET", "/admin/v1/decisions"): {"params": {"tenant": "theirs"}},
@@ -69,10 +72,11 @@ _OPERATORS: Final[dict[tuple[str, str], dict[str, Any]]] = {
 """What is of no tenant, and so of nobody who administers one."""
 _BY_LETTER: Final = {
     ("GET", "/admin/v1/dead-letters/{letter_id}"),
+    ("PUT", "/admin/v1/dead-letters/{letter_id}"),
     ("POST", "/admin/v1/dead-letters/replay"),
     ("POST", "/admin/v1/dead-letters/drop"),
 }
-"""Tried with a dead letter of another tenant in ``test_access_letters``."""
+"""Tried with a dead letter of another tenant in ``test_dead_letters_api``."""
 _OWN_ONLY: Final = {("GET", "/admin/v1/tenants"), ("GET", "/auth/v1/me"), ("POST", "/auth/v1/logout")}
 """What takes no tenant, and is about the caller alone."""
 EVENT: Final = {"visitor_id": "v1", "event_type": "click"}
@@ -88,7 +92,7 @@ async def _paths(served: Platform) -> dict[str, str]:
     """What stands for the parameters of paths: things of another tenant."""
     theirs = await served.key("theirs")
     await served.as_server("POST", "/users", json={"tenant": "theirs", "email": "eve@example.com"})
-    names = {"customer_id": "theirs", "name": "theirs", "tenant": "theirs", "letter_id": "1"}
+    names = {"customer_id": "theirs", "name": "theirs", "tenant": "theirs", "letter_id": "1", "event_id": "mine"}
     return {**names, "key_id": theirs["id"], "email": "eve@example.com"}
 
 

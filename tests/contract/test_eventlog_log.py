@@ -292,3 +292,22 @@ async def test_work_that_fails_in_an_unknown_way_ends_neither_the_thread_nor_wha
         more = records(2)
         await log.ports.writer.append(more)
         assert await log.ids() == [*ids_of(sent), *ids_of(more)]
+
+
+async def test_a_dead_letter_is_found_by_the_id_of_its_event(tmp_path: Path) -> None:
+    letter = DeadLetter(0, 7, 0, "shop", "one", "refused_by_warehouse", "insert", "no", b"{}", 1, 1_770_000_000_000)
+    async with opened(tmp_path) as log:
+        letters = log.ports.dead_letters
+        await letters.put([letter, replace(letter, offset=8, event_id="two"), replace(letter, offset=9, tenant="other")])
+        assert [one.offset for one in await letters.list(tenant="shop", event_ids=["one", "three"])] == [7]
+        assert [one.offset for one in await letters.list(event_ids=["one"])] == [7, 9]
+        assert await letters.list(event_ids=[]) == []
+
+
+async def test_a_follower_is_told_how_far_the_consumer_is(tmp_path: Path) -> None:
+    async with opened(tmp_path) as log:
+        for _ in range(3):
+            await log.ports.writer.append(records(2))
+        assert await log.ports.tail.committed() == TailPosition({0: (log.granted.start, -1)})
+        await log.ports.reader.commit(0, 3)
+        assert await log.ports.tail.committed() == TailPosition({0: (3, -1)})

@@ -224,8 +224,8 @@ class TestProof:
                 ("events_by_hour", "sum(events)"),
                 ("events_by_minute", "sum(events)"),
             ):
-                rows = (await warehouse.connection.query(by_type.format(count, table))).rows
-                assert {str(row[0]): int(row[1]) for row in rows} == left
+                found = (await warehouse.connection.query(by_type.format(count, table))).rows
+                assert {str(row[0]): int(row[1]) for row in found} == left
             for table in ("pages_by_hour", "pages_by_minute"):
                 assert await warehouse.value(f"SELECT sum(views) FROM {table}") == 2
             assert await warehouse.value("SELECT count() FROM identity_links") == 3

@@ -44,6 +44,9 @@ def test_the_first_event_is_found_by_the_first_question_and_on_the_dashboard(ser
     answer = _run(server, _block("curl http://localhost:8080/query "))
     assert answer["data"] == [{"event_type": "page_view", "events": 1}]
 
+    found = _run(server, _block("curl 'http://localhost:8080/events/"))
+    assert (found["status"], found["event_type"]) == ("stored", "page_view")
+
     dashboard, stream = _block("curl http://localhost:8080/dashboard").splitlines()
     assert sum(minute["event_count"] for minute in _run(server, dashboard)["events_timeline"]) == 1
     assert stream == "curl -N http://localhost:8080/events/stream/demo_tenant"

@@ -1,7 +1,9 @@
 """The distributed size as its users run it: three processes, which only their neighbours' addresses connect."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -47,6 +49,33 @@ async def test_an_event_passes_three_processes(platform: Distributed) -> None:
     assert platform.ask("shop", sql) == [{"page_path": "/", "n": 1}, {"page_path": "/docs", "n": 1}]
     board = httpx.get(f"{platform.analytics.url}/dashboard/realtime/shop", timeout=30).json()
     assert sum(one["event_count"] for one in board["events_timeline"]) == 2
+
+
+def test_what_became_of_events_is_told_by_a_process_that_neither_took_nor_stored_them(platform: Distributed) -> None:
+    event = view("outcomes", event_id="mine")
+    for _ in range(2):
+        post(platform.ingestion, event)
+        _until(platform, "/events/mine", lambda found: found.get("status") == "stored")
+    refused = httpx.post(f"{platform.ingestion.url}/track", json={**event, "event_id": "bad", "timestamp": "soon"})
+    assert refused.status_code == 400
+
+    found = _until(platform, "/events/mine", lambda found: found["duplicates"]["times"] == 1)
+    assert (found["client_event_id"], found["log_position"]["index"]) == ("mine", 0)
+    assert _until(platform, "/events/bad", lambda found: "status" in found)["reason"] == "invalid_timestamp"
+    totals = _until(platform, "/ingest/report/outcomes", lambda report: report["totals"]["received"] == 3)["totals"]
+    assert (totals["accepted"], totals["duplicate"], totals["rejected"]) == (1, 1, {"invalid_timestamp": 1})
+    nobody = httpx.get(f"{platform.analytics.url}/events/nobody", params={"customer_id": "outcomes"}, timeout=30)
+    assert (nobody.status_code, nobody.json()["detail"]["log"]["whole"]) == (404, True)
+
+
+def _until(platform: Distributed, path: str, enough: Callable[[Any], bool]) -> Any:
+    deadline = time.monotonic() + 60
+    while True:
+        answer = httpx.get(f"{platform.analytics.url}{path}", params={"customer_id": "outcomes"}, timeout=30).json()
+        if enough(answer):
+            return answer
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.1)
 
 
 def test_each_service_tells_who_it_is_and_answers_its_own_routes_only(platform: Distributed) -> None:

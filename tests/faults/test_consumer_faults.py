@@ -53,6 +53,7 @@ class LossyWriter:
         self.stored_ids = self._writer.stored_ids
         self.stored_positions = self._writer.stored_positions
         self.restore_ids = self._writer.restore_ids
+        self.insert_outcomes = self._writer.insert_outcomes
 
     def recent_ids(self, partitions: Sequence[int]) -> AsyncIterator[Sequence[str]]:
         """As the engine's."""

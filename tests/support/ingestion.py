@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from millrace_core.errors import MillraceError
+from millrace_eventlog.outcomes import outcome_of
 from millrace_eventlog.ports import Durable
 from millrace_eventlog.records import LogRecord
 from millrace_ingestion.app import App
+from millrace_ingestion.outcomes import Outcomes
 from millrace_ingestion.settings import IngestionSettings
 from millrace_ingestion.tenant_limits import TenantLimits
 from millrace_ingestion.wiring import build
@@ -79,6 +81,7 @@ class Tracker:
     log: MemoryLog
     metrics: Metrics
     health: Health
+    outcomes: Outcomes
     peer: str = "203.0.113.77"
     default_headers: dict[str, str] = field(default_factory=dict)
     limits: TenantLimits | None = None
@@ -145,6 +148,15 @@ class Tracker:
         assert reply.status == 200, reply.text
         return self.log.lines[-1]
 
+    async def told(self) -> list[tuple[str, str, str, str, int, list[str]]]:
+        """What the log is told of events that are not accepted: tenant, outcome, reason, protocol, events, ids."""
+        before = len(self.log.records)
+        await self.outcomes.flush()
+        records = [*self.log.records[before:]]
+        del self.log.records[before:]
+        told = [outcome_of(record) for record in records]
+        return sorted((one.customer_id, one.outcome, one.reason, one.protocol, one.events, one.sample) for one in told)
+
     def counted(self, name: str, **labels: str) -> float:
         """The value of a metric."""
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
@@ -157,4 +169,4 @@ def tracker(clock: Callable[[], int] = lambda: NOW, **settings: Any) -> Tracker:
     """An application of its own on a log of its own."""
     log, metrics, health = MemoryLog(), Metrics(), Health()
     service = build(IngestionSettings(**settings), log, memory_ports(2**20), metrics, health, clock=clock)
-    return Tracker(service.app, log, metrics, health, limits=service.limits)
+    return Tracker(service.app, log, metrics, health, service.outcomes, limits=service.limits)

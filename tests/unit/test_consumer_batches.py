@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from millrace_consumer.batches import Batch
 from millrace_consumer.recent_ids import RecentIds
 from millrace_core.ids import new_id
+from millrace_eventlog.outcomes import Outcome, record_of
 from millrace_eventlog.records import Damaged, LogEntry, LogRecord
 
 _AT = 1_770_000_000_123
@@ -87,3 +88,53 @@ def test_dropped_rows_are_not_sent_and_counted_once() -> None:
     assert batch.drop([2, 3]) == 1
     assert batch.kept() == [0]
     assert len(b"".join(batch.payload()).splitlines()) == 1
+
+
+def _told(events: int = 3) -> LogRecord:
+    outcome = Outcome("shop", "2026-02-02 02:40:00", "rejected", "", events, "2026-02-02 02:40:00.123", "invalid_json")
+    return record_of(outcome, new_id(_AT), _AT)
+
+
+def test_records_that_tell_outcomes_are_no_events() -> None:
+    events = [_record(new_id(_AT)) for _ in range(4)]
+    batch = _batch([_entry(1, [_told(), events[0], _told(), events[1]]), _entry(2, [_told()]), _entry(3, events[2:])])
+
+    rows = [json.loads(line) for line in b"".join(batch.payload()).splitlines()]
+    assert [(row["event_id"], row["_o"], row["_i"]) for row in rows] == [
+        (event.event_id, *place) for event, place in zip(events, [(1, 1), (1, 3), (3, 0), (3, 1)], strict=True)
+    ]
+    assert batch.kept() == [1, 3, 5, 6]
+    assert [json.loads(row) for row in batch.payload(batch.kept())[0].splitlines()] == rows[:1]
+    assert batch.oldest_received_at() == _AT
+    assert _batch([_entry(1, [_told()])]).oldest_received_at() is None
+    told = [json.loads(row) for row in batch.outcomes()]
+    assert [(row["_p"], row["_o"], row["_i"], row["outcome"], row["events"]) for row in told] == [
+        (0, 1, 0, "rejected", 3),
+        (0, 1, 2, "rejected", 3),
+        (0, 2, 0, "rejected", 3),
+    ]
+    assert all("event_id" not in row for row in told)
+
+
+def test_an_outcome_is_no_duplicate_of_an_event_and_no_event_of_an_outcome() -> None:
+    told, recent = _told(), _recent()
+    batch = Batch("log", 0, 1)
+    for offset in (1, 2):
+        batch.add(_entry(offset, [told, _record(new_id(_AT))]), recent)
+    assert (batch.repeated, batch.suspects) == ([], [])
+
+
+@given(st.lists(st.integers(0, 11), max_size=4, unique=True))
+def test_what_is_told_of_an_event_is_the_same_row_however_entries_are_cut_into_batches(cuts: list[int]) -> None:
+    entries = [_entry(offset, [_record(new_id(_AT)) for _ in range(2)]) for offset in range(12)]
+
+    def told(borders: list[int]) -> list[bytes]:
+        found: list[bytes] = []
+        for first, last in zip([0, *borders], [*borders, 12], strict=True):
+            batch = _batch([*entries[first:last]], start=first)
+            batch.tell([row for row in batch.events() if batch.record(row)[0][0] % 3 == 0], "duplicate")
+            found += batch.outcomes()
+        return found
+
+    assert told(sorted(cuts)) == told([])
+    assert len(told([])) == 8

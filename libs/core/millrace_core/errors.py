@@ -33,6 +33,8 @@ class MillraceError(Exception):
     """
 
     code = "internal_error"
+    detail: object = None
+    """What more there is to say, as JSON can say it."""
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message)

@@ -9,6 +9,9 @@ from typing import Final
 
 # The namespace of every derived id. Changing it changes the identity of every event whose client sends no UUID.
 _NAMESPACE: Final = uuid.UUID("6d1f3a52-94c1-5f0e-9a7e-6f3b1c0d2e48")
+ID_KINDS: Final = ("client_event_id", "message_id", "insert_id", "uuid", "cloudevent")
+"""What clients' own ids are, as :func:`derived_id` takes it; whoever looks for one does not know which. A test holds it against
+the protocols."""
 _NO_IDS: Final = frozenset({"", "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"})
 # The digit that holds the variant keeps its two random bits (RFC 9562, 4.1).
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
@@ -42,6 +45,19 @@ def derived_id(tenant: str, kind: str, *parts: str) -> str:
     name = "\0".join((kind, *parts)).encode()
     text = hashlib.sha1(_tenant_namespace(tenant) + name, usedforsecurity=False).hexdigest()
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
+
+
+def stored_ids_of(tenant: str, given: str) -> list[str]:
+    """The ids under which an event may be stored whose client calls it so: a UUID itself, else one of each kind.
+
+    The two parts of a CloudEvent's id may stand with a space between, as ``client_event_id`` has them.
+    """
+    kept = normal_uuid(given)
+    if kept is not None:
+        return [kept]
+    ids = [derived_id(tenant, kind, given) for kind in ID_KINDS]
+    source, found, name = given.rpartition(" ")
+    return [*ids, derived_id(tenant, "cloudevent", f"{source}\0{name}")] if found else ids
 
 
 def new_id(now_ms: int) -> str:

@@ -146,6 +146,12 @@ DUPLICATES_DROPPED = Metric(
     "millrace_duplicates_dropped_total", "counter", "events", "Events sent again and stored once, by layer.", ("layer",)
 )
 DEAD_LETTERS = Metric("millrace_deadletter_events_total", "counter", "events", "Records set aside, by reason.", ("reason",))
+OUTCOMES_LOST = Metric(
+    "millrace_ingest_outcomes_lost_total",
+    "counter",
+    "events",
+    "Refused events that no report has: too many kinds of refusals in a second, or no log when the process ended.",
+)
 DEAD_LETTER_DEPTH = Metric("millrace_deadletter_depth", "gauge", "events", "Records set aside and not yet decided.")
 FRESHNESS = Metric(
     "millrace_event_freshness_seconds",

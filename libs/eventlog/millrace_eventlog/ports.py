@@ -1,7 +1,7 @@
 """The ports of the log. Writers, the consumer and live streams need different things, so there are three, and one beside
 them for dead letters. All methods are coroutines of one event loop; none of them blocks it."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -21,10 +21,11 @@ from millrace_eventlog.records import (
     TailPosition,
 )
 
-Use = Literal["write", "consume", "follow", "set_aside"]
-"""What a process does with the log: append events, move them to the warehouse, feed live streams, keep dead letters only."""
+Use = Literal["write", "consume", "follow", "set_aside", "look_up"]
+"""What a process does with the log: append events, move them to the warehouse, feed live streams, keep dead letters only, look
+for single events (among dead letters, too)."""
 
-EVERY_USE: Final[frozenset[Use]] = frozenset({"write", "consume", "follow", "set_aside"})
+EVERY_USE: Final[frozenset[Use]] = frozenset({"write", "consume", "follow", "set_aside", "look_up"})
 
 Durable = Literal["log", "local"]
 """Where accepted events are: in the log, or on this machine's disk until the log has them."""
@@ -136,6 +137,14 @@ class LogTail(Protocol):
         """
         ...
 
+    async def committed(self) -> TailPosition:
+        """The position of a follower that has seen everything that the consumer has stored, and nothing else.
+
+        Raises:
+            LogUnavailable: try again later.
+        """
+        ...
+
     def follow(self, position: TailPosition | None) -> AsyncGenerator[TailItem | TailGap, None]:
         """New records as they become durable, from behind ``position`` or, without one, from now on.
 
@@ -153,7 +162,13 @@ class DeadLetters(Protocol):
         ...
 
     async def list(
-        self, *, tenant: str | None = None, reason: str | None = None, after: int = 0, limit: int = 100
+        self,
+        *,
+        tenant: str | None = None,
+        reason: str | None = None,
+        event_ids: Collection[str] | None = None,
+        after: int = 0,
+        limit: int = 100,
     ) -> Sequence[DeadLetter]:
         """Stored letters in the order of their id, from behind id ``after``."""
         ...

@@ -227,4 +227,6 @@ class DeadLetter:
     """Given by the store."""
 
 
-DEAD_LETTER_REASONS = ("refused_by_warehouse", "damaged_in_log")
+REFUSED = "refused_by_warehouse"
+
+DEAD_LETTER_REASONS = (REFUSED, "damaged_in_log")

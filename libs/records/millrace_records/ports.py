@@ -9,6 +9,9 @@ from millrace_records.access.ports import AccessPorts
 
 Tier = Literal["default", "enterprise"]
 
+Action = Literal["replayed", "edited", "dropped"]
+"""What is decided about a dead letter; an edited one is put back as well."""
+
 EVENTS_A_MINUTE: Mapping[Tier, int | None] = {"default": None, "enterprise": 100_000}
 """What each tier may send, as the realtime contract documents it; None is what ingestion lets everyone send."""
 
@@ -58,7 +61,7 @@ class Decision:
     event_id: str
     reason: str
     """Why the letter was set aside."""
-    action: Literal["replayed", "dropped"]
+    action: Action
     at: int
     """Milliseconds since the epoch."""
     id: int = 0

@@ -46,6 +46,16 @@ class WarehouseWriter(Protocol):
         """
         ...
 
+    async def insert_outcomes(self, rows: Sequence[bytes]) -> None:
+        """Store newline-delimited JSON rows of ``ingest_outcomes``. A row whose id is there replaces it, so a call may be
+        repeated, in whatever pieces. Returning means durable.
+
+        Raises:
+            RowsRefused: a row can never be stored; nothing was.
+            WarehouseUnavailable: unknown whether stored; the same call may be tried again.
+        """
+        ...
+
     async def probe(self, rows: bytes) -> str | None:
         """Whether these rows would be refused: the reason in safe words (no stored values), or None.
 
@@ -310,6 +320,14 @@ class EventSource(Protocol):
 
         Args:
             partition: stands in the rows in place of their own.
+        """
+        ...
+
+    async def outcomes(self, after: int, rows: int, partition: int) -> Sequence[bytes]:
+        """At most so many rows of ``ingest_outcomes`` behind the first ``after``, in an order that stays; none behind the last.
+
+        Args:
+            partition: stands in the rows, and in the positions by which they are named, in place of their own.
         """
         ...
 

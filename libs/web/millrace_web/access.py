@@ -35,7 +35,7 @@ LOGIN_PATHS: Final = frozenset(
 )
 """What brings its credential in its body: a password, a refresh token, a link that works once."""
 
-STREAMS: Final = "/events/stream/"
+STREAMS: Final = ("/events/stream/", "/ingest/live/")
 """Where ``?token=`` is taken, as EventSource cannot set a header."""
 
 

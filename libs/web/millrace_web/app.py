@@ -109,7 +109,7 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
     status = status_of(error)
     if status >= 500:
         _log.warning("request_failed", code=error.code, message=error.message, cause=str(error.__cause__ or ""))
-    answer = _answer(request, status, error.code, error.message)
+    answer = _answer(request, status, error.code, error.message, error.detail)
     answer.headers.update(error_headers(error))
     return answer
 

@@ -12,19 +12,23 @@ from millrace_analytics.accounts.mail import Mail
 from millrace_analytics.accounts.routes import accounts_router
 from millrace_analytics.accounts.setup import setup_router
 from millrace_analytics.asking_limits import AskingLimit
+from millrace_analytics.families.ingest.lookup import Lookups
+from millrace_analytics.families.ingest.routes import ingest_router
 from millrace_analytics.families.realtime.dashboard import Dashboards
 from millrace_analytics.families.realtime.routes import realtime_router
+from millrace_analytics.live.found_out import FoundOut
 from millrace_analytics.live.hub import Hub
+from millrace_analytics.live.responses import LiveResponses
 from millrace_analytics.settings import AccountSettings, AnalyticsSettings
 from millrace_core.access import Caller
 from millrace_core.errors import RecordsUnavailable, Unauthorized
-from millrace_eventlog.ports import LogTail
+from millrace_eventlog.ports import LogPorts
 from millrace_records.access.checking import AccessCheck
 from millrace_records.access.ports import AccessPorts
 from millrace_records.cache.ports import CachePorts, Limits
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
-from millrace_warehouse.ports import Warehouse
+from millrace_warehouse.ports import WarehousePorts
 
 _SQL_A_MINUTE = 100
 """That the realtime contract documents."""
@@ -39,7 +43,7 @@ SERVICE = "real-time-analytics-api"
 class AnalyticsService:
     """The routes of analytics, and its live streams, which end before the process does."""
 
-    router: APIRouter
+    routers: Sequence[APIRouter]
     hub: Hub
 
 
@@ -70,8 +74,8 @@ async def build_accounts(
 
 def build(
     settings: AnalyticsSettings,
-    warehouse: Warehouse,
-    tail: LogTail,
+    warehouse: WarehousePorts,
+    log: LogPorts,
     cache: CachePorts,
     metrics: Metrics,
     health: Health,
@@ -82,9 +86,11 @@ def build(
     Args:
         access: who may look at what; None lets everyone.
     """
-    hub = Hub(tail, settings, metrics)
-    dashboards = Dashboards(warehouse, cache.cache, settings.dashboard_cache_seconds)
-    health.add("warehouse", warehouse.ping)
+    reads = warehouse.reads
+    hub = Hub(log.tail, settings, metrics, FoundOut(reads))
+    dashboards = Dashboards(reads, cache.cache, settings.dashboard_cache_seconds)
+    lookups = Lookups(reads, warehouse.writer.stored_ids, log.tail, log.dead_letters)
+    health.add("warehouse", reads.ping)
 
     def may_go_on(caller: Caller, tenant: str) -> bool:
         if access is None:
@@ -97,5 +103,6 @@ def build(
     documented = _SQL_A_MINUTE if access is not None else 0
     amount = documented if settings.query_sql_a_minute is None else settings.query_sql_a_minute
     sql_limit = AskingLimit(cache.limits, metrics, "sql", amount)
-    router = realtime_router(warehouse, dashboards, hub, settings, metrics, may_go_on, sql_limit)
-    return AnalyticsService(router, hub)
+    live = LiveResponses(hub, settings, may_go_on)
+    routers = [realtime_router(reads, dashboards, live, metrics, sql_limit), ingest_router(reads, lookups, live)]
+    return AnalyticsService(routers, hub)

@@ -2,16 +2,18 @@
 
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from millrace_consumer.recent_ids import RecentIds
 from millrace_core.time import warehouse_time
+from millrace_eventlog.outcomes import OUTCOMES, Kind, of_event, row_of, row_of_record
 from millrace_eventlog.records import Damaged, Entry, Intent, LogEntry, LogRecord, Missing, Position
 
 
 class Batch:
-    """Grows by whole entries, in their order. A row is named by its number, from 0.
+    """Grows by whole entries, in their order. A row is named by its number, from 0. Records that tell outcomes have a number,
+    too, and are no events.
 
     Rows are a pure function of the stored bytes and positions, so a replay builds the very same ones.
     """
@@ -33,8 +35,11 @@ class Batch:
         self._entries: list[Entry] = []
         self._first_rows: list[int] = []
         self._pieces: list[bytes] = []
-        """The rows of each entry."""
+        """The rows of each entry's events."""
         self._count = 0
+        self._outcomes: set[int] = set()
+        """Records that tell outcomes."""
+        self._told: dict[int, tuple[Kind, str]] = {}
         self._dropped: set[int] = set()
         self._seen: set[str] = set()
 
@@ -61,13 +66,18 @@ class Batch:
         self._entries.append(entry)
         self._first_rows.append(first)
         self._count += len(records)
-        rows = b"".join(_rows(self.partition, entry, range(len(records))))
+        numbers: Sequence[int] = range(len(records))
+        told = [number for number, record in enumerate(records) if record.protocol == OUTCOMES]
+        if told:
+            self._outcomes.update([first + number for number in told])
+            numbers = sorted(set(numbers).difference(told))
+        rows = b"".join(_rows(self.partition, entry, numbers))
         self._pieces.append(rows)
         self.bytes += len(rows)
-        ids = [record.event_id for record in records]
-        self.suspects += [first + index for index in recent.suspects(self.partition, ids)]
+        ids = [records[number].event_id for number in numbers]
+        self.suspects += [first + numbers[index] for index in recent.suspects(self.partition, ids)]
         recent.add(ids)
-        self._find_repeated(first, ids, records)
+        self._find_repeated(first, numbers, ids, records)
 
     def intent(self, now: int) -> Intent:
         """What to write down before the insert."""
@@ -91,20 +101,39 @@ class Batch:
         number = row - self._first_rows[entry_number]
         return entry.position(number), entry.records[number]
 
+    def events(self) -> Iterable[int]:
+        """The rows of events."""
+        return [row for row in range(self._count) if row not in self._outcomes] if self._outcomes else range(self._count)
+
     def kept(self) -> list[int]:
-        """The rows that are to be stored."""
+        """The events that are to be stored."""
         if not self._dropped:
-            return list(range(self._count))
-        return [row for row in range(self._count) if row not in self._dropped]
+            return list(self.events())
+        return [row for row in self.events() if row not in self._dropped]
 
     def drop(self, rows: Iterable[int]) -> int:
-        """Leave these rows out; how many were not left out before."""
+        """Leave these events out; how many were not left out before."""
         before = len(self._dropped)
         self._dropped.update(rows)
         return len(self._dropped) - before
 
+    def tell(self, rows: Iterable[int], kind: Kind, reason: str = "") -> None:
+        """What became of these events, which are not stored."""
+        self._told.update(dict.fromkeys(rows, (kind, reason)))
+
+    def outcomes(self) -> Iterator[bytes]:
+        """Rows of ``ingest_outcomes``: those that came through the log, and those that were told of events. An event's is named
+        by its position, so it is the same row however entries are cut into batches."""
+        for row in sorted(self._outcomes):
+            (offset, index), record = self.record(row)
+            yield row_of_record(record, self.partition, offset, index)
+        for row, (kind, reason) in sorted(self._told.items()):
+            (offset, index), record = self.record(row)
+            outcome = of_event(kind, record, f"{self.partition}/{offset}/{index}", reason)
+            yield row_of(outcome, self.partition, offset, index)
+
     def payload(self, rows: Sequence[int] | None = None) -> Sequence[bytes]:
-        """Newline-delimited JSON of the given rows, or of all that are kept, in pieces."""
+        """Newline-delimited JSON of the given events, or of all that are kept, in pieces."""
         if rows is None:
             if not self._dropped:
                 return self._pieces
@@ -116,20 +145,21 @@ class Batch:
         return pieces
 
     def oldest_received_at(self) -> int | None:
-        """Milliseconds since the epoch, None in a batch without rows."""
-        return min((entry.records[0].received_at for entry in self._entries if entry.records), default=None)
+        """Milliseconds since the epoch, None in a batch without events."""
+        firsts = (next((each for each in entry.records if each.protocol != OUTCOMES), None) for entry in self._entries)
+        return min((record.received_at for record in firsts if record is not None), default=None)
 
-    def _find_repeated(self, first: int, ids: Sequence[str], records: Sequence[LogRecord]) -> None:
+    def _find_repeated(self, first: int, numbers: Sequence[int], ids: Sequence[str], records: Sequence[LogRecord]) -> None:
         fresh = set(ids)
         if len(fresh) == len(ids) and self._seen.isdisjoint(fresh):
             self._seen |= fresh
             return
         # An id came twice; it repeats an event only where the tenant is the same.
         known = {(one.tenant, one.event_id) for entry in self._entries[:-1] for one in entry.records}
-        for index, record in enumerate(records):
-            identity = (record.tenant, record.event_id)
+        for number in numbers:
+            identity = (records[number].tenant, records[number].event_id)
             if identity in known:
-                self.repeated.append(first + index)
+                self.repeated.append(first + number)
             known.add(identity)
         self._seen |= fresh
 

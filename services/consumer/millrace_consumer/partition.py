@@ -271,5 +271,5 @@ class _Timestamp(msgspec.Struct):
 
 def _timestamps(batch: Batch) -> list[int]:
     decode = msgspec.json.Decoder(_Timestamp).decode
-    times = (parse_time(decode(batch.record(row)[1].line).timestamp) for row in range(len(batch)))
+    times = (parse_time(decode(batch.record(row)[1].line).timestamp) for row in batch.events())
     return [time_ for time_ in times if time_ is not None]

@@ -1,5 +1,6 @@
 """Storing a batch: leave out what is already there, insert the rest, set aside what can never be stored."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Final
@@ -12,11 +13,13 @@ from millrace_consumer.privacy.tombstones import Tombstones
 from millrace_core import metrics as names
 from millrace_core.errors import RowsRefused, WarehouseUnavailable
 from millrace_eventlog.ports import DeadLetters
-from millrace_eventlog.records import Damaged, DeadLetter
+from millrace_eventlog.records import REFUSED, Damaged, DeadLetter
 from millrace_service.metrics import Metrics
 from millrace_warehouse.ports import WarehouseWriter
 
 _RECONCILIATIONS: Final = 5
+_ROWS_A_TURN: Final = 500
+"""Outcomes that are made before the loop serves others: 2 ms."""
 
 _log = structlog.get_logger("millrace.consumer")
 
@@ -59,6 +62,7 @@ class BatchStore:
         self._tell_missing(batch)
         await self._leave_out_duplicates(batch)
         await self._insert(batch, batch.token)
+        await self._tell_outcomes(batch)
         self._count(batch)
 
     async def reconcile(self, batch: Batch) -> int:
@@ -69,6 +73,7 @@ class BatchStore:
         """
         await self._set_aside_damaged(batch)
         batch.drop(batch.repeated)
+        batch.tell(batch.repeated, "duplicate")
         missing = await self._missing(batch)
         if missing:
             await self._leave_out_stored(batch, missing)
@@ -84,6 +89,7 @@ class BatchStore:
         if missing:
             self._metrics.counter(names.CONSUMER_RECONCILED).inc(len(missing))
         await self._warehouse.restore_ids(batch.partition, batch.start, batch.end - 1)
+        await self._tell_outcomes(batch)
         return len(missing)
 
     async def _missing(self, batch: Batch) -> list[int]:
@@ -93,6 +99,7 @@ class BatchStore:
         return batch.kept()
 
     async def _leave_out_duplicates(self, batch: Batch) -> None:
+        batch.tell(batch.repeated, "duplicate")
         dropped = batch.drop(batch.repeated) + await self._leave_out_stored(batch, batch.suspects)
         if dropped:
             self._metrics.counter(names.DUPLICATES_DROPPED, "consumer").inc(dropped)
@@ -113,6 +120,7 @@ class BatchStore:
             # rollups that the crash left out would never get it.
             if stored and (batch.partition, offset, index) not in stored:
                 duplicates.append(row)
+        batch.tell(duplicates, "duplicate")
         return batch.drop(duplicates)
 
     async def _insert(self, batch: Batch, token: str) -> None:
@@ -147,9 +155,26 @@ class BatchStore:
             raise WarehouseUnavailable("the warehouse refuses a batch, but none of its rows alone") from error
         self._limit.keep(trial)
         await self._dead_letters.put([self._letter(batch, row, reason) for row, reason in reasons.items()])
-        self._metrics.counter(names.DEAD_LETTERS, "refused_by_warehouse").inc(len(reasons))
+        self._metrics.counter(names.DEAD_LETTERS, REFUSED).inc(len(reasons))
         _log.warning("rows_set_aside", rows=len(reasons), reason=next(iter(reasons.values())))
         batch.drop(reasons)
+        batch.tell(reasons, "dead_letter", REFUSED)
+
+    async def _tell_outcomes(self, batch: Batch) -> None:
+        """Store what became of events that are not stored. Behind the events, before the commit: what a crash leaves out or
+        doubles, the replay writes again under the same ids. No event waits for a row that cannot be stored."""
+        rows: list[bytes] = []
+        for row in batch.outcomes():
+            rows.append(row)
+            if len(rows) % _ROWS_A_TURN == 0:
+                await asyncio.sleep(0)
+        if not rows:
+            return
+        try:
+            await self._warehouse.insert_outcomes(rows)
+        except RowsRefused as error:
+            self._metrics.counter(names.OUTCOMES_LOST).inc(len(rows))
+            _log.error("outcomes_refused", rows=len(rows), reason=error.message)
 
     def _letter(self, batch: Batch, row: int, reason: str) -> DeadLetter:
         (offset, index), record = batch.record(row)
@@ -159,7 +184,7 @@ class BatchStore:
             index=index,
             tenant=record.tenant,
             event_id=record.event_id,
-            reason="refused_by_warehouse",
+            reason=REFUSED,
             step="insert",
             error=reason[:500],
             line=record.line,

@@ -48,16 +48,14 @@ class Acceptance:
         store, count = verdicts.records.append, verdicts.accepted.append
         for index, event in enumerate(batch.events[span], span.start):
             if isinstance(event, Refused):
-                verdicts.refuse(index, "", event.event_id, event.reason)
+                verdicts.refuse(index, _whose(event.customer_id, sender), event.event_id, event.reason)
                 continue
             try:
                 record = self._record(event, index, sender, sent_at, verdicts)
             except LeftOut:
                 verdicts.leave_out(index, sender.tenant or _text(event.customer_id), _as_sent(event))
             except (InvalidInput, Forbidden) as reason:
-                tenant = event.customer_id
-                known = tenant if isinstance(tenant, str) and is_tenant(tenant) else ""
-                verdicts.refuse(index, known, _as_sent(event), reason)
+                verdicts.refuse(index, _whose(event.customer_id, sender), _as_sent(event), reason)
             else:
                 store(record)
                 count((record.tenant, event.event_type or ""))
@@ -165,6 +163,11 @@ def _identity(given: str | int | None, tenant: str, index: int, sender: Sender) 
     if sender.idempotency_key:
         return derived_id(tenant, "idempotency_key", sender.idempotency_key, str(index)), ""
     return new_id(sender.received_at), ""
+
+
+def _whose(named: str | int | None, sender: Sender) -> str:
+    """The tenant that a refused event counts for; empty where nobody knows."""
+    return sender.refused_of or (named if isinstance(named, str) and is_tenant(named) else "")
 
 
 def _own(named: str, tenant: str) -> str:

@@ -5,16 +5,20 @@ Answers 200 only once the log has the events on disk.
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
 
-from millrace_core.errors import Forbidden, InvalidInput, LogUnavailable, MillraceError, TooLarge
+from millrace_core.errors import Conflict, Forbidden, InvalidInput, LogUnavailable, MillraceError, TooLarge
 from millrace_eventlog.ports import Durable
+from millrace_eventlog.records import LogRecord
 from millrace_ingestion.bodies import Body, Disconnected, Receive
+from millrace_ingestion.dry_run import DryRuns, is_dry
 from millrace_ingestion.idempotency import content_of, name_of
+from millrace_ingestion.keys import Grant
 from millrace_ingestion.native_keys import native_grants
 from millrace_ingestion.parts import SLICE, Parts, Scope, Send
 from millrace_ingestion.protocols import native
@@ -32,6 +36,7 @@ from millrace_ingestion.replies import (
     send_answer,
     single_answer,
 )
+from millrace_ingestion.senders import Sender
 from millrace_ingestion.surface import LEFT, Surface
 from millrace_ingestion.verdicts import Verdicts
 
@@ -74,15 +79,16 @@ class Tracking:
         self._parts = parts
         self._surface = surface
         self._grant = native_grants(parts.keys)
+        self._dry_runs = DryRuns(parts, surface, self._grant)
 
     async def respond(self, scope: Scope, receive: Receive, send: Send, headers: Headers, request_id: bytes) -> int:
         """Serve one request of any method and return its status."""
         if scope["method"] == "POST":
-            return await self.answer(scope, receive, send, headers, request_id)
+            return await (self._dry_runs if is_dry(scope) else self).answer(scope, receive, send, headers, request_id)
         if scope["method"] == "OPTIONS":
             await send_answer(send, 204, b"", request_id, headers, preflight_headers(headers))
             return 204
-        if scope["method"] == "GET" and b"data=" in scope.get("query_string", b""):
+        if scope["method"] == "GET" and b"data=" in scope.get("query_string", b"") and not is_dry(scope):
             return await self._surface.answer(TRACK, (), scope, receive, send, headers, request_id)
         body = plain_error(405, "method_not_allowed", "events are sent with POST", request_id)
         await send_answer(send, 405, body, request_id, headers, [(b"allow", b"POST, OPTIONS")])
@@ -116,14 +122,12 @@ class Tracking:
         """The answer to events that are durable."""
         parts, began = self._parts, time.perf_counter()
         with Body(parts.body_limits, parts.in_flight) as body:
-            text = await body.read(receive, headers)
-            parts.counting.received(body.wire_bytes)
             is_single = scope["path"].rstrip("/") == SINGLE
-            batch = self._decode(text, is_single=is_single)
+            text, batch = await self._read(body, receive, headers, is_single=is_single)
             if is_single and not _is_native(batch.events[0]) and (by := self._surface.claim(text, scope, headers, request_id)):
                 raise _Claimed(by)
             grant = await self._grant(headers, text)
-            sender = parts.senders.sender(scope, headers, parts.clock(), native.NAME, grant)
+            sender = self._sender(scope, headers, grant)
             verdicts = Verdicts()
             for start in range(0, len(batch.events), SLICE):
                 if start:
@@ -132,10 +136,32 @@ class Tracking:
             if verdicts.errors or verdicts.left_out:
                 parts.counting.dropped(verdicts)
             if verdicts.errors:
-                _reject_whole(verdicts, is_single=is_single, query=scope.get("query_string", b""))
+                keys = dict.fromkeys([tenant for tenant, _ in verdicts.refused], grant.key_id)
+                parts.outcomes.rejected(verdicts, sender.received_at, native.NAME, keys)
+                self._reject_whole(verdicts, is_single=is_single, query=scope.get("query_string", b""))
             answer = await self._store(verdicts, batch, sender.idempotency_key, is_single=is_single)
         parts.counting.stored(verdicts.accepted, time.perf_counter() - began)
         return answer
+
+    def _sender(self, scope: Scope, headers: Headers, grant: Grant) -> Sender:
+        try:
+            return self._parts.senders.sender(scope, headers, self._parts.clock(), native.NAME, grant)
+        except InvalidInput as error:
+            self._parts.tell_unread(grant, native.NAME, error.code)
+            raise
+
+    async def _read(self, body: Body, receive: Receive, headers: Headers, *, is_single: bool) -> tuple[bytes, native.Batch]:
+        """A body's text, and the events in it. One that cannot be read counts as one event of its key's tenant."""
+        text = b""
+        try:
+            text = await body.read(receive, headers)
+            self._parts.counting.received(body.wire_bytes)
+            return text, self._decode(text, is_single=is_single)
+        except (InvalidInput, _Rejected) as error:
+            with contextlib.suppress(MillraceError):
+                code = error.code if isinstance(error, InvalidInput) else error.reason.code
+                self._parts.tell_unread(await self._grant(headers, text), native.NAME, code)
+            raise
 
     def _decode(self, text: bytes, *, is_single: bool) -> native.Batch:
         try:
@@ -148,7 +174,7 @@ class Tracking:
         parts, records = self._parts, verdicts.records
         name = name_of(key, len(verdicts.errors), records) if key and records else b""
         content = content_of(batch.events) if name else b""
-        if name and (known := await parts.answers.find(name, content)) is not None:
+        if name and (known := await self._answered(name, content, records)) is not None:
             verdicts.accepted.clear()
             return known
         durable: Durable = "log"
@@ -158,6 +184,27 @@ class Tracking:
         if name:
             await parts.answers.keep(name, content, answer)
         return answer
+
+    async def _answered(self, name: bytes, content: bytes, records: Sequence[LogRecord]) -> bytes | None:
+        """What the same request was answered before."""
+        outcomes = self._parts.outcomes
+        try:
+            known = await self._parts.answers.find(name, content)
+        except Conflict as error:
+            outcomes.not_stored(records, "rejected", error.code)
+            raise
+        if known is not None:
+            outcomes.not_stored(records, "duplicate", "idempotency_key")
+        return known
+
+    def _reject_whole(self, verdicts: Verdicts, *, is_single: bool, query: bytes) -> None:
+        """Raise where one rejected event rejects its request: on ``/track``, and on a batch with ``?strict=1``."""
+        reason = verdicts.reason
+        if is_single and reason is not None:
+            raise _Rejected(reason, reason.message)
+        if not _STRICT.isdisjoint(query.split(b"&")):
+            self._parts.outcomes.not_stored(verdicts.records, "rejected", "batch_rejected")
+            raise _Rejected(InvalidInput("an event was rejected", code="batch_rejected"), {"errors": verdicts.errors})
 
 
 def _is_native(event: native.NativeEvent | Refused) -> bool:
@@ -181,12 +228,3 @@ class _Rejected(Exception):
         tells = isinstance(reason, TooLarge | Forbidden)
         self.reason = reason if tells else InvalidInput("Invalid event format", code=reason.code)
         self.detail = detail
-
-
-def _reject_whole(verdicts: Verdicts, *, is_single: bool, query: bytes) -> None:
-    """Raise where one rejected event rejects its request: on ``/track``, and on a batch with ``?strict=1``."""
-    reason = verdicts.reason
-    if is_single and reason is not None:
-        raise _Rejected(reason, reason.message)
-    if not _STRICT.isdisjoint(query.split(b"&")):
-        raise _Rejected(InvalidInput("an event was rejected", code="batch_rejected"), {"errors": verdicts.errors})

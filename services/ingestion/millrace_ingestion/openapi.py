@@ -25,7 +25,7 @@ _REMARK: Final = {
 }
 _ANSWER: Final = {
     "type": "object",
-    "required": ["success", "events_accepted", "events_rejected", "message", "errors", "durable"],
+    "required": ["success", "events_accepted", "events_rejected", "message", "errors"],
     "properties": {
         "success": {"type": "boolean", "description": "False when events were sent and none of them was accepted."},
         "events_accepted": {"type": "integer"},
@@ -37,6 +37,17 @@ _ANSWER: Final = {
             "description": "Where the accepted events are on disk: in the log, or on this machine until the log has them.",
         },
         "warnings": {"type": "array", "items": _REMARK, "description": "Left out when there are none."},
+        "dry_run": {"const": True, "description": "With `?dry_run=1`, and so are the next two. `durable` is left out there."},
+        "would_answer": {"type": "integer", "description": "The status of the same request without `dry_run`."},
+        "rows": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["index", "row"],
+                "properties": {"index": {"type": "integer"}, "row": {"type": "object"}},
+            },
+            "description": "The columns of `events_raw` of each event that would be accepted, of the first 1,000.",
+        },
     },
 }
 _ERROR: Final = {
@@ -107,6 +118,13 @@ _PARAMETERS: Final = [
     },
     {"name": "X-Request-ID", "in": "header", "schema": {"type": "string"}, "description": "Comes back in the answer."},
 ]
+_DRY_RUN: Final = {
+    "name": "dry_run",
+    "in": "query",
+    "schema": {"type": "string"},
+    "description": "With `1` or `true` nothing is stored and nothing counts: the answer says what would become of the events "
+    "(`would_answer` is the status) and has the row of each that would be accepted.",
+}
 _STRICT: Final = {
     "name": "strict",
     "in": "query",
@@ -142,8 +160,10 @@ def paths() -> dict[str, Any]:
         "example": {"events": [_EXAMPLE]},
     }
     return {
-        "/track": {"post": _operation("track", "Store an event", {**_EVENT, "example": _EXAMPLE}, _PARAMETERS)},
-        "/track/batch": {"post": _operation("track_batch", "Store a batch of events", batch, [*_PARAMETERS, _STRICT])},
+        "/track": {"post": _operation("track", "Store an event", {**_EVENT, "example": _EXAMPLE}, [*_PARAMETERS, _DRY_RUN])},
+        "/track/batch": {
+            "post": _operation("track_batch", "Store a batch of events", batch, [*_PARAMETERS, _STRICT, _DRY_RUN])
+        },
     }
 
 

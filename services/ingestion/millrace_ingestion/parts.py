@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from millrace_core.errors import LogUnavailable
+from millrace_core.access import ALL_TENANTS
+from millrace_core.errors import LogUnavailable, RecordTooLarge, TooManyRequests
 from millrace_eventlog.ports import Durable, LogWriter
 from millrace_eventlog.records import LogRecord
 from millrace_ingestion.acceptance import Acceptance
@@ -13,7 +14,8 @@ from millrace_ingestion.counting import Counting
 from millrace_ingestion.deadlines import Deadline
 from millrace_ingestion.enrich.cookieless import Salts
 from millrace_ingestion.idempotency import Answers
-from millrace_ingestion.keys import WriteKeys
+from millrace_ingestion.keys import Grant, WriteKeys
+from millrace_ingestion.outcomes import Outcomes
 from millrace_ingestion.protocols.reading import Limits
 from millrace_ingestion.senders import Senders
 from millrace_ingestion.tenant_limits import TenantLimits
@@ -33,6 +35,7 @@ class Parts:
     acceptance: Acceptance
     senders: Senders
     counting: Counting
+    outcomes: Outcomes
     answers: Answers
     tenant_limits: TenantLimits
     keys: WriteKeys
@@ -51,9 +54,21 @@ class Parts:
             TooManyRequests: ``tenant_rate_limited``; none of them is stored.
             LogUnavailable: they may or may not be stored.
         """
-        await self.tenant_limits.take(records)
+        try:
+            await self.tenant_limits.take(records)
+        except TooManyRequests:
+            self.outcomes.not_stored(records, "limited")
+            raise
         try:
             with self.append_deadline:
                 return await self.writer.append(records)
+        except RecordTooLarge as error:
+            self.outcomes.not_stored(records, "rejected", error.code)
+            raise
         except TimeoutError as error:
             raise LogUnavailable("the log did not answer in time; the events may or may not be stored") from error
+
+    def tell_unread(self, grant: Grant, protocol: str, code: str) -> None:
+        """A request that came with this key could not be read: it counts as one event."""
+        if grant.tenant != ALL_TENANTS:
+            self.outcomes.add(grant.tenant, self.clock(), "rejected", code, protocol, grant.key_id, 1)

@@ -45,6 +45,8 @@ class Sender:
     """Whether what its tenant and its browser do not want was left out of an event already."""
     is_anonymous: bool = False
     """Whether nothing of who it was is stored."""
+    refused_of: str = ""
+    """Whose events are counted that are refused: the key's tenant, whatever they say; empty where each says it itself."""
     arrival_text: bytes = field(init=False)
     """The arrival's part of a line."""
     _texts: dict[tuple[str, str, str], bytes] = field(init=False, default_factory=dict)
@@ -114,16 +116,16 @@ class Senders:
         )
         tenant = "" if grant.tenant == ALL_TENANTS else grant.tenant
         key, objects = _idempotency_key(headers.get(b"idempotency-key")), _objects(headers)
-        return Sender(received_at, arrival, key, tenant=tenant, objects=objects)
+        return Sender(received_at, arrival, key, tenant=tenant, refused_of=tenant, objects=objects)
 
     def foreign_sender(
-        self, scope: Mapping[str, Any], headers: Headers, received_at: int, protocol: str, key_id: str, id_kind: str
+        self, scope: Mapping[str, Any], headers: Headers, received_at: int, protocol: str, grant: Grant, id_kind: str
     ) -> Sender:
         """The sender of a request of another protocol. Where no browser sends, address, country and language are those of
         somebody's server, and are left out: what an event itself says of its client still holds.
 
         Args:
-            key_id: names the key that the request came with.
+            grant: of the key that the events came with.
             id_kind: of the events' ids.
 
         Raises:
@@ -132,9 +134,11 @@ class Senders:
         told = self.sender(scope, headers, received_at, protocol)
         of_browser = b"origin" in headers or is_browser_like(headers.get(b"user-agent", b"").decode("latin-1"))
         arrival = msgspec.structs.replace(
-            told.arrival, key_id=key_id, **({} if of_browser else {"ip": "", "country": "", "language": ""})
+            told.arrival, key_id=grant.key_id, **({} if of_browser else {"ip": "", "country": "", "language": ""})
         )
-        return Sender(received_at, arrival, told.idempotency_key, id_kind, may_be_nobody=True, objects=told.objects)
+        tenant = "" if grant.tenant == ALL_TENANTS else grant.tenant
+        key = told.idempotency_key
+        return Sender(received_at, arrival, key, id_kind, may_be_nobody=True, refused_of=tenant, objects=told.objects)
 
     def address(self, scope: Mapping[str, Any], headers: Headers) -> str:
         """The client's address, whole: never to be stored. Empty where it is not known."""

@@ -2,6 +2,7 @@
 the protocol answer."""
 
 import asyncio
+import contextlib
 import dataclasses
 import random
 import time
@@ -83,6 +84,16 @@ class Surface:
         await self._send(send, reply, request_id, headers)
         return reply.status
 
+    async def judge_only(self, protocol: WireProtocol, request: WireRequest, scope: Scope) -> tuple[Verdicts, int]:
+        """What would become of a request that :meth:`claim` found to be of this protocol, and the status of its answer.
+
+        Raises:
+            MillraceError: it would be refused whole.
+        """
+        decoded = await _read(protocol, request)
+        verdicts = await self._judge(protocol, request, decoded, await self._grants(decoded, request.origin), scope)
+        return verdicts, protocol.accepted(request, decoded, verdicts).status
+
     async def _reply(
         self,
         route: Route,
@@ -99,6 +110,8 @@ class Surface:
         try:
             text = await body.read(receive, headers)
         except MillraceError as error:
+            if isinstance(error, InvalidInput):
+                await self._tell_unread(route.protocol, request, error)
             return self._failed(route.protocol, request, error)
         self._parts.counting.received(body.wire_bytes)
         request = self._request(route.operation, arguments, text, scope, headers, request_id)
@@ -137,15 +150,27 @@ class Surface:
         if protocol.needs_salt:
             salt, address = await parts.salts.of(request.received_at), parts.senders.address(scope, request.headers)
             request = dataclasses.replace(request, salt=salt, address=address)
-        decoded = await _read(protocol, request)
+        try:
+            decoded = await _read(protocol, request)
+        except InvalidInput as error:
+            await self._tell_unread(protocol, request, error)
+            raise
         grants = await self._grants(decoded, request.origin)
         verdicts = await self._judge(protocol, request, decoded, grants, scope)
         if verdicts.errors or verdicts.left_out:
             parts.counting.dropped(verdicts)
+            keys = {grant.tenant: grant.key_id for grant in grants.values() if isinstance(grant, Grant)}
+            parts.outcomes.rejected(verdicts, request.received_at, protocol.name, keys)
         if verdicts.records:
             await parts.append(verdicts.records)
         parts.counting.stored(verdicts.accepted, time.perf_counter() - began)
         return protocol.accepted(request, decoded, verdicts)
+
+    async def _tell_unread(self, protocol: WireProtocol, request: WireRequest, error: InvalidInput) -> None:
+        """A request that cannot be read counts as one event of whoever's key stands outside of its body."""
+        presented = request.any_key() or request.query.get("writeKey", "") or request.query.get("api_secret", "")
+        with contextlib.suppress(MillraceError):
+            self._parts.tell_unread(await self._parts.keys.grant(presented, request.origin), protocol.name, error.code)
 
     async def _grants(self, decoded: Decoded, origin: str) -> dict[str, Grant | MillraceError]:
         """What each key grants.
@@ -189,7 +214,7 @@ class Surface:
             sender = senders.get(grant)
             if sender is None:
                 sender = senders[grant] = parts.senders.foreign_sender(
-                    scope, request.headers, request.received_at, protocol.name, grant.key_id, decoded.id_kind
+                    scope, request.headers, request.received_at, protocol.name, grant, decoded.id_kind
                 )
             for event in batch.events[span]:
                 if isinstance(event, NativeEvent):

@@ -17,6 +17,7 @@ from millrace_ingestion.idempotency import Answers
 from millrace_ingestion.kept_keys import KeptKeys
 from millrace_ingestion.kept_tenants import KeptTenants
 from millrace_ingestion.keys import OpenKeys, WriteKeys
+from millrace_ingestion.outcomes import Outcomes
 from millrace_ingestion.parts import Parts
 from millrace_ingestion.privacy.filtering import Filtering
 from millrace_ingestion.protocols.reading import Limits
@@ -38,10 +39,11 @@ _DOCUMENTED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class IngestionService:
-    """The tracking routes, and the limits that they keep."""
+    """The tracking routes, the limits that they keep, and what they tell of events that they do not accept."""
 
     app: App
     limits: TenantLimits
+    outcomes: Outcomes
 
 
 def build(
@@ -75,12 +77,14 @@ def build(
     kept = KeptTenants(kept_in) if kept_in is not None else None
     is_metered = access.is_metered if access else _all_are
     limits = TenantLimits(cache.limits, _events_a_minute(settings, access), is_metered, filtering.settle, kept)
+    outcomes = Outcomes(writer, metrics)
     app = create_app(
         Parts(
             writer=writer,
             acceptance=Acceptance(window, agents, filtering),
             senders=Senders(settings, agents),
             counting=Counting(metrics),
+            outcomes=outcomes,
             answers=Answers(cache.cache, settings.ingest_idempotency_hours * 3600),
             tenant_limits=limits,
             keys=keys or OpenKeys(),
@@ -94,7 +98,7 @@ def build(
             clock=clock,
         )
     )
-    return IngestionService(app, limits)
+    return IngestionService(app, limits, outcomes)
 
 
 def _events_a_minute(settings: IngestionSettings, access: AccessCheck | None) -> int:

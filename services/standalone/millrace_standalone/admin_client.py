@@ -46,6 +46,10 @@ class AdminClient:
         """Put letters back into the log; how many."""
         return int(self._ask("POST", "/dead-letters/replay", body={"ids": list(ids)})["count"])
 
+    def edit(self, letter_id: int, line: str) -> int:
+        """Put a letter back into the log as this JSON text; how many that was."""
+        return int(self._ask("PUT", f"/dead-letters/{letter_id}", body={"line": line})["count"])
+
     def drop(self, ids: Sequence[int]) -> int:
         """Remove letters for good; how many."""
         return int(self._ask("POST", "/dead-letters/drop", body={"ids": list(ids)})["count"])

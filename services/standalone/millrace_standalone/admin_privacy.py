@@ -54,7 +54,7 @@ def privacy_router(privacy: PrivacyRequests, records: Records) -> APIRouter:
     async def export(whose: Whose, caller: Asking) -> StreamingResponse:
         found = await found_for(whose, caller)
         told = Change(now_ms(), caller.who, "person_exported", whose.tenant, "a person", dict(found.rows))
-        await records.access.trail.write(told)
+        await records.access.trail.take([told])
 
         async def lines() -> AsyncIterator[bytes]:
             async for piece in privacy.export(found):

@@ -26,7 +26,7 @@ from millrace_service.metrics import Metrics
 from millrace_standalone.moving_records import move_records
 from millrace_standalone.server_file import server_on
 from millrace_standalone.settings import StandaloneSettings
-from millrace_warehouse.ports import EventSource, EventTarget, StoringPorts
+from millrace_warehouse.ports import EventSource, EventTarget, StoringPorts, WarehouseWriter
 from millrace_warehouse.settings import WarehouseSettings
 from millrace_warehouse.wiring import open_source, open_storing, open_target
 
@@ -91,6 +91,7 @@ async def move(
         async with open_source(source, source.data_dir, metrics) as events:
             moving = _Events(events, storing, target, partition, told)
             wanted, arrived, repaired = await moving.run()
+            await _move_outcomes(events, storing.writer, partition)
     short = [
         f"{month} ({arrived.get(month, 0):,} of {there_:,})"
         for month, there_ in wanted.items()
@@ -168,6 +169,14 @@ async def _move_letters(here: DeadLetters, there: DeadLetters, partition: int, t
         after, done = letters[-1].id, done + len(letters)
         told("dead letters", done, whole)
     return done
+
+
+async def _move_outcomes(here: EventSource, there: WarehouseWriter, partition: int) -> None:
+    """What became of events that are not stored as they came; what is there already stays one."""
+    done = 0
+    while rows := await here.outcomes(done, _PAGE_ROWS, partition):
+        await there.insert_outcomes(rows)
+        done += len(rows)
 
 
 class _Events:

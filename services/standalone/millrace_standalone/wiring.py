@@ -61,26 +61,24 @@ async def open_platform(
     """
     metrics, health = Metrics(), Health()
     async with AsyncExitStack() as stack:
-        log = await stack.enter_async_context(
-            open_log(settings, settings.data_dir, metrics, clock=clock, on_step=on_step, accepts=True)
-        )
+        enter = stack.enter_async_context
+        log = await enter(open_log(settings, settings.data_dir, metrics, clock=clock, on_step=on_step, accepts=True))
         _tell_spilling(log, health)
-        warehouse = await stack.enter_async_context(open_warehouse(settings, settings, settings.data_dir, metrics))
-        records = await stack.enter_async_context(open_records(settings, settings.data_dir))
+        warehouse = await enter(open_warehouse(settings, settings, settings.data_dir, metrics))
+        records = await enter(open_records(settings, settings.data_dir))
         cache = await _open_cache(stack, settings, metrics, health)
         service = consumer.build(settings, log, warehouse, records, cache, metrics, health, clock=clock, on_step=on_step)
         access = await open_access(stack, records, cache)
         checked = access if settings.requires_keys else None
         tracking = await _tracking(settings, log, cache, metrics, health, checked, records, clock)
-        answering = analytics.build(settings, warehouse.reads, log.tail, cache, metrics, health, checked)
-        told = (tracking.limits.follow(records, cache.messages), answering.hub.forget_erased(cache.messages))
-        await stack.enter_async_context(beside(*told))
+        answering = analytics.build(settings, warehouse, log, cache, metrics, health, checked)
+        await enter(beside(tracking.limits.follow(records, cache.messages), answering.hub.forget_erased(cache.messages)))
         credentials = ServerToken(lambda: process.admin_token, access)
         status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
         accounts = await open_accounts(stack, settings, records, access, cache)
         routers = [
             health_router(analytics.SERVICE, health, metrics, status, ai_enabled=False),
-            answering.router,
+            *answering.routers,
             *accounts.routers,
             admin_router(
                 credentials,
@@ -92,12 +90,14 @@ async def open_platform(
                 metrics,
                 service.privacy,
                 access_changed=access.changed,
+                probe=warehouse.writer.probe,
                 public_url=settings.public_url,
             ),
         ]
         app = _with_tracking(tracking.app, settings, metrics, routers, credentials, cache)
         process = Process(health, settings.shutdown_seconds, app, answering.hub.close, notice=notice_of(accounts))
-        await stack.enter_async_context(consuming(service, process))
+        await enter(consuming(service, process))
+        await enter(tracking.outcomes.telling())  # its last word is stored, too
         yield process
 
 
@@ -123,6 +123,7 @@ async def open_ingestion(settings: IngestionProcessSettings) -> AsyncIterator[Pr
         tracking = await _tracking(settings, log, cache, metrics, health, checked, records)
         if records is not None:
             await stack.enter_async_context(beside(tracking.limits.follow(records, cache.messages)))
+        await stack.enter_async_context(tracking.outcomes.telling())
         routers = [health_router(ingestion.SERVICE, health, metrics)]
         app = _with_tracking(tracking.app, settings, metrics, routers, credentials, cache)
         yield Process(health, settings.shutdown_seconds, app)
@@ -158,6 +159,7 @@ async def open_consumer(settings: ConsumerProcessSettings) -> AsyncIterator[Proc
                 metrics,
                 service.privacy,
                 access_changed=access.changed,
+                probe=warehouse.writer.probe,
                 public_url=settings.public_url,
             ),
         ]
@@ -175,7 +177,7 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
     """
     metrics, health = Metrics(), Health()
     async with AsyncExitStack() as stack:
-        log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, uses={"follow"}))
+        log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, uses={"follow", "look_up"}))
         warehouse = await stack.enter_async_context(open_warehouse(settings, settings, settings.data_dir, metrics))
         cache = await _open_cache(stack, settings, metrics, health)
         access, accounts = None, NO_ACCOUNTS
@@ -183,9 +185,9 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
             records = await stack.enter_async_context(open_records(settings, settings.data_dir))
             access = await open_access(stack, records, cache)
             accounts = await open_accounts(stack, settings, records, access, cache)
-        answering = analytics.build(settings, warehouse.reads, log.tail, cache, metrics, health, access)
+        answering = analytics.build(settings, warehouse, log, cache, metrics, health, access)
         await stack.enter_async_context(beside(answering.hub.forget_erased(cache.messages)))
-        routers = [health_router(analytics.SERVICE, health, metrics, ai_enabled=False), answering.router, *accounts.routers]
+        routers = [health_router(analytics.SERVICE, health, metrics, ai_enabled=False), *answering.routers, *accounts.routers]
         app = _app(settings, metrics, routers, access, cache)
         yield Process(health, settings.shutdown_seconds, app, answering.hub.close, notice=notice_of(accounts))
 

@@ -6,7 +6,7 @@ the same, and nothing is rewritten.
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ class _Known:
     origin: bytes
     tenant: str
     reason: str
+    event_id: str
 
 
 class KafkaDeadLetters:
@@ -58,14 +59,23 @@ class KafkaDeadLetters:
         await self._append([_message(letter) for letter in fresh])
 
     async def list(
-        self, *, tenant: str | None = None, reason: str | None = None, after: int = 0, limit: int = 100
+        self,
+        *,
+        tenant: str | None = None,
+        reason: str | None = None,
+        event_ids: Collection[str] | None = None,
+        after: int = 0,
+        limit: int = 100,
     ) -> Sequence[DeadLetter]:
         """See DeadLetters."""
         async with self._reading():
             ids = [
                 letter_id
                 for letter_id, known in self._known.items()
-                if letter_id > after and tenant in (None, known.tenant) and reason in (None, known.reason)
+                if letter_id > after
+                and tenant in (None, known.tenant)
+                and reason in (None, known.reason)
+                and (event_ids is None or known.event_id in event_ids)
             ]
             return [await self._fetch(letter_id) for letter_id in ids[:limit]]
 
@@ -130,7 +140,8 @@ class KafkaDeadLetters:
         if said.get("dlq.decision") == b"dropped":
             self._forget(int(message.key))
         elif "dlq.reason" in said and message.key not in self._origins:
-            self._known[message.offset + 1] = _Known(message.key, said["dlq.tenant"].decode(), said["dlq.reason"].decode())
+            told = (said[f"dlq.{name}"].decode() for name in ("tenant", "reason", "event_id"))
+            self._known[message.offset + 1] = _Known(message.key, *told)
             self._origins.add(message.key)
 
     def _forget(self, letter_id: int) -> None:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from millrace_eventlog.kafka.options import KafkaOptions
 from millrace_eventlog.ports import Use
 
-_EVENTS: Final[dict[Use, str]] = {"write": "write", "consume": "read", "follow": "read"}
+_EVENTS: Final[dict[Use, str]] = {"write": "write", "consume": "read", "follow": "read", "look_up": "read"}
 _SETTING_ASIDE: Final[frozenset[Use]] = frozenset({"consume", "set_aside"})
 
 
@@ -27,4 +27,6 @@ def needs_of(options: KafkaOptions, uses: Collection[Use]) -> list[Need]:
         found.append(Need(options.topic, operations, options.group if "consume" in uses else ""))
     if not _SETTING_ASIDE.isdisjoint(uses):
         found.append(Need(options.dead_letters, ("read", "write")))
+    elif "look_up" in uses:
+        found.append(Need(options.dead_letters, ("read",)))
     return found

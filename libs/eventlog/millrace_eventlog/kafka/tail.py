@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from millrace_core.errors import LogUnavailable
@@ -30,6 +31,7 @@ class KafkaLogTail:
         self._options = options
         self._closed = asyncio.Event()
         self._asking: Any = None
+        self._admin: Any = None
         self._lock = asyncio.Lock()
 
     async def end(self) -> TailPosition:
@@ -42,6 +44,18 @@ class KafkaLogTail:
         except (KafkaError, OSError, TimeoutError) as error:
             raise LogUnavailable("The log cannot be read now.") from error
         return TailPosition({place.partition: (end, -1) for place, end in ends.items()})
+
+    async def committed(self) -> TailPosition:
+        """See LogTail. Asks for the group's offsets without joining it; needs the right to describe the group."""
+        places = [TopicPartition(self._options.topic, partition) for partition in (await self.end()).seen]
+        try:
+            async with self._lock, asyncio.timeout(_DEADLINE_SECONDS):
+                if self._admin is None:
+                    self._admin = await self._connect_admin()
+                told = await self._admin.list_consumer_group_offsets(self._options.group, partitions=places)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise LogUnavailable("The log does not tell how far the consumer is.") from error
+        return TailPosition({place.partition: (max(0, told[place].offset), -1) for place in places})
 
     async def follow(self, position: TailPosition | None) -> AsyncGenerator[TailItem | TailGap, None]:
         """See LogTail.
@@ -70,6 +84,18 @@ class KafkaLogTail:
         if self._asking is not None:
             asking, self._asking = self._asking, None
             await stop_consumer(asking)
+        if self._admin is not None:
+            admin, self._admin = self._admin, None
+            await admin.close()
+
+    async def _connect_admin(self) -> Any:
+        admin = AIOKafkaAdminClient(**self._options.client, client_id="millrace-tail")
+        try:
+            await admin.start()
+        except BaseException:
+            await admin.close()
+            raise
+        return admin
 
     async def _follow(self, consumer: Any, position: TailPosition) -> AsyncGenerator[TailItem | TailGap, None]:
         places = await self._places(consumer)

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from millrace_core.events import EVENT_ID_AT
+from millrace_eventlog.outcomes import OUTCOMES
 from millrace_eventlog.records import LogRecord
 
 VERSION: Final = b"1"
+OUTCOMES_VERSION: Final = b"2"
+"""Of messages that tell outcomes: consumers from before there were any take them for damaged rather than for events."""
 
 BATCH_BYTES: Final = 900_000
 """Of a record batch before compression; the topic takes 1 MiB."""
@@ -52,7 +55,8 @@ class Packer:
 
 
 def _headers_of(record: LogRecord) -> Headers:
-    headers = [_VERSION_HEADER, ("received_at", b"%d" % record.received_at), ("protocol", record.protocol.encode())]
+    version = ("v", OUTCOMES_VERSION) if record.protocol == OUTCOMES else _VERSION_HEADER
+    headers = [version, ("received_at", b"%d" % record.received_at), ("protocol", record.protocol.encode())]
     if record.key_id:
         headers.append(("key_id", record.key_id.encode()))
     return headers
@@ -65,7 +69,7 @@ def record_of(key: bytes | None, value: bytes | None, headers: Headers) -> LogRe
         Unreadable: somebody else wrote it, or a newer version of this code.
     """
     said = dict(headers)
-    if said.get("v") != VERSION:
+    if said.get("v") not in (VERSION, OUTCOMES_VERSION):
         raise Unreadable("no message of this form")
     if key is None or value is None:
         raise Unreadable("a message without key or value")

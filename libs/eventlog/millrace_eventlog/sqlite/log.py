@@ -1,6 +1,6 @@
 """The four ports on one SQLite file."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from functools import partial
 from typing import Self
 
@@ -195,6 +195,11 @@ class SqliteLogTail:
         """See LogTail."""
         return TailPosition({_PARTITION: (self._recent.last + 1, -1)})
 
+    async def committed(self) -> TailPosition:
+        """See LogTail."""
+        committed, _ = await self._thread.read(Database.cursor)
+        return TailPosition({_PARTITION: (committed, -1)})
+
     async def follow(self, position: TailPosition | None) -> AsyncGenerator[TailItem | TailGap, None]:
         """See LogTail."""
         offset, index = (self._recent.last + 1, 0) if position is None else _behind(position, self._recent.last)
@@ -241,7 +246,13 @@ class SqliteDeadLetters:
         await self._thread.write(lambda database: database.put_letters(letters))
 
     async def list(
-        self, *, tenant: str | None = None, reason: str | None = None, after: int = 0, limit: int = 100
+        self,
+        *,
+        tenant: str | None = None,
+        reason: str | None = None,
+        event_ids: Collection[str] | None = None,
+        after: int = 0,
+        limit: int = 100,
     ) -> Sequence[DeadLetter]:
         """See DeadLetters."""
         where, values = "id > ?", [after]
@@ -250,6 +261,9 @@ class SqliteDeadLetters:
             if value is not None:
                 where += f" AND {column} = ?"
                 conditions.append(value)
+        if event_ids is not None:
+            where += f" AND event_id IN ({', '.join('?' for _ in event_ids)})"
+            conditions += event_ids
         return await self._thread.read(lambda database: database.letters(where, conditions, limit))
 
     async def get(self, letter_id: int) -> DeadLetter:

@@ -212,7 +212,7 @@ class Trail(Protocol):
     """What was changed, for ever."""
 
     async def take(self, changes: Sequence[Change]) -> None:
-        """Add lines of another trail, each at its own time."""
+        """Add lines of what happened elsewhere, each at its own time."""
         ...
 
     async def changes(self, *, tenant: str | None = None, after: int = 0, limit: int = 100) -> Sequence[Change]:

@@ -9,7 +9,7 @@ import msgspec
 from millrace_warehouse.clickhouse.engine import Connection, Engine
 from millrace_warehouse.clickhouse.failures import EngineFailure, own_error
 from millrace_warehouse.clickhouse.standing import StandingConnection
-from millrace_warehouse.migrations.tables import FIRST_MOVED, MOVING
+from millrace_warehouse.migrations.tables import FIRST_MOVED, MOVING, OUTCOMES
 from millrace_warehouse.ports import EventPage, Rows
 
 _SETTINGS: Final[Mapping[str, int | str]] = {
@@ -37,6 +37,13 @@ _PARTITIONS: Final = "SELECT DISTINCT _p FROM events_raw WHERE _p >= {first:UInt
 _PAGE: Final = (
     f"SELECT * REPLACE ({{partition:UInt16}} AS _p) FROM {MOVING} "
     "WHERE _o > {offset:UInt64} OR (_o = {offset:UInt64} AND _i > {index:Int32}) ORDER BY _o, _i LIMIT {rows:UInt32}"
+)
+
+# As wide as the table's order: an order that stays over pages.
+_OUTCOMES_PAGE: Final = (
+    "SELECT * REPLACE ({partition:UInt16} AS _p, replaceRegexpOne(outcome_id, '^[0-9]+/', {prefix:String}) AS outcome_id) "
+    f"FROM {OUTCOMES} FINAL ORDER BY customer_id, minute, outcome, reason, protocol, key_id, outcome_id "
+    "LIMIT {rows:UInt32} OFFSET {after:UInt64}"
 )
 
 
@@ -88,6 +95,15 @@ class ClickHouseEventSource(_Asking):
         except EngineFailure as failure:
             raise own_error(failure) from failure
         return _page(text.splitlines(keepends=True)) if text else None
+
+    async def outcomes(self, after: int, rows: int, partition: int) -> Sequence[bytes]:
+        """See EventSource."""
+        values = {"partition": partition, "prefix": f"{partition}/", "after": after, "rows": rows}
+        try:
+            text = await (await self._open()).raw(_OUTCOMES_PAGE, "JSONEachRow", values)
+        except EngineFailure as failure:
+            raise own_error(failure) from failure
+        return text.splitlines(keepends=True)
 
     async def unstage(self) -> None:
         """See EventSource."""

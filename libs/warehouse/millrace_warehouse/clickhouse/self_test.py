@@ -10,6 +10,7 @@ from millrace_core.errors import StartRefused
 from millrace_warehouse.clickhouse.engine import Connection, Engine
 from millrace_warehouse.clickhouse.failures import EngineFailure
 from millrace_warehouse.gate.tables import READABLE
+from millrace_warehouse.migrations.tables import OUTCOMES
 
 _SOURCES: Final = re.compile(r"\b(ALL|FILE|URL|REMOTE|S3|SOURCES|READ|WRITE|MYSQL|POSTGRES|REDIS|MONGO|HDFS|ODBC|JDBC)\b")
 # Canaries stand in months that no event can have, so dropping their partitions leaves nothing behind. Processes that start
@@ -36,6 +37,7 @@ async def check_barrier(engine: Engine) -> None:
             f"VALUES ('{canary}', generateUUIDv4(), 'page_view', '{time}', 'canary', '', '/', '{time}', '{time}'), "
             f"('{canary}', generateUUIDv4(), 'identify', '{time}', 'canary', 'user', '', '{time}', '{time}')"
         )
+        await admin.command(f"INSERT INTO {OUTCOMES} (customer_id, minute, outcome) VALUES ('{canary}', '{time}', 'rejected')")
         try:
             await _check_tables(engine, admin, canary)
         finally:
@@ -81,8 +83,8 @@ async def _drop_stale(engine: Engine, admin: Connection) -> None:
     age = _STALE_SECONDS if engine.is_shared else 0
     months = await admin.query(
         f"SELECT DISTINCT partition FROM {engine.layout.system('parts')} WHERE database = currentDatabase() AND active "
-        f"AND table LIKE 'events%' AND match(partition, '^[0-9]{{6}}$') AND partition < '200001' AND rows > 0 "
-        f"AND modification_time <= now() - {age}"
+        f"AND (table LIKE 'events%' OR table LIKE '{OUTCOMES}%') AND match(partition, '^[0-9]{{6}}$') AND partition < '200001' "
+        f"AND rows > 0 AND modification_time <= now() - {age}"
     )
     for row in months.rows:
         await _drop(engine, admin, str(row[0]))

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from millrace_warehouse.clickhouse.engine import Engine
 from millrace_warehouse.clickhouse.failures import EngineFailure, insert_error, own_error
 from millrace_warehouse.clickhouse.standing import StandingConnection
 from millrace_warehouse.clickhouse.turns import WriteTurns
-from millrace_warehouse.migrations.tables import EVENT_IDS_HOURS, FIRST_MOVED
+from millrace_warehouse.migrations.tables import EVENT_IDS_HOURS, FIRST_MOVED, OUTCOMES
 from millrace_warehouse.ports import StoredPosition
 
 _log = structlog.get_logger("millrace.warehouse")
@@ -83,14 +83,11 @@ class ClickHouseWriter:
         pieces = [rows] if isinstance(rows, bytes) else rows
         if sum(piece.count(b"\n") for piece in pieces) > MAX_ROWS:
             raise ValueError(f"an insert holds {MAX_ROWS} rows at most")
-        task = asyncio.create_task(self._insert(pieces, token), name="warehouse_insert")
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        try:
-            async with asyncio.timeout(_INSERT_SECONDS):
-                await asyncio.shield(task)
-        except TimeoutError as error:
-            raise WarehouseUnavailable("an insert takes too long") from error
+        await self._to_its_end(self._insert(pieces, token))
+
+    async def insert_outcomes(self, rows: Sequence[bytes]) -> None:
+        """See WarehouseWriter. Without a token: one that is spent would keep rows out that a kill has lost."""
+        await self._to_its_end(self._load(self._inserts, OUTCOMES, rows, ""))
 
     async def probe(self, rows: bytes) -> str | None:
         """See WarehouseWriter."""
@@ -164,6 +161,17 @@ class ClickHouseWriter:
             await asyncio.wait(self._running, timeout=_INSERT_SECONDS)
         for connection in (self._inserts, self._probes, self._reads):
             await connection.close()
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Also when the caller is cancelled: what the engine reads has to stay until it has read it."""
+        task = asyncio.create_task(work, name="warehouse_insert")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        try:
+            async with asyncio.timeout(_INSERT_SECONDS):
+                await asyncio.shield(task)
+        except TimeoutError as error:
+            raise WarehouseUnavailable("an insert takes too long") from error
 
     async def _insert(self, rows: Sequence[bytes], token: str) -> None:
         async with self._turns.insert():

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-HIDDEN_COLUMNS: Final = frozenset({"_p", "_o", "_i", "key_id"})
-"""``_o`` counts the events of all tenants; a key's id is the owner's business."""
+HIDDEN_COLUMNS: Final = frozenset({"_p", "_o", "_i", "key_id", "outcome_id"})
+"""``_o`` counts the events of all tenants, and ``outcome_id`` may hold one; a key's id is the owner's business."""
 
 READABLE: Final = (
     "events_raw",
@@ -13,6 +13,7 @@ READABLE: Final = (
     "pages_by_minute",
     "pages_by_hour",
     "identity_links",
+    "ingest_outcomes",
 )
 
 

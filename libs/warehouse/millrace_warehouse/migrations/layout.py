@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-_MERGE_TREE: Final = re.compile(r"\bENGINE = (\w*MergeTree)\b")
+_MERGE_TREE: Final = re.compile(r"\bENGINE = (\w*MergeTree)\b(?:\((\w+)\))?")
 _TABLE: Final = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) \(")
 _VIEW: Final = re.compile(r"CREATE MATERIALIZED VIEW IF NOT EXISTS (\w+) TO (\w+) AS")
 _COPY: Final = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) AS (\w+) ENGINE = Null")
@@ -88,7 +88,9 @@ class Layout:
         local = f"{name}{_LOCAL}"
         path = "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'"
         text = statement.replace(f"EXISTS {name} (", f"EXISTS {local}{self.on_cluster} (", 1)
-        text = _MERGE_TREE.sub(lambda found: f"ENGINE = Replicated{found[1]}({path})", text)
+        text = _MERGE_TREE.sub(
+            lambda found: f"ENGINE = Replicated{found[1]}({path}{f', {found[2]}' if found[2] else ''})", text
+        )
         distributed = (
             f"CREATE TABLE IF NOT EXISTS {name}{self.on_cluster} AS {local} "
             f"ENGINE = Distributed('{self.cluster}', currentDatabase(), {local}, {_SHARDING.get(name, _SHARDING_OF_ROLLUPS)})"

@@ -67,6 +67,9 @@ ROLLUPS: Final = (
 FIRST_MOVED: Final = 65_000
 """Partitions from here on are of moved events: no log has so many, so no position of its own is taken for one of theirs."""
 
+OUTCOMES: Final = "ingest_outcomes"
+"""What became of events that are not stored as they came."""
+
 MOVING: Final = "events_moving"
 """Not of the schema: a month of events in the order of their arrival, while ``millrace move`` reads it."""
 
@@ -78,6 +81,7 @@ TABLES: Final = (
     *(Table(rollup.view) for rollup in ROLLUPS),
     Table("identity_links", OWN_ROWS),
     Table("identity_links_mv"),
+    Table(OUTCOMES, OWN_ROWS),
     Table("event_ids"),
     Table("event_ids_mv"),
     Table("events_probe"),

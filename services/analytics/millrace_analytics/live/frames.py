@@ -49,18 +49,24 @@ def live_event(line: bytes) -> bytes:
 class Frame:
     """One message of a tenant's stream, encoded once for all its clients."""
 
+    name: str
     places: Sequence[Place]
     events: Sequence[bytes]
     wire: bytes
+    late_at: TailPosition | None = None
+    """How far the stream was, where this is about events that were streamed before. Else the places are in their order."""
 
     def behind(self, seen: TailPosition) -> "Frame | None":
         """What of this message lies behind a position; None when nothing does."""
-        if is_behind(self.places[0], seen):
+        if self.late_at is None and is_behind(self.places[0], seen):
             return self
         kept = [number for number, place in enumerate(self.places) if is_behind(place, seen)]
         if not kept:
             return None
-        return new_events([self.places[number] for number in kept], [self.events[number] for number in kept])
+        places, events = [self.places[number] for number in kept], [self.events[number] for number in kept]
+        if self.late_at is not None:
+            return late_message(self.name, places, events, self.late_at)
+        return message(self.name, places, events)
 
 
 def is_behind(place: Place, seen: TailPosition) -> bool:
@@ -69,12 +75,22 @@ def is_behind(place: Place, seen: TailPosition) -> bool:
     return (offset, index) > seen.seen.get(partition, (-1, -1))
 
 
-def new_events(places: Sequence[Place], events: Sequence[bytes], seen: TailPosition | None = None) -> Frame:
-    """The message ``new_events`` of these events; its id is the last place, on top of what was seen of other partitions."""
+def message(name: str, places: Sequence[Place], events: Sequence[bytes], seen: TailPosition | None = None) -> Frame:
+    """The message of these events; its id is the last place, on top of what was seen of other partitions."""
     partition, offset, index = places[-1]
     position = TailPosition({**(seen.seen if seen else {}), partition: (offset, index)})
-    wire = b"id: %b\nevent: new_events\ndata: [%b]\n\n" % (stream_id(position).encode("ascii"), b",".join(events))
-    return Frame(places, events, wire)
+    return Frame(name, places, events, _wire(name, events, position))
+
+
+def late_message(name: str, places: Sequence[Place], events: Sequence[bytes], seen: TailPosition) -> Frame:
+    """A message about events that were streamed before: its id is how far the stream is."""
+    at = TailPosition(dict(seen.seen))
+    return Frame(name, places, events, _wire(name, events, at), at)
+
+
+def _wire(name: str, events: Sequence[bytes], position: TailPosition) -> bytes:
+    head = (stream_id(position).encode("ascii"), name.encode("ascii"))
+    return b"id: %b\nevent: %b\ndata: [%b]\n\n" % (*head, b",".join(events))
 
 
 def lagged(skipped: int) -> bytes:

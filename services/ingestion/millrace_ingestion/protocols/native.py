@@ -5,6 +5,7 @@ the others are stored; when even the batch's structure cannot be read (a bare Na
 braces (``splitting``).
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -72,15 +73,20 @@ class _OnlyId(msgspec.Struct):
     event_id: str
 
 
+class _OnlyTenant(msgspec.Struct):
+    customer_id: str
+
+
 _decode_typed = msgspec.json.Decoder(_Typed).decode
 _decode_split = msgspec.json.Decoder(_Split).decode
 _decode_event = msgspec.json.Decoder(NativeEvent).decode
 _decode_id = msgspec.json.Decoder(_OnlyId).decode
+_decode_tenant = msgspec.json.Decoder(_OnlyTenant).decode
 
 
 def decode_single(body: bytes, limits: Limits) -> Batch:
     """The event of ``POST /track``."""
-    return Batch([read_one(body.removeprefix(BOM), _decode_event, limits, _id_of)])
+    return Batch([_read(body.removeprefix(BOM), limits)])
 
 
 def decode_batch(body: bytes, limits: Limits) -> Batch:
@@ -101,7 +107,15 @@ def decode_batch(body: bytes, limits: Limits) -> Batch:
             return Batch(typed.events, typed.sent_at)
     texts, split = split_batch(body, _decode_split, "events")
     check_count(len(texts), limits)
-    return Batch([read_one(text, _decode_event, limits, _id_of) for text in texts], split.sent_at)
+    return Batch([_read(text, limits) for text in texts], split.sent_at)
+
+
+def _read(text: Text, limits: Limits) -> NativeEvent | Refused:
+    event = read_one(text, _decode_event, limits, _id_of)
+    if isinstance(event, Refused):
+        with contextlib.suppress(*DECODING_ERRORS):
+            event.customer_id = _decode_tenant(text).customer_id
+    return event
 
 
 def _id_of(text: Text) -> str | None:

@@ -33,6 +33,8 @@ class Refused:
 
     reason: InvalidInput
     event_id: str | None
+    customer_id: str = ""
+    """The tenant that it names itself, where its protocol's events do and that much of it can be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TextIO, TypeVar
 
 import click
+import msgspec
 
 from millrace_core.errors import InvalidInput
 from millrace_standalone.admin_client import AdminClient
@@ -78,6 +79,31 @@ def replay_letters(
     _act(whole, "replayed", client.replay, dry_run=dry_run)
 
 
+@dlq.command("edit")
+@click.argument("letter_id", type=int)
+@click.option(
+    "--file",
+    "corrected",
+    type=click.File("r", encoding="utf-8"),
+    help="The corrected record, `-` for standard input; without it an editor opens.",
+)
+@needs_admin
+def edit_letter(client: AdminClient, letter_id: int, corrected: TextIO | None) -> None:
+    """Correct a record and put it back into the log.
+
+    Which event it is (event_id, customer_id) and how it came has to stay. What the warehouse would refuse again is refused at
+    once, and the letter stays as it is.
+    """
+    if corrected is not None:
+        text: str | None = corrected.read()
+    else:
+        text = click.edit(_indented(client.letter(letter_id)["line"]), extension=".json")
+    if text is None:
+        click.echo("Nothing was changed.")
+        return
+    click.echo(f"{client.edit(letter_id, text):,} edited.")
+
+
 @dlq.command("drop")
 @click.argument("ids", type=int, nargs=-1)
 @_filtered(_MOST)
@@ -102,7 +128,7 @@ def drop_letters(
 @click.option("--limit", type=click.IntRange(1, _MOST), default=100, show_default=True, help="At most.")
 @needs_admin
 def list_decisions(client: AdminClient, tenant: str | None, limit: int) -> None:
-    """List what was decided: which letters were replayed or dropped, and when."""
+    """List what was decided: which letters were replayed, edited or dropped, and when."""
     decisions = client.decisions(tenant=tenant, limit=limit)
     lines = (
         f"{one['at']}  {one['action']:<8}  {one['letter_id']:>6}  {one['tenant']}  {one['event_id']}  {one['reason']}"
@@ -128,6 +154,14 @@ def _act(letters: Sequence[dict[str, Any]], done: str, act: Callable[[Sequence[i
         return
     ids = [int(letter["id"]) for letter in letters]
     click.echo(f"{act(ids) if ids else 0:,} {done}.")
+
+
+def _indented(line: str) -> str:
+    """For people; what is no JSON as it is. Numbers stay as they are written."""
+    try:
+        return msgspec.json.format(line, indent=2)
+    except msgspec.DecodeError:
+        return line
 
 
 def _line(letter: dict[str, Any]) -> str:

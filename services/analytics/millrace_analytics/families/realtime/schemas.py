@@ -2,12 +2,15 @@
 
 from typing import Annotated, Any
 
-from fastapi import Path
+from fastapi import Header, Path, Query
 from pydantic import BaseModel, Field
 
 from millrace_core.tenants import TENANT_PATTERN
 
 Tenant = Annotated[str, Path(pattern=TENANT_PATTERN, description="Whose data is asked for.")]
+
+LastEventId = Annotated[str | None, Header(description="Resume behind this message.")]
+ResumeFrom = Annotated[str | None, Query(alias="last_event_id", description="The same, for clients that cannot set headers.")]
 
 
 class QueryRequest(BaseModel):
