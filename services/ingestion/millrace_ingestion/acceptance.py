@@ -9,6 +9,7 @@ from typing import Any, Final
 from millrace_core.errors import Forbidden, InvalidInput
 from millrace_core.events import Event, line_of
 from millrace_core.ids import derived_id, is_no_id, new_id, normal_uuid, time_of_uuid7
+from millrace_core.privacy import IDS
 from millrace_core.tenants import is_tenant
 from millrace_core.time import parse_time, warehouse_time
 from millrace_eventlog.records import LogRecord
@@ -46,12 +47,13 @@ class Acceptance:
         """Add what becomes of these events of the batch to ``verdicts``."""
         sent_at = _sent_at(batch.sent_at)
         store, count = verdicts.records.append, verdicts.accepted.append
+        make = self._filtered if sender.objects or self._filtering.rules else self._record
         for index, event in enumerate(batch.events[span], span.start):
             if isinstance(event, Refused):
                 verdicts.refuse(index, _whose(event.customer_id, sender), event.event_id, event.reason)
                 continue
             try:
-                record = self._record(event, index, sender, sent_at, verdicts)
+                record = make(event, index, sender, sent_at, verdicts)
             except LeftOut:
                 verdicts.leave_out(index, sender.tenant or _text(event.customer_id), _as_sent(event))
             except (InvalidInput, Forbidden) as reason:
@@ -67,25 +69,9 @@ class Acceptance:
         visitor = sent if isinstance(sent := event.visitor_id, str) else _text(sent)
         user = sent if isinstance(sent := event.user_id, str) else _text(sent)
         session = sent if isinstance(sent := event.session_id, str) else _text(sent)
-        if not ((visitor or user or session or sender.may_be_nobody) and event_type and tenant and is_tenant(tenant)):
+        routing = visitor or user or session
+        if not ((routing or sender.may_be_nobody) and event_type and tenant and is_tenant(tenant)):
             raise _lack(tenant, event_type)
-        if (sender.objects or self._filtering.rules) and not sender.is_filtered:
-            filtered = self._filtering.filtered(tenant, event, sender)
-            if filtered is not None:
-                return self._record(filtered[0], index, filtered[1], sent_at, verdicts)
-        return self._made((tenant, visitor, user, session), event, index, sender, sent_at, verdicts)
-
-    def _made(
-        self,
-        who: tuple[str, str, str, str],
-        event: NativeEvent,
-        index: int,
-        sender: Sender,
-        sent_at: int | None,
-        verdicts: Verdicts,
-    ) -> LogRecord:
-        """The record of an event that has what it needs."""
-        tenant, visitor, user, session = who
         event_id, client_id = _identity(event.event_id, tenant, index, sender)
         if event.sent_at is not None:
             sent_at = parse_time(event.sent_at)
@@ -100,7 +86,6 @@ class Acceptance:
                 )
             else:
                 timestamp = warehouse_time(at)
-        event_type = event.event_type or ""
         made = Event(event_id, tenant, event_type, timestamp, visitor, user, session)
         if client_id and not sender.is_anonymous:
             made.client_event_id = client_id
@@ -109,8 +94,22 @@ class Acceptance:
         if event.event_name is not None and event.event_name != event_type:
             made.event_name = event.event_name
         line = self._line(made, event, sender)
-        arrival, routing = sender.arrival, visitor or user or session or event_id
-        return LogRecord(tenant, event_id, sender.received_at, arrival.protocol, arrival.key_id, line, routing)
+        arrival = sender.arrival
+        return LogRecord(tenant, event_id, sender.received_at, arrival.protocol, arrival.key_id, line, routing or event_id)
+
+    def _filtered(self, event: NativeEvent, index: int, sender: Sender, sent_at: int | None, verdicts: Verdicts) -> LogRecord:
+        """The record without what its tenant and its browser do not want; whoever it was, it has to be valid as it was sent.
+
+        Raises:
+            LeftOut: nothing of it is wanted.
+        """
+        tenant = sender.tenant or _text(event.customer_id)
+        has_identity = sender.may_be_nobody or any(getattr(event, name) not in (None, "") for name in IDS)
+        if event.event_type and has_identity and event.customer_id in (None, "", tenant):
+            found = self._filtering.filtered(tenant, event, sender)
+            if found is not None:
+                event, sender = found
+        return self._record(event, index, sender, sent_at, verdicts)
 
     def _time(self, given: str | float | None, event_id: str, sent_at: int | None, received_at: int) -> int | None:
         """The event's time in milliseconds; None where it cannot be right and the time of arrival stands in.

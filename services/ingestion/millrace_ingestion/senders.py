@@ -41,8 +41,6 @@ class Sender:
     """Whose the events are by the key that they came with; empty where each says it itself."""
     objects: bool = False
     """Whether the browser says that its user does not want to be followed."""
-    is_filtered: bool = False
-    """Whether what its tenant and its browser do not want was left out of an event already."""
     is_anonymous: bool = False
     """Whether nothing of who it was is stored."""
     refused_of: str = ""
@@ -74,7 +72,7 @@ class Sender:
         if made is None:
             arrival = msgspec.structs.replace(self.arrival, ip="") if without_address else self.arrival
             made = self._filtered[without_address, is_anonymous] = replace(
-                self, arrival=arrival, may_be_nobody=True, is_filtered=True, is_anonymous=is_anonymous
+                self, arrival=arrival, may_be_nobody=True, is_anonymous=is_anonymous
             )
         return made
 
