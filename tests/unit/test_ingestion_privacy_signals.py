@@ -172,3 +172,24 @@ async def test_a_dropped_event_is_the_protocols_success(name: str) -> None:
     assert dropped.log.records == []
     assert got.status == wanted.status
     assert 200 <= got.status < 300
+
+
+async def test_a_dry_run_says_what_would_be_left_out_and_shows_rows_without_ids() -> None:
+    client = tracker(ingest_events_a_minute=1)
+    events = [{**EVENT, "event_type": "identify", "user_id": "u"}, _SENT, {**EVENT, "event_type": ""}, EVENT]
+    for body in ({"events": events}, {"events": list(reversed(events))}):
+        told = (await client.post("/track/batch?dry_run=1", body, dnt="1")).body
+        assert (told["events_accepted"], told["events_rejected"], told["events_left_out"]) == (2, 1, 1)
+        rows = {one["index"]: one["row"]["visitor_id"] for one in told["rows"]}
+        assert rows == {index: "" for index, event in enumerate(body["events"]) if event["event_type"] == "click"}
+    assert client.log.records == []
+
+
+async def test_what_is_left_out_is_in_the_report_without_an_id() -> None:
+    client = tracker(ingest_privacy_signals="drop")
+    await client.post("/track/batch", {"events": [_SENT, EVENT]}, dnt="1")
+    await client.post(*PROTOCOLS["segment batch"], sec_gpc="1")
+    assert await client.told() == [
+        ("demo", "rejected", "privacy_signal", "native", 2, []),
+        ("demo", "rejected", "privacy_signal", "segment", 1, []),
+    ]

@@ -135,9 +135,9 @@ class Tracking:
                 parts.acceptance.judge(batch, sender, slice(start, start + SLICE), verdicts)
             if verdicts.errors or verdicts.left_out:
                 parts.counting.dropped(verdicts)
-            if verdicts.errors:
-                keys = dict.fromkeys([tenant for tenant, _ in verdicts.refused], grant.key_id)
+                keys = dict.fromkeys([tenant for tenant, _ in (*verdicts.refused, *verdicts.left_out)], grant.key_id)
                 parts.outcomes.rejected(verdicts, sender.received_at, native.NAME, keys)
+            if verdicts.errors:
                 self._reject_whole(verdicts, is_single=is_single, query=scope.get("query_string", b""))
             answer = await self._store(verdicts, batch, sender.idempotency_key, is_single=is_single)
         parts.counting.stored(verdicts.accepted, time.perf_counter() - began)

@@ -18,7 +18,7 @@ from millrace_ingestion.protocols import native
 from millrace_ingestion.protocols.routes import SINGLE
 from millrace_ingestion.replies import Headers, error_answer, plain_error, send_answer
 from millrace_ingestion.surface import LEFT, Surface
-from millrace_ingestion.verdicts import Remark, Verdicts
+from millrace_ingestion.verdicts import PRIVACY_SIGNAL, Remark, Verdicts
 
 _DRY: Final = frozenset({b"dry_run=1", b"dry_run=true"})
 _STRICT: Final = frozenset({b"strict=1", b"strict=true"})
@@ -57,6 +57,7 @@ class DryAnswer(msgspec.Struct):
     success: bool
     events_accepted: int
     events_rejected: int
+    events_left_out: int
     message: str
     errors: list[Remark]
     warnings: list[Remark]
@@ -112,15 +113,17 @@ class DryRuns:
 
 def dry_answer(verdicts: Verdicts, would_answer: int) -> bytes:
     """The body of the answer."""
-    refused = {remark.index for remark in verdicts.errors}
-    accepted, rejected = len(verdicts.records), len(verdicts.errors)
-    places = [index for index in range(accepted + rejected) if index not in refused]
+    accepted, rejected, left_out = len(verdicts.records), len(verdicts.errors), len(verdicts.left_out)
+    others = {remark.index for remark in verdicts.errors}
+    others |= {remark.index for remark in verdicts.warnings if remark.code == PRIVACY_SIGNAL}
+    places = [index for index in range(accepted + rejected + left_out) if index not in others]
     return _encode(
         DryAnswer(
             success=accepted > 0 or rejected == 0,
             events_accepted=accepted,
             events_rejected=rejected,
-            message=f"Would accept {accepted} of {accepted + rejected} events; nothing was stored",
+            events_left_out=left_out,
+            message=f"Would accept {accepted} of {accepted + rejected + left_out} events; nothing was stored",
             errors=verdicts.errors,
             warnings=verdicts.warnings,
             would_answer=would_answer,

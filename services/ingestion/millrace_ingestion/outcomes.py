@@ -66,7 +66,7 @@ class Outcomes:
         self._news = asyncio.Event()
 
     def rejected(self, verdicts: Verdicts, received_at: int, protocol: str, keys: Mapping[str, str]) -> None:
-        """The refused events of a request.
+        """The refused events of a request, and those that are left out.
 
         Args:
             keys: for each tenant the key that they came with.
@@ -74,6 +74,8 @@ class Outcomes:
         for (tenant, code), remark in zip(verdicts.refused, verdicts.errors, strict=True):
             ids = [] if remark.event_id is None else [remark.event_id]
             self.add(tenant, received_at, "rejected", code, protocol, keys.get(tenant, ""), 1, ids)
+        for tenant, reason in verdicts.left_out:  # without their ids: who does not want to be followed is not looked up
+            self.add(tenant, received_at, "rejected", reason, protocol, keys.get(tenant, ""), 1)
 
     def not_stored(self, records: Sequence[LogRecord], kind: Kind, reason: str = "") -> None:
         """Events that were fine by themselves, and were not given to the log for this reason."""
