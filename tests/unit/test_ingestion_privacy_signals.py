@@ -176,12 +176,17 @@ async def test_a_dropped_event_is_the_protocols_success(name: str) -> None:
 
 async def test_a_dry_run_says_what_would_be_left_out_and_shows_rows_without_ids() -> None:
     client = tracker(ingest_events_a_minute=1)
-    events = [{**EVENT, "event_type": "identify", "user_id": "u"}, _SENT, {**EVENT, "event_type": ""}, EVENT]
-    for body in ({"events": events}, {"events": list(reversed(events))}):
-        told = (await client.post("/track/batch?dry_run=1", body, dnt="1")).body
+    events: list[dict[str, Any]] = [
+        {**EVENT, "event_type": "identify", "user_id": "u"},
+        _SENT,
+        {**EVENT, "event_type": ""},
+        EVENT,
+    ]
+    for sent in (events, list(reversed(events))):
+        told = (await client.post("/track/batch?dry_run=1", {"events": sent}, dnt="1")).body
         assert (told["events_accepted"], told["events_rejected"], told["events_left_out"]) == (2, 1, 1)
         rows = {one["index"]: one["row"]["visitor_id"] for one in told["rows"]}
-        assert rows == {index: "" for index, event in enumerate(body["events"]) if event["event_type"] == "click"}
+        assert rows == {index: "" for index, event in enumerate(sent) if event["event_type"] == "click"}
     assert client.log.records == []
 
 
