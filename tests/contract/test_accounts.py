@@ -232,6 +232,24 @@ async def test_a_streams_token_opens_its_streams_and_nothing_else(served: Platfo
     assert (await served.http.get("/dashboard/realtime/shop", headers=bearer(token))).status_code == 401
 
 
+@pytest.mark.parametrize("has_events", [True, False])
+async def test_a_stream_ends_with_the_right_to_it(has_events: bool, tmp_path: Path) -> None:
+    async with platform(tmp_path / "data", stream_heartbeat_seconds=0.2 if not has_events else 3600.0) as served:
+        key = await served.key("shop", scopes=["query"])
+        writing = bearer(await served.secret("shop", scopes=["ingest"]))
+        reading = asyncio.create_task(served.http.get("/events/stream/shop", headers=bearer(key["key"])))
+        async with asyncio.timeout(60):
+            while "millrace_sse_connections 1.0" not in (await served.http.get("/metrics")).text:
+                await asyncio.sleep(0.02)
+            await served.as_server("DELETE", f"/keys/{key['id']}")
+            while has_events and not reading.done():
+                await served.http.post("/track", json={"visitor_id": "v", "event_type": "click"}, headers=writing)
+                await asyncio.sleep(0.1)
+            answer = await reading  # which has its answer when the stream has ended
+    assert answer.status_code == 200
+    assert "event_type" not in answer.text
+
+
 async def test_without_a_mail_server_no_mail_is_promised(served: Platform) -> None:
     answer = await served.http.post("/auth/v1/password-forgotten", json={"email": _EMAIL})
     assert (answer.status_code, answer.json()["code"]) == (404, "mail_not_configured")

@@ -22,7 +22,7 @@ class LiveResponses:
     """Opens streams for those who may look.
 
     Args:
-        may_go_on: whether a caller may still look at a tenant; asked at each message of a stream.
+        may_go_on: whether a caller may still look at a tenant; asked at each message of a stream, and at each heartbeat.
     """
 
     def __init__(self, hub: Hub, settings: AnalyticsSettings, may_go_on: Callable[[Caller, str], bool]) -> None:
@@ -42,12 +42,16 @@ class LiveResponses:
         tenant = tenant_of(caller, customer_id, "view")
         messages = self._hub.stream(tenant, position_of(resume) if resume else None, view)
         first = await anext(messages)  # before the headers: a client that has them misses nothing from then on
+
+        def may_go_on() -> bool:
+            return self._may_go_on(caller, tenant)
+
         return _Stream(
-            _begun(first, messages, lambda: self._may_go_on(caller, tenant)),
+            _begun(first, messages, may_go_on),
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
             # Each client at a pace of its own: 2,000 heartbeats at once held every stream up for 0.4 s (tests.bench sse).
             ping=self._settings.stream_heartbeat_seconds * random.uniform(0.6, 1.0),  # noqa: S311
-            ping_message_factory=lambda: ServerSentEvent(comment="heartbeat", sep="\n"),
+            ping_message_factory=lambda: _heartbeat(may_go_on),
             send_timeout=self._settings.stream_send_seconds,
             sep="\n",
         )
@@ -62,8 +66,19 @@ async def _begun(first: bytes, rest: AsyncGenerator[bytes, None], may_go_on: Cal
             yield message
 
 
+class _NotAllowed(Exception):
+    """The caller may not look any more."""
+
+
+def _heartbeat(may_go_on: Callable[[], bool]) -> ServerSentEvent:
+    if not may_go_on():
+        raise _NotAllowed
+    return ServerSentEvent(comment="heartbeat", sep="\n")
+
+
 class _Stream(EventSourceResponse):
-    """A stream whose client may stop reading: that ends it, and is no fault of the server."""
+    """A stream whose client may stop reading, or whose caller may lose the right to it: that ends it, and is no fault of the
+    server."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the client or the hub ends it."""
@@ -72,3 +87,5 @@ class _Stream(EventSourceResponse):
         except* SendTimeoutError:
             _log.info("stream_client_does_not_read", seconds=self.send_timeout)
             await send({"type": "http.response.body", "more_body": False})  # once what waits is taken, or the connection ended
+        except* _NotAllowed:
+            await send({"type": "http.response.body", "more_body": False})
