@@ -72,6 +72,7 @@ async def test_a_page_view_of_plausible_fills_the_columns(client: Tracker) -> No
         ({"$": {"currency": "EUR", "amount": 5}}, {"revenue": {"currency": "EUR", "amount": 5}}),
         ({"revenue": {"currency": "EUR", "amount": "5"}}, {"revenue": {"currency": "EUR", "amount": "5"}}),
         ({"i": False}, {"interactive": False}),
+        ({"$": {}, "p": {"plan": "pro"}}, {"plan": "pro"}),  # as the tracker sends a click that has no revenue
         ({"sd": 40, "e": 1200}, {"scroll_depth": 40, "engagement_ms": 1200}),
     ],
 )
@@ -137,6 +138,24 @@ async def test_what_plausible_cannot_store_is_said(client: Tracker, body: bytes,
     assert (reply.status, reply.body["code"]) == (status, code)
     assert reply.body["errors"]
     assert client.log.records == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "stored"),
+    [
+        ({"title": "Pricing%20%26%20plans"}, ("Pricing & plans", "/pricing")),
+        ({"title": "100 % sure"}, ("100 % sure", "/pricing")),
+        ({"title": "50%FF"}, ("50%FF", "/pricing")),
+        ({"url": "/caf%25C3%25A9?q=a%2520b"}, ("Pricing", "/caf%C3%A9")),
+        ({"url": "/caf%C3%A9"}, ("Pricing", "/caf%C3%A9")),
+    ],
+)
+async def test_what_older_trackers_of_umami_encode_is_stored_as_the_page_had_it(
+    client: Tracker, payload: dict[str, Any], stored: tuple[str, str]
+) -> None:
+    await client.post("/api/send", send({"url": "/pricing", **payload}), **_HEADERS)
+    [line] = client.log.lines
+    assert (line["properties"]["title"], line["page_path"]) == stored
 
 
 async def test_a_page_view_of_umami_fills_the_columns(client: Tracker) -> None:

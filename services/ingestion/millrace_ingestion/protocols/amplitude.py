@@ -20,6 +20,7 @@ from millrace_ingestion.protocols.reading import (
     Refused,
     Text,
     check_count,
+    fields_of,
     read_one,
     split_batch,
 )
@@ -80,7 +81,6 @@ _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_item = msgspec.json.Decoder(_Item).decode
 _decode_known = msgspec.json.Decoder(_Known).decode
 _decode_id = msgspec.json.Decoder(_OnlyId).decode
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _ITS_OWN: Final = frozenset(_Item.__struct_fields__)
 
 
@@ -155,7 +155,7 @@ def _refusal(item: _Item) -> InvalidInput | None:
 
 def _context(text: Text) -> msgspec.Raw:
     """What the event says beside itself, under Amplitude's names and, where there is one, ours."""
-    said = {name: value for name, value in _decode_object(text).items() if name not in _ITS_OWN}
+    said = {name: value for name, value in fields_of(text).items() if name not in _ITS_OWN}
     if said.get("ip") is not None and bytes(said["ip"]) == encode(_REMOTE):
         del said["ip"]
     if "user_agent" in said:

@@ -13,7 +13,18 @@ import msgspec
 from millrace_core.errors import InvalidInput, MillraceError
 from millrace_ingestion.objects import refusal_of
 from millrace_ingestion.protocols.native import NOT_SENT, Batch, NativeEvent
-from millrace_ingestion.protocols.reading import BOM, DECODING_ERRORS, Moment, Name, Refused, Text, Url, read_one, split_list
+from millrace_ingestion.protocols.reading import (
+    BOM,
+    DECODING_ERRORS,
+    Moment,
+    Name,
+    Refused,
+    Text,
+    Url,
+    fields_of,
+    read_one,
+    split_list,
+)
 from millrace_ingestion.protocols.wire import Decoded, Reply, WireRequest, encode, failure, remarks
 from millrace_ingestion.verdicts import Verdicts
 
@@ -32,7 +43,6 @@ class _Item(msgspec.Struct):
 
 
 _decode_item = msgspec.json.Decoder(_Item).decode
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _ATTRIBUTES: Final = frozenset(_Item.__struct_fields__)
 
 
@@ -75,7 +85,7 @@ def _structured(text: Text, request: WireRequest) -> NativeEvent | Refused:
     item = read_one(text, _decode_item, request.limits, lambda _: None)
     if isinstance(item, Refused):
         return item
-    rest = {name: value for name, value in _decode_object(text).items() if name not in _ATTRIBUTES}
+    rest = {name: value for name, value in fields_of(text).items() if name not in _ATTRIBUTES}
     data = item.data
     if data is not NOT_SENT and bytes(data).lstrip()[:1] != b"{" and bytes(data) != b"null":
         data = msgspec.Raw(encode({"data": data}))

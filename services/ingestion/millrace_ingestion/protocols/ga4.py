@@ -8,10 +8,19 @@ from typing import Any, Final
 
 import msgspec
 
-from millrace_core.errors import InvalidInput, MillraceError
+from millrace_core.errors import InvalidInput, MillraceError, TooLarge
 from millrace_ingestion.objects import refusal_of
 from millrace_ingestion.protocols.native import NOT_SENT, Batch, NativeEvent
-from millrace_ingestion.protocols.reading import BOM, DECODING_ERRORS, Identifier, Name, Refused, read_one, split_batch
+from millrace_ingestion.protocols.reading import (
+    BOM,
+    DECODING_ERRORS,
+    Identifier,
+    Name,
+    Refused,
+    check_count,
+    read_one,
+    split_batch,
+)
 from millrace_ingestion.protocols.wire import (
     Decoded,
     Reply,
@@ -20,7 +29,6 @@ from millrace_ingestion.protocols.wire import (
     as_url,
     encode,
     failure,
-    is_overload,
     with_fields,
 )
 from millrace_ingestion.verdicts import Verdicts
@@ -85,8 +93,8 @@ class GoogleAnalytics:
         return Reply(204)
 
     def failed(self, request: WireRequest, error: MillraceError, wait: int) -> Reply:
-        """204 for what can never be read; the truth where the key is wrong or it is worth trying again."""
-        if isinstance(error, InvalidInput) and not is_overload(error):
+        """204 for what can never be read; the truth where the key is wrong, there is too much, or it is worth trying again."""
+        if isinstance(error, InvalidInput) and not isinstance(error, TooLarge):
             return Reply(204)
         return failure(request, error, wait)
 
@@ -96,7 +104,8 @@ GA4: Final = GoogleAnalytics()
 
 def _read(request: WireRequest) -> tuple[_Envelope, list[_Item | Refused]]:
     texts, envelope = split_batch(request.body.removeprefix(BOM), _decode_envelope, "events")
-    return envelope, [read_one(text, _decode_item, request.limits, lambda _: None) for text in texts[: request.limits.events]]
+    check_count(len(texts), request.limits)
+    return envelope, [read_one(text, _decode_item, request.limits, lambda _: None) for text in texts]
 
 
 def _event_of(item: _Item, envelope: _Envelope) -> NativeEvent | Refused:

@@ -12,7 +12,7 @@ import msgspec
 from millrace_core.errors import InvalidInput, MillraceError
 from millrace_ingestion.objects import refusal_of
 from millrace_ingestion.protocols.native import NOT_SENT, Batch, NativeEvent
-from millrace_ingestion.protocols.reading import DECODING_ERRORS, Moment, Name, Refused, Text, read_one, split_list
+from millrace_ingestion.protocols.reading import DECODING_ERRORS, Moment, Name, Refused, Text, fields_of, read_one, split_list
 from millrace_ingestion.protocols.wire import (
     Decoded,
     Reply,
@@ -64,7 +64,6 @@ class _Known(
 
 _decode_item = msgspec.json.Decoder(_Item).decode
 _decode_known = msgspec.json.Decoder(_Known).decode
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Mixpanel:
@@ -143,7 +142,7 @@ def _update(item: _Item, text: Text) -> NativeEvent | Refused:
     distinct_id = as_text(item.own_id)
     if not distinct_id:
         return Refused(InvalidInput("$distinct_id is missing", code="missing_identity"), None)
-    said = {name: value for name, value in _decode_object(text).items() if name not in ("$token", "$distinct_id")}
+    said = {name: value for name, value in fields_of(text).items() if name not in ("$token", "$distinct_id")}
     visitor, user = _people("$set", _Known(distinct_id=distinct_id))
     return NativeEvent(event_type="$set", visitor_id=visitor, user_id=user, properties=with_fields(NOT_SENT, said))
 

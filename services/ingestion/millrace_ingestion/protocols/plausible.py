@@ -134,5 +134,5 @@ def _properties(item: _Item) -> msgspec.Raw:
         "scroll_depth": item.sd,
         "engagement_ms": item.e,
     }
-    kept |= {name: value for name, value in measured.items() if value is not None}
+    kept |= {name: value for name, value in measured.items() if value not in (None, {})}  # {} is the tracker's for none
     return msgspec.Raw(encode(kept)) if kept else NOT_SENT

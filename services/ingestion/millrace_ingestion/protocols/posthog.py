@@ -129,14 +129,14 @@ CONFIG: Final = {
     "hasFeatureFlags": False,
     "analytics": {"endpoint": "/i/v0/e/"},
     "sessionRecording": False,
-    "surveys": False,
     "heatmaps": False,
     "autocaptureExceptions": False,
     "autocapture_opt_out": False,
     "capturePerformance": False,
     "siteApps": [],
 }
-"""What ``posthog-js`` reads at its start. Without ``supportedCompression`` it would send plain JSON, with a preflight each."""
+"""What ``posthog-js`` reads at its start. Without ``supportedCompression`` it would send plain JSON, with a preflight each;
+with ``surveys``, whatever they are, it would load a script for them."""
 
 
 class PostHog:
@@ -150,8 +150,8 @@ class PostHog:
         match request.operation:
             case "config":
                 return Reply(200, encode(CONFIG))
-            case "script":  # makes the snippet read the JSON form
-                return Reply(404, encode({"detail": "there is no script here", "code": "not_found"}))
+            case "script":
+                return Reply(200, _config_script(request.arguments[0]), b"text/javascript; charset=utf-8")
             case "flags":
                 return Reply(200, encode(_flags(request)))
             case "definitions":
@@ -294,6 +294,12 @@ def _context(known: Known) -> msgspec.Raw:
     said = {"ip": known.ip, "userAgent": known.raw_user_agent if known.ip else None}
     told = {name: value for name, value in said.items() if isinstance(value, str) and value}
     return msgspec.Raw(encode(told)) if told else NOT_SENT
+
+
+def _config_script(token: str) -> bytes:
+    """The configuration as a script, which the SDK tries first: a 404 would stand in the console of every page."""
+    told = encode({token: {"config": CONFIG, "siteApps": []}})
+    return b"window._POSTHOG_REMOTE_CONFIG=Object.assign(window._POSTHOG_REMOTE_CONFIG||{},%b);" % told
 
 
 def _flags(request: WireRequest) -> dict[str, Any]:

@@ -64,6 +64,20 @@ def read_one(text: Text, decode: Callable[[Text], Read], limits: Limits, id_of: 
         return Refused(refusal_of(error, "event"), id_of(text))
 
 
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def fields_of(text: Text) -> dict[str, msgspec.Raw]:
+    """Each field of an event that ``read_one`` could read, as its text."""
+    try:
+        return _decode_object(text)
+    except DECODING_ERRORS:
+        mended = replace_lone_surrogates(bytes(text))
+        if mended is None:
+            raise
+        return _decode_object(mended)
+
+
 def check_count(count: int, limits: Limits) -> None:
     """Raise where a batch has too many events.
 

@@ -4,8 +4,10 @@ Nothing names the visitor but, where the page says it, `id`: the visitor is a ha
 a day. The tracker never tries again; it stops for good where an answer says `disabled`, as that to a wrong key does.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -122,9 +124,9 @@ def _event_of(item: _Item, request: WireRequest) -> NativeEvent | Refused:
             event_type = item.type
         case _:
             return Refused(InvalidInput("type has to be event, identify or performance", code="unknown_type"), None)
-    said = {"title": payload.title, "screen": payload.screen, "tag": payload.tag}
+    said = {"title": _title(payload.title), "screen": payload.screen, "tag": payload.tag}
     said |= {name: getattr(payload, name) for name in ("lcp", "inp", "cls", "fcp", "ttfb")}
-    url = payload.url or ""
+    url = _as_in_the_page(payload.url)
     return NativeEvent(
         event_type=event_type,
         visitor_id=_visitor(item, request),
@@ -132,10 +134,28 @@ def _event_of(item: _Item, request: WireRequest) -> NativeEvent | Refused:
         session_id=_visitor(item, request, f"\0{request.received_at // _HOUR_MS}"),
         properties=with_fields(payload.data, said),
         page_url=f"https://{payload.hostname}{url}" if payload.hostname and url.startswith("/") else url,
-        referrer=payload.referrer,
+        referrer=_as_in_the_page(payload.referrer),
         timestamp=payload.timestamp,
         context=_context(payload),
     )
+
+
+_ENCODED_AGAIN: Final = re.compile(r"%25(?=[0-9A-Fa-f]{2})")
+
+
+def _as_in_the_page(address: str | None) -> str:
+    """Trackers before version 2.18 encode an address that is encoded already."""
+    return _ENCODED_AGAIN.sub("%", address or "")
+
+
+def _title(given: Any) -> Any:
+    """They encode the title, too; Umami's own server decodes whatever it gets, and so do we."""
+    if not isinstance(given, str) or "%" not in given:
+        return given
+    try:
+        return unquote(given, errors="strict")
+    except UnicodeDecodeError:
+        return given
 
 
 def _context(payload: _Payload) -> msgspec.Raw:
