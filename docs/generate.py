@@ -62,7 +62,7 @@ def _allowed(field: FieldInfo) -> str:
     named = re.findall(r"'([^']+)'", kind) if "Literal" in kind else []
     words = {"ByteSize": "size", "str": "text", "int": "whole number", "float": "number", "bool": "`true`, `false`"}
     said = ", ".join(f"`{one}`" for one in named) or words.get(
-        kind, "list" if "list" in kind else kind.lower().removesuffix(" | none").replace("str", "text")
+        kind, "list" if "list" in kind else kind.lower().removesuffix(" | none").removeprefix("pathlib.").replace("str", "text")
     )
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
     bounds = [

@@ -159,7 +159,7 @@ def test_the_writer_sees_every_row_and_has_the_profile_that_the_start_asks_for()
 
 def test_what_browsers_load_comes_from_ingestion() -> None:
     caddy = (_ROOT / "deploy/gateway/Caddyfile").read_text()
-    assert "@pages path /tracker.js /tracker.mjs /demo /demo/*\n" in caddy
+    assert "@pages path /*.js /*.mjs /demo /demo/*\n" in caddy
     ingress = (_ROOT / "deploy/helm/millrace/templates/ingress.yaml").read_text()
     assert 'list "/tracker.js" "/tracker.mjs" "/demo" }}' in ingress
 

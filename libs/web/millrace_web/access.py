@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Final, Protocol
 from urllib.parse import parse_qs
 
@@ -85,11 +85,13 @@ class RequireCaller:
 
     Args:
         credentials: None lets everyone in.
+        public: paths that everyone may ask beside :data:`PUBLIC_PATHS`.
     """
 
-    def __init__(self, app: AsgiApp, credentials: Credentials | None) -> None:
+    def __init__(self, app: AsgiApp, credentials: Credentials | None, public: Collection[str] = ()) -> None:
         self._app = app
         self._credentials = credentials
+        self._everyones = PUBLIC_PATHS | LOGIN_PATHS | set(public)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -107,7 +109,7 @@ class RequireCaller:
         path = scope["path"]
         if self._credentials is None:
             return ANYONE
-        if path in PUBLIC_PATHS or path in LOGIN_PATHS:
+        if path in self._everyones:
             return None
         presented = presented_in(dict(scope["headers"]))
         if not presented and path.startswith(STREAMS) and (token := _token_in(scope)):

@@ -62,6 +62,7 @@ def create_app(
     hosts: Collection[str] = (),
     credentials: Credentials | None = None,
     repeating: Repeating | None = None,
+    public: Collection[str] = (),
 ) -> FastAPI:
     """An application of these routers.
 
@@ -70,6 +71,7 @@ def create_app(
         hosts: host names besides the loopback ones; ``*`` allows every name.
         credentials: who may come in; None lets everyone in.
         repeating: where answers are kept for an ``Idempotency-Key``; None keeps none.
+        public: paths that need no credential.
     """
     app = FastAPI(title=title, version=version, redoc_url=None)
     for router in routers:
@@ -81,7 +83,8 @@ def create_app(
     if repeating is not None:
         app.add_middleware(Idempotency, cache=repeating.cache, seconds=repeating.seconds)
     app.add_middleware(BodyLimit)
-    app.add_middleware(RequireCaller, credentials=credentials)  # before a body is read, behind what answers preflights
+    # Before a body is read, behind what answers preflights.
+    app.add_middleware(RequireCaller, credentials=credentials, public=public)
     if origins:
         app.add_middleware(
             CORSMiddleware,

@@ -1,11 +1,13 @@
-"""The tracker as browsers load it: ``GET /tracker.js`` (a script tag) and ``/tracker.mjs`` (a module).
+"""The tracker as browsers load it: ``GET /tracker.js`` (a script tag) and ``/tracker.mjs`` (a module); and scripts of the
+operator's own beside it (``own_scripts``).
 
 ``sdk-js/build.py`` puts the files into ``static/`` beside this one, compressed once at build time. They are read when the
 router is made: 22 kB in memory.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
@@ -29,33 +31,41 @@ _HEADERS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class Script:
+    """A script in one content coding."""
+
     content: bytes
-    etag: str
+    etag: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "etag", f'"{hashlib.sha256(self.content).hexdigest()[:20]}"')
 
 
-def scripts_router(folder: Traversable | None = None) -> APIRouter:
-    """Routes of both scripts.
+def scripts_router(folder: Traversable | None = None, own: Mapping[str, Mapping[str, Script]] | None = None) -> APIRouter:
+    """Routes of both scripts, and of the operator's own.
 
     Args:
         folder: where they are; the package's own by default. Where they are missing the routes answer 404, saying what to do.
+        own: as ``own_scripts`` reads them.
     """
     place = folder if folder is not None else files("millrace_ingestion").joinpath("static")
     router = APIRouter(tags=["tracker"])
     for name in NAMES:
-        _add(router, name, {coding: _read(place, name, ending) for coding, ending in _CODINGS})
+        found = {coding: _read(place, name, ending) for coding, ending in _CODINGS}
+        _add(router, name, {coding: script for coding, script in found.items() if script is not None})
+    for name, scripts in (own or {}).items():
+        _add(router, name, scripts, is_documented=False)
     return router
 
 
-def _add(router: APIRouter, name: str, found: dict[str, _File | None]) -> None:
-    there = {coding: file for coding, file in found.items() if file is not None}
-
+def _add(router: APIRouter, name: str, there: Mapping[str, Script], *, is_documented: bool = True) -> None:
     @router.get(
         f"/{name}",
         response_class=Response,
         name=name,
         responses={200: {"content": {"text/javascript": {}}}, 304: {"description": "Not changed."}},
         summary=f"The tracker, {'as a module' if name.endswith('.mjs') else 'for a script tag'}",
+        include_in_schema=is_documented,
     )
     @router.head(f"/{name}", include_in_schema=False)
     async def script(request: Request) -> Response:
@@ -74,12 +84,9 @@ def _add(router: APIRouter, name: str, found: dict[str, _File | None]) -> None:
         return Response(file.content, headers=headers, media_type="text/javascript")
 
 
-def _read(place: Traversable, name: str, ending: str) -> _File | None:
+def _read(place: Traversable, name: str, ending: str) -> Script | None:
     file = place.joinpath(name + ending)
-    if not file.is_file():
-        return None
-    content = file.read_bytes()
-    return _File(content, f'"{hashlib.sha256(content).hexdigest()[:20]}"')
+    return Script(file.read_bytes()) if file.is_file() else None
 
 
 def _accepted(header: str) -> set[str]:

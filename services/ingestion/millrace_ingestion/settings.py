@@ -1,6 +1,7 @@
 """Settings of ingestion."""
 
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 
 from pydantic import ByteSize, Field
 
@@ -53,4 +54,9 @@ class IngestionSettings(Settings):
         ge=0,
         description="How many events a tenant may send a minute if its settings (`millrace tenant`) say nothing else; 0 is no "
         "limit. Without it 10,000 where `MILLRACE_AUTH=required`, else no limit. Keys with the scope `admin` are not metered.",
+    )
+    ingest_scripts_dir: Path | None = Field(
+        None,
+        description="Folder whose scripts (`.js`, `.mjs`) are served under their names, `stats.js` at `/stats.js`: that of "
+        "Umami or Plausible, say, which you may rename. It is read at the start.",
     )

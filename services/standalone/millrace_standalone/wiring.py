@@ -1,6 +1,6 @@
 """The composition roots: each opens its ports once and makes its services of them."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
@@ -13,6 +13,7 @@ from millrace_eventlog.ports import LogPorts
 from millrace_eventlog.wiring import open_log
 from millrace_ingestion import wiring as ingestion
 from millrace_ingestion.openapi import paths as tracking_paths
+from millrace_ingestion.own_scripts import own_scripts
 from millrace_ingestion.protocols.routes import is_ingestion
 from millrace_ingestion.scripts import scripts_router
 from millrace_records.access.checking import AccessCheck
@@ -236,7 +237,12 @@ async def _open_cache(stack: AsyncExitStack, settings: CacheSettings, metrics: M
 
 
 def _app(
-    settings: _Serving, metrics: Metrics, routers: list[APIRouter], credentials: Credentials | None, cache: CachePorts
+    settings: _Serving,
+    metrics: Metrics,
+    routers: list[APIRouter],
+    credentials: Credentials | None,
+    cache: CachePorts,
+    public: Collection[str] = (),
 ) -> FastAPI:
     hosts = settings.allowed_hosts or ([] if is_loopback(settings.host) else ["*"])
     asked = credentials if settings.requires_keys else None
@@ -250,6 +256,7 @@ def _app(
         hosts=hosts,
         credentials=asked,
         repeating=Repeating(cache.cache, settings.answers_hours * 3600),
+        public=public,
     )
 
 
@@ -263,7 +270,9 @@ def _with_tracking(
 ) -> AsgiApp:
     """The routers' application with the tracking routes before it, and with what browsers load from where they send to."""
     shop = [shop_router()] if settings.has_demo_shop else []
-    app = _app(settings, metrics, [*routers, scripts_router(), *shop], credentials, cache)
+    own = own_scripts(settings.ingest_scripts_dir)
+    scripts = scripts_router(own=own)
+    app = _app(settings, metrics, [*routers, scripts, *shop], credentials, cache, public=[f"/{name}" for name in own])
     document = app.openapi()
     document["paths"] |= tracking_paths()
     return _Dispatch(tracking, app)
