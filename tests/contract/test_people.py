@@ -8,6 +8,8 @@ import pytest
 
 from millrace_core.privacy import digest_of
 from millrace_core.time import now_ms, warehouse_time
+from millrace_warehouse.clickhouse.people import ClickHousePeople
+from millrace_warehouse.clickhouse.turns import WriteTurns
 from millrace_warehouse.ports import Erased, Person
 from tests.support.warehouse import ON_BOTH, OpenWarehouse, event_line
 
@@ -171,16 +173,15 @@ async def test_rollups_are_as_if_they_had_never_been(warehouse: OpenWarehouse) -
     hours = await warehouse.people.hours(erased)
     assert hours == [_HOUR]
     await warehouse.people.erase(erased)
-    await warehouse.admin.rebuild(_HOUR * 3_600_000, _HOUR * 3_600_000)
-    await warehouse.people.scrub(hours)
+    await warehouse.people.recount("demo", hours)
+    await warehouse.people.recount("demo", hours)
     counts = await warehouse.counts()
     assert {name: count for name, count in counts.items() if name != "event_ids"} == dict.fromkeys(
         set(counts) - {"event_ids"}, 2
     )
     assert await warehouse.value("SELECT uniqMerge(visitors) FROM events_by_hour") == 1, "nobody is no visitor"
     assert await warehouse.value("SELECT countIf(page_path = '/ada') FROM pages_by_minute") == 0
-    masked = "SELECT count() FROM system.parts WHERE database = currentDatabase() AND active AND has_lightweight_delete"
-    assert await warehouse.value(masked) == 0
+    assert await warehouse.admin.repair(_HOUR * 3_600_000, _HOUR * 3_600_000) == 0
 
 
 @ON_BOTH
@@ -195,3 +196,37 @@ async def test_a_hostile_name_is_a_name(warehouse: OpenWarehouse) -> None:
     ]
     await warehouse.people.erase(_erased(person))
     assert await warehouse.value("SELECT toString(groupArray(visitor_id)) FROM events_raw") == "['bob']"
+
+
+@ON_BOTH
+async def test_hours_are_counted_anew_for_one_tenant_over_months(warehouse: OpenWarehouse) -> None:
+    times = [
+        f"2025-{month:02}-{day:02} {hour:02}:{minute:02}:00.000"
+        for month in (1, 2, 12)
+        for day in (1, 28)
+        for hour in (0, 23)
+        for minute in (0, 59)
+    ]
+    for tenant in ("demo", "other"):
+        await _insert(
+            warehouse, *({"customer_id": tenant, "visitor_id": v, "timestamp": at} for at in times for v in ("ada", "bob"))
+        )
+    erased = _erased(_person("ada"))
+    hours = await warehouse.people.hours(erased)
+    assert len(hours) == 12
+    await warehouse.people.erase(erased)
+    await warehouse.people.recount("demo", hours)
+    first, last = hours[0] * 3_600_000, hours[-1] * 3_600_000
+    assert await warehouse.admin.repair(first, last) == 0
+    for rollup in ("events_by_minute", "events_by_hour"):
+        rows = (await warehouse.connection.query(f"SELECT customer_id, sum(events) FROM {rollup} GROUP BY 1 ORDER BY 1")).rows
+        assert [tuple(row) for row in rows] == [("demo", len(times)), ("other", 2 * len(times))]
+
+
+async def test_hours_whose_events_expired_are_left_alone(warehouse: OpenWarehouse) -> None:
+    await _insert(warehouse, {"visitor_id": "ada"})
+    people = ClickHousePeople(warehouse.engine, WriteTurns(), 30)
+    await warehouse.connection.command("ALTER TABLE events_raw DELETE WHERE 1 SETTINGS mutations_sync = 2")
+    await people.recount("demo", [_HOUR])
+    assert await warehouse.value("SELECT sum(events) FROM events_by_hour") == 1
+    await people.close()

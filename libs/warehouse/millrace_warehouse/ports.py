@@ -274,8 +274,10 @@ class PersonData(Protocol):
         that no read finds them; calling again is safe. The rollups still count them."""
         ...
 
-    async def scrub(self, hours: Sequence[int]) -> None:
-        """Delete what a rebuild of these hours has only hidden in the rollups."""
+    async def recount(self, tenant: str, hours: Sequence[int]) -> None:
+        """Compute the tenant's rollups of these hours anew from its events, and delete what stood there as ``erase`` does.
+        Hours whose events may have expired are left alone. Until it has returned the hours may be short; calling again is
+        safe."""
         ...
 
 

@@ -37,7 +37,7 @@ async def storing_ports(engine: Engine, ttl_days: int) -> AsyncIterator[StoringP
     """
     turns = WriteTurns()
     writer, admin = ClickHouseWriter(engine, turns), ClickHouseAdmin(engine, turns, ttl_days)
-    people = ClickHousePeople(engine, turns)
+    people = ClickHousePeople(engine, turns, ttl_days)
     try:
         await (admin.check() if engine.is_shared else admin.migrate())
         await writer.warm_up()

@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any, Final
 
+from millrace_core.time import now_ms
 from millrace_warehouse.clickhouse import person_sql as sql
 from millrace_warehouse.clickhouse.engine import Engine
 from millrace_warehouse.clickhouse.failures import EngineFailure, own_error
@@ -17,6 +19,7 @@ TABLES: Final = ("events_raw", "identity_links")
 """Those that name people."""
 
 _HOUR_SECONDS: Final = 3_600
+_DAY_SECONDS: Final = 24 * _HOUR_SECONDS
 _LINKS_DEEP: Final = 16
 _PAGE_ROWS: Final = 5_000
 _SETTINGS: Final[Mapping[str, int | str]] = {
@@ -25,6 +28,9 @@ _SETTINGS: Final[Mapping[str, int | str]] = {
     "max_bytes_before_external_sort": 128 * 2**20,
     "max_execution_time": 3_600,
     "mutations_sync": 2,
+    # rollups are filled with what was deleted just before: rows that the window may know
+    "deduplicate_insert": "disable",
+    "deduplicate_insert_select": "disable",
 }
 _COLUMNS: Final = (
     "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = {table:String} "
@@ -35,7 +41,8 @@ _COLUMNS: Final = (
 class ClickHousePeople:
     """PersonData on an engine."""
 
-    def __init__(self, engine: Engine, turns: WriteTurns) -> None:
+    def __init__(self, engine: Engine, turns: WriteTurns, events_ttl_days: int = 0) -> None:
+        self._ttl_days = events_ttl_days
         self._layout = engine.layout
         self._turns = turns
         self._connection = StandingConnection(lambda: engine.admin(_SETTINGS))
@@ -100,14 +107,17 @@ class ClickHousePeople:
                         f"ALTER TABLE {self._layout.stored(table)} DELETE IN PARTITION '{int(month)}' WHERE {where}", values
                     )
 
-    async def scrub(self, hours: Sequence[int]) -> None:
-        """See PersonData."""
-        for month in sorted({_month(hour) for hour in hours}):
+    async def recount(self, tenant: str, hours: Sequence[int]) -> None:
+        """See PersonData. Month by month, with no insert meanwhile; a rebuild hour by hour would rewrite every part for each of
+        them."""
+        oldest = (now_ms() // 1000 - self._ttl_days * _DAY_SECONDS) // _HOUR_SECONDS + 1 if self._ttl_days else 0
+        kept = [hour for hour in hours if hour >= oldest]
+        for month, of_month in groupby(sorted(kept), _month):
+            values = {"tenant": tenant, "hours": list(of_month)}
             for rollup in ROLLUPS:
                 async with self._turns.rebuild():
-                    await self._command(
-                        f"ALTER TABLE {self._layout.stored(rollup.name)} APPLY DELETED MASK IN PARTITION '{month}'", {}
-                    )
+                    await self._command(sql.empty(rollup, self._layout, month), values)
+                    await self._command(sql.refill(rollup, month), values)
 
     async def close(self) -> None:
         """Close the connection. Idempotent."""

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from millrace_warehouse.migrations.layout import Layout
+from millrace_warehouse.migrations.tables import Rollup
 from millrace_warehouse.ports import Erased, Person
 
 NAMES_AT_ONCE: Final = 1_000
@@ -47,6 +49,21 @@ def newer_links(where: str) -> str:
 
 
 LINK_BEFORE: Final = "event_id NOT IN {newer:Array(UUID)}"
+
+
+_HOURS: Final = "customer_id = {{tenant:String}} AND intDiv(toUnixTimestamp({column}), 3600) IN {{hours:Array(UInt32)}}"
+
+
+def empty(rollup: Rollup, layout: Layout, month: int) -> str:
+    """Deletes a tenant's rows of some hours of a month from a rollup."""
+    where = _HOURS.format(column=rollup.bucket)
+    return f"ALTER TABLE {layout.stored(rollup.name)} DELETE IN PARTITION '{int(month)}' WHERE {where}"
+
+
+def refill(rollup: Rollup, month: int) -> str:
+    """Computes them from the events."""
+    where = f"{_HOURS.format(column='timestamp')} AND toYYYYMM(timestamp) = {int(month)} AND {rollup.where}"
+    return f"INSERT INTO {rollup.name} {rollup.select} FROM events_raw FINAL WHERE {where} GROUP BY {rollup.group}"
 
 
 def shown(person: Person) -> str:

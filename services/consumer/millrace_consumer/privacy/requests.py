@@ -161,8 +161,7 @@ class PrivacyRequests:
                 await self.records.erasures.settle(erasure.id, "erased")
                 _log.info("erasure_finished", erasure=erasure.id, tenant=erasure.tenant)
             elif not found and forgotten != "waits":
-                for first, last in runs_of(erasure.hours):
-                    await self.warehouse.admin.repair(first * _HOUR_MS, last * _HOUR_MS)
+                await self._repair(erasure.hours)
                 await self.records.erasures.settle(erasure.id, "done")
 
     async def finish_regularly(self, locks: Locks) -> None:
@@ -202,16 +201,21 @@ class PrivacyRequests:
             await people.erase(erased)
         self.on_step("erasure.after-delete")
         if known.state == "begun" or any(stored.values()):
-            await self._count_anew(hours)
+            await self._count_anew(erasure.tenant, hours)
         self.on_step("erasure.after-rebuild")
         await self.log.dead_letters.drop([letter.id for letter in letters])
         self.on_step("erasure.after-letters")
         return any(rows.values())
 
-    async def _count_anew(self, hours: Sequence[int]) -> None:
+    async def _count_anew(self, tenant: str, hours: Sequence[int]) -> None:
+        await self.warehouse.people.recount(tenant, hours)
+        if self.is_shared:
+            await self._repair(hours)
+
+    async def _repair(self, hours: Sequence[int]) -> None:
+        """Other consumers cannot be held while hours are counted."""
         for first, last in runs_of(hours):
-            await self.warehouse.admin.rebuild(first * _HOUR_MS, last * _HOUR_MS)
-        await self.warehouse.people.scrub(hours)
+            await self.warehouse.admin.repair(first * _HOUR_MS, last * _HOUR_MS)
 
     async def _letters(self, erasure: Erasure) -> list[DeadLetter]:
         one = Tombstones()
