@@ -9,6 +9,7 @@ PYTHON := $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	command -v $$each >/dev/null && $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 
 TRACKER := services/ingestion/millrace_ingestion/static/tracker.js
+NODE_SDKS := $(if $(shell command -v npm),tests/sdks/node/node_modules/.installed tests/sdks/browser/node_modules/.umami/script.js)
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
@@ -51,8 +52,7 @@ bench: $(VENV)/.installed-dev  ## Measure the bars of docs/bench.md, ratios in o
 e2e: $(VENV)/.installed-dev $(TRACKER)  ## Kills and restarts, the platform on real neighbours and in containers (needs Java 17, Maven, Docker; says what is missing)
 	@$(BIN)/pytest -m "(brokers or images or minutes) and not long" $(ARGS)
 
-sdks: $(VENV)/.installed-dev .venv-sdks/.installed  ## Other people's SDKs against a real server; writes the table of docs/sdks.md
-	@if command -v npm >/dev/null; then npm ci --prefix tests/sdks/node --no-audit --no-fund --ignore-scripts; fi
+sdks: $(VENV)/.installed-dev $(TRACKER) .venv-sdks/.installed $(NODE_SDKS)  ## Other people's SDKs against a real server, held against the table of docs/sdks.md (ARGS=--write writes it)
 	@$(BIN)/python -m tests.sdks $(ARGS)
 
 faults: $(VENV)/.installed-dev  ## Every fault test in its long form, an hour of it a soak (about 3 hours); the report is faults.json
@@ -102,6 +102,13 @@ $(VENV)/.installed-dev: requirements-dev.lock pyproject.toml libs/client/pyproje
 		uv pip install --python .venv-sdks/bin/python --require-hashes -r $<; \
 	else $(PYTHON) -m venv .venv-sdks && .venv-sdks/bin/python -m pip install --require-hashes -r $<; fi
 	@touch $@
+
+tests/sdks/%/node_modules/.installed: tests/sdks/%/package-lock.json
+	@npm ci --prefix $(<D) --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+tests/sdks/browser/node_modules/.umami/script.js: tests/sdks/browser/node_modules/.installed tests/sdks/umami.py | $(VENV)/bin/python
+	@$(BIN)/python -m tests.sdks.umami
 
 # The platform runs without it: /tracker.js then says what to do.
 $(TRACKER): sdk-js/build.py sdk-js/build.mjs sdk-js/package-lock.json $(wildcard sdk-js/src/*.ts) | $(VENV)/bin/python

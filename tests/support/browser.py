@@ -67,13 +67,15 @@ class Site:
     body: str = ""
     script: str | None = None
     """What stands in the page's head instead of the usual script tags."""
+    files: dict[str, str] = field(default_factory=dict)
+    """Scripts of the site's own, by path."""
     url: str = ""
 
     def page(self, path: str) -> str:
         """The HTML of a page."""
         given = json.dumps({"apiUrl": self.api, "customerId": self.tenant, **self.options})
         usual = f"<script src='{self.api}/tracker.js'></script><script>var analytics = new AnalyticsTracker({given})</script>"
-        head = f"<title>Page {html.escape(path)}</title>{self.script if self.script is not None else usual}"
+        head = f"<title>Page {html.escape(path)}</title>{usual}" if self.script is None else self.script
         return f"<!doctype html><html><head>{head}</head><body>{self.body}</body></html>"
 
 
@@ -81,10 +83,12 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Any page."""
-        text = cast("_SiteServer", self.server).site.page(self.path.partition("?")[0]).encode()
+        """Any page, or a script."""
+        path, site = self.path.partition("?")[0], cast("_SiteServer", self.server).site
+        script = site.files.get(path)
+        text = (site.page(path) if script is None else script).encode()
         self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Type", f"text/{'html' if script is None else 'javascript'}; charset=utf-8")
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)

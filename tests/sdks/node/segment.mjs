@@ -3,7 +3,7 @@ import { Analytics } from '@segment/analytics-node'
 
 const given = JSON.parse(process.argv[2])
 const errors = []
-const client = new Analytics({ writeKey: given.key, host: given.url, flushInterval: 200, maxRetries: 10 })
+const client = new Analytics({ writeKey: given.key, host: given.url, flushAt: 100, flushInterval: 200, maxRetries: 10 })
 client.on('error', (error) => errors.push(String(error.reason ?? error.code)))
 const who = { userId: 'u1', anonymousId: 'a1' }
 client.identify({ ...who, traits: { plan: 'pro' } })

@@ -21,6 +21,7 @@ from millrace_ingestion.protocols.wire import (
     as_url,
     encode,
     failure,
+    query_of,
     remarks,
     the_one_key,
     with_fields,
@@ -93,7 +94,7 @@ class Mixpanel:
             told = {"code": 200, "num_records_imported": len(verdicts.records), "status": "OK"}
             return Reply(200, encode(told | {"failed_records": remarks(verdicts).get("errors", [])}))
         success = bool(verdicts.records) or not verdicts.errors
-        if request.query.get("verbose") == "1":
+        if _is_verbose(request):
             reason = verdicts.reason.message if verdicts.reason else None
             return Reply(200, encode({"status": int(success), "error": reason, **remarks(verdicts)}))
         return Reply(200, b"1" if success else b"0", _TEXT)
@@ -105,6 +106,13 @@ class Mixpanel:
 
 
 MIXPANEL: Final = Mixpanel()
+
+
+def _is_verbose(request: WireRequest) -> bool:
+    """Whether the client wants an object for an answer: it says so in the query or, as Mixpanel's own SDKs do, in its form."""
+    if request.query.get("verbose") == "1":
+        return True
+    return b"verbose=1" in request.body and query_of(request.body).get("verbose") == "1"
 
 
 def _read(item: _Item, text: Text, request: WireRequest, keys: list[str]) -> NativeEvent | Refused:
