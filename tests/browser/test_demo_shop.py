@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.support.browser import arrived, stored
+from tests.support.commands import millrace
 from tests.support.server import Server
 
 _TENANT = "demo_tenant"
@@ -49,6 +50,29 @@ def test_a_purchase_is_seen_live_and_stored(server: Server, context: BrowserCont
         "/demo/thanks",
     ]
     assert len({(row["visitor_id"], row["session_id"]) for row in rows}) == 1
+
+
+def test_who_bought_is_found_by_id_and_erased_by_command(server: Server, context: BrowserContext) -> None:
+    before = len(stored(server, _TENANT))
+    page = context.new_page()
+    page.goto(f"{server.url}/demo/products/sencha-uji")
+    page.get_by_role("button", name="Add to cart").click()
+    page.goto(f"{server.url}/demo/checkout")
+    page.get_by_label("Your name in this shop").fill("noor")
+    page.get_by_role("button", name="Buy").click()
+    expect(page).to_have_title(re.compile("Thank you"))
+    theirs = [row for row in arrived(server, _TENANT, before + 8, page) if row["user_id"] == "noor"]
+    purchase = next(row for row in theirs if row["event_type"] == "purchase")
+
+    asked = f"{server.url}/events/{purchase['event_id']}?customer_id={_TENANT}"
+    found = context.request.get(asked).json()
+    assert (found["status"], found["event_type"], found["protocol"]) == ("stored", "purchase", purchase["protocol"])
+
+    page.close()  # what a page tells later is kept
+    erased = millrace("privacy", "erase", _TENANT, "--user", "noor", "--yes", "--data-dir", server.data_dir)
+    assert erased.code == 0, erased.err
+    assert len(stored(server, _TENANT)) == before
+    assert context.request.get(asked).json().get("status") != "stored"  # that a copy of it came is still known
 
 
 def test_who_does_not_want_to_be_tracked_still_shops(server: Server, context: BrowserContext) -> None:
