@@ -1,5 +1,6 @@
 """The distributed size as its users run it: three processes, which only their neighbours' addresses connect."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,3 +106,30 @@ def test_a_service_alone_refuses_an_engine_that_is_of_one_process(tmp_path: Path
     assert refused.code == 2
     assert refused.err.startswith("millrace: MILLRACE_LOG_URL has to be kafka://")
     assert ("MILLRACE_WAREHOUSE_URL has to be clickhouse://" in refused.err) == (command != "ingestion")
+
+
+def test_somebody_is_handed_out_and_erased_by_the_process_that_stores(platform: Distributed) -> None:
+    events = [
+        view("people", "laptop", "/ada"),
+        {**view("people", "laptop"), "event_type": "identify", "user_id": "ada"},
+        view("people", "other", "/"),
+    ]
+    post(platform.ingestion, *events)
+    deadline = time.monotonic() + 60
+    while platform.count("people") < len(events):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    asked = ("people", "--user", "ada", "--data-dir", platform.consumer.data_dir)
+
+    exported = millrace("privacy", "export", *asked)
+    assert exported.code == 0, exported.err
+    assert [json.loads(line)["table"] for line in exported.out.splitlines()] == ["events_raw", "events_raw", "identity_links"]
+
+    done = millrace("privacy", "erase", *asked, "--yes", "--json")
+    assert done.code == 0, done.err + platform.consumer.tail()
+    told = json.loads(done.out)
+    assert (told["rows"], told["log"]) == ({"events_raw": 2, "identity_links": 1, "dead_letters": 0}, "retention")
+    assert told["remaining"] == {"events_raw": 0, "identity_links": 0, "dead_letters": 0}
+    assert platform.ask("people", "SELECT visitor_id FROM events_raw") == [{"visitor_id": "other"}]
+    rollup = "SELECT sum(events) AS events, uniqMerge(visitors) AS visitors FROM events_by_hour"
+    assert platform.ask("people", rollup) == [{"events": 1, "visitors": 1}]
