@@ -28,7 +28,7 @@ def ingestion(**given: Any) -> None:
 def consumer(**given: Any) -> None:
     """Run a consumer alone: from Kafka into the warehouse.
 
-    The commands `status`, `dlq`, `rebuild` and `audit` ask a consumer on the same data folder.
+    The commands `status`, `dlq`, `privacy`, `rebuild` and `audit` ask a consumer on the same data folder.
     """
     settings = ConsumerProcessSettings.load(**given)
     _serve("consumer", settings, lambda: open_consumer(settings), announces=True)
