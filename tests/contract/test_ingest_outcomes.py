@@ -100,6 +100,20 @@ async def test_outcomes_move_in_pages_and_their_positions_with_them(warehouse: O
     )
 
 
+async def test_outcomes_are_kept_no_longer_than_their_tenants_events(warehouse: OpenWarehouse) -> None:
+    day, now = 86_400_000, now_ms()
+    told = [_outcome(minute=minute_of(now - days * day)) for days in (0, 1, 3)]
+    others = _outcome("other", minute=minute_of(now - 3 * day))
+    await warehouse.writer.insert_outcomes([row_of(each, 0, 1, 0) for each in (*told, others)])
+    assert await warehouse.admin.expire("demo", now - 2 * day)
+    assert not await warehouse.admin.expire("demo", now - 2 * day)
+    assert await _rows(warehouse, "customer_id, count() OVER (PARTITION BY customer_id)") == [
+        ("demo", 2),
+        ("demo", 2),
+        ("other", 1),
+    ]
+
+
 async def test_a_row_that_is_none_is_refused_whole(warehouse: OpenWarehouse) -> None:
     bad = row_of(_outcome(minute="soon"), 0, 1, 0)
     with pytest.raises(RowsRefused):

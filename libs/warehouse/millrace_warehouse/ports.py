@@ -204,8 +204,8 @@ class WarehouseAdmin(Protocol):
         ...
 
     async def expire(self, tenant: str, before: int, *, only: str | None = None, but: Sequence[str] = ()) -> bool:
-        """Delete a tenant's events and rollups from before the hour of a time (milliseconds since the epoch); whether there
-        were any.
+        """Delete a tenant's events and rollups from before the hour of a time (milliseconds since the epoch), and its outcomes
+        where no type is named; whether there were any.
 
         Args:
             only: events of this type alone.

@@ -13,7 +13,7 @@ from millrace_warehouse.clickhouse.engine import Engine
 from millrace_warehouse.clickhouse.failures import EngineFailure, own_error
 from millrace_warehouse.clickhouse.standing import StandingConnection
 from millrace_warehouse.clickhouse.turns import WriteTurns
-from millrace_warehouse.migrations.tables import ROLLUPS, Rollup
+from millrace_warehouse.migrations.tables import OUTCOMES, ROLLUPS, Rollup
 from millrace_warehouse.ports import RollupDifference, Rows, TableSize
 
 _log = structlog.get_logger("millrace.warehouse")
@@ -55,6 +55,7 @@ _EXPIRING: Final = (
     *((table, "timestamp", "event_type") for table in ("events_raw", "identity_links")),
     # Rollups of pages count page views, and do not say so.
     *((rollup.name, rollup.bucket, "event_type" if rollup.dimension == "event_type" else "'page_view'") for rollup in ROLLUPS),
+    (OUTCOMES, "minute", "''"),  # of no type: they go with everything
 )
 """Tables, with what says when and of which type a row is."""
 
