@@ -146,6 +146,32 @@ async def test_an_event_that_was_refused_is_found_among_the_samples(
             await lookups.find(_TENANT, row_id)
 
 
+_NASTY = ("it's", '"', "a\\", "\\'", "\\n", "a\tb\nc\rd", "`", "{x:String}", "%s", "–ü😀", "[1,2]", "' OR 1=1 --", "a\x01\x7f")
+
+
+@ON_BOTH
+async def test_ids_of_any_text_are_found_and_no_other(tmp_path: Path, warehouse: OpenWarehouse) -> None:
+    at = now_ms()
+    told = [
+        record_of(
+            Outcome(_TENANT, minute_of(at), "rejected", row, 1, warehouse_time(at), "invalid_json", "native", "", [text]),
+            row,
+            at,
+        )
+        for text in _NASTY
+        for row in [new_id(at)]
+    ]
+    async with life(tmp_path, warehouse) as alive, _looking(alive, warehouse) as lookups:
+        await alive.log.writer.append(told)
+        await alive.until_stored()
+        for text in _NASTY:
+            found = await lookups.find(_TENANT, text)
+            assert (found.status, [one.times for one in found.seen]) == ("rejected", [1]), text
+        for other in ("a\0b", "a\\\\", "it''s", "\n", "ATB", " "):
+            with pytest.raises(EventNotFound):
+                await lookups.find(_TENANT, other)
+
+
 async def test_an_id_that_nobody_met_is_answered_with_what_was_looked_through(tmp_path: Path, warehouse: OpenWarehouse) -> None:
     async with life(tmp_path, warehouse, waits=True) as alive, _looking(alive, warehouse) as lookups:
         await alive.log.writer.append([_record() for _ in range(5)])
