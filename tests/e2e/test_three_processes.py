@@ -130,6 +130,6 @@ def test_somebody_is_handed_out_and_erased_by_the_process_that_stores(platform: 
     told = json.loads(done.out)
     assert (told["rows"], told["log"]) == ({"events_raw": 2, "identity_links": 1, "dead_letters": 0}, "retention")
     assert told["remaining"] == {"events_raw": 0, "identity_links": 0, "dead_letters": 0}
-    assert platform.ask("people", "SELECT visitor_id FROM events_raw") == [{"visitor_id": "other"}]
-    rollup = "SELECT sum(events) AS events, uniqMerge(visitors) AS visitors FROM events_by_hour"
+    assert platform.ask("people", "SELECT visitor_id FROM events_raw WHERE customer_id = 'people'") == [{"visitor_id": "other"}]
+    rollup = "SELECT sum(events) AS events, uniqMerge(visitors) AS visitors FROM events_by_hour WHERE customer_id = 'people'"
     assert platform.ask("people", rollup) == [{"events": 1, "visitors": 1}]
