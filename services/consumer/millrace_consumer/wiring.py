@@ -12,6 +12,7 @@ from millrace_consumer.retention import expire_regularly
 from millrace_consumer.settings import ConsumerSettings
 from millrace_core.time import now_ms
 from millrace_eventlog.ports import LogPorts
+from millrace_eventlog.records import Lag
 from millrace_records.cache.ports import CachePorts, Locks
 from millrace_records.ports import Records
 from millrace_service.health import Health
@@ -79,7 +80,11 @@ def build(
         settings, log.reader, log.dead_letters, warehouse, metrics, clock=clock, on_step=on_step, tombstones=tombstones
     )
     health.add("consumer", consumer.check)
-    privacy = PrivacyRequests(
-        log, warehouse, records, cache.messages, tombstones, consumer.lag, log.forget is None, on_step, clock=clock
-    )
+    is_shared = log.forget is None
+
+    async def lag() -> Lag:
+        # A consumer that is alone and has its partition not yet is behind with whatever there is.
+        return await consumer.lag() if consumer.partitions or is_shared else await log.reader.lag(0)
+
+    privacy = PrivacyRequests(log, warehouse, records, cache.messages, tombstones, lag, is_shared, on_step, clock=clock)
     return ConsumerService(consumer, warehouse, records, cache.locks, metrics, settings.consumer_audit_seconds, privacy)
