@@ -30,10 +30,11 @@ _REQUESTS = 500
 
 
 class Kept:
-    """The records' part: this many keys, of which the last one is used."""
+    """The records' part: this many keys of a tenant, of which the last one is used."""
 
-    def __init__(self) -> None:
-        self.secrets = [new_secret(WRITE_PREFIX) for _ in range(_KEYS)]
+    def __init__(self, tenant: str = "demo_tenant", *secrets: str) -> None:
+        self._tenant = tenant
+        self.secrets = [*(new_secret(WRITE_PREFIX) for _ in range(_KEYS)), *secrets]
 
     async def version(self) -> int:
         """Never grows."""
@@ -41,19 +42,19 @@ class Kept:
 
     async def snapshot(self) -> Snapshot:
         """All keys."""
-        keys = [Key(new_id(), "demo_tenant", "write", "", shown_part(one), digest_of(one), ("ingest",)) for one in self.secrets]
+        keys = [Key(new_id(), self._tenant, "write", "", shown_part(one), digest_of(one), ("ingest",)) for one in self.secrets]
         return Snapshot(1, "s" * 64, keys, [], frozenset())
 
     async def used(self, keys: Mapping[str, int]) -> None:
         """Nobody asks."""
 
 
-async def seconds(request: Callable[[], Awaitable[None]]) -> float:
+async def seconds(request: Callable[[], Awaitable[None]], count: int = _REQUESTS) -> float:
     """Of one request, the mean of a round."""
     began = time.thread_time()
-    for _ in range(_REQUESTS):
+    for _ in range(count):
         await request()
-    return (time.thread_time() - began) / _REQUESTS
+    return (time.thread_time() - began) / count
 
 
 async def main() -> None:

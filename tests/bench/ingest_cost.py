@@ -98,11 +98,13 @@ def batches(name: str, events: list[dict[str, Any]]) -> None:
     say(f"{name}: decode, judge, enrich, encode", microseconds(accept, len(events)))
 
 
-def requester(app: App, path: str, body: bytes, key: str = "") -> Callable[[], Awaitable[None]]:
-    """A call that sends one request to the application, with a key where there is one."""
+def requester(app: App, path: str, body: bytes, key: str = "", encoding: str = "") -> Callable[[], Awaitable[None]]:
+    """A call that sends one request to the application, with a key and a content coding where there is one."""
     headers = [(b"host", b"127.0.0.1"), (b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
     if key:
         headers.append((b"authorization", f"Bearer {key}".encode()))
+    if encoding:
+        headers.append((b"content-encoding", encoding.encode()))
     scope = {
         "type": "http",
         "method": "POST",

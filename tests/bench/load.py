@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +30,8 @@ class Tally:
     statuses: Counter[int] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
     accepted: int = 0
+    events: int = 1
+    """Of a body whose answer does not say how many were accepted."""
 
     def report(self, seconds: float, cpu: float) -> dict[str, Any]:
         """Requests and accepted events a second, latency percentiles in milliseconds, statuses."""
@@ -89,7 +92,7 @@ class Poster(asyncio.Protocol):
         status = int(head[9:12])
         self._tally.statuses[status] += 1
         if status == 200:
-            self._tally.accepted += msgspec.json.decode(body).get("events_accepted", 1)
+            self._tally.accepted += msgspec.json.decode(body).get("events_accepted", self._tally.events)
         assert self._done is not None
         self._done.set_result(None)
 
@@ -104,21 +107,21 @@ class Poster(asyncio.Protocol):
             self._transport.close()
 
 
-def requests_of(url: str, bodies: list[bytes]) -> list[bytes]:
+def requests_of(url: str, bodies: list[bytes], headers: Sequence[str] = ()) -> list[bytes]:
     """Whole HTTP/1.1 requests."""
     parts = urlsplit(url)
+    more = "".join(f"{line}\r\n" for line in headers).encode()
     return [
-        b"POST %b HTTP/1.1\r\nHost: %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-        % (parts.path.encode(), parts.netloc.encode(), len(body), body)
+        b"POST %b HTTP/1.1\r\nHost: %b\r\nContent-Type: application/json\r\n%bContent-Length: %d\r\n\r\n%b"
+        % (parts.path.encode(), parts.netloc.encode(), more, len(body), body)
         for body in bodies
     ]
 
 
-async def run(url: str, bodies: list[bytes], connections: int, seconds: float, rate: float) -> dict[str, Any]:
+async def run(url: str, requests: list[bytes], connections: int, seconds: float, rate: float, events: int) -> dict[str, Any]:
     """Post for so many seconds; the report of the tally."""
     parts = urlsplit(url)
-    requests = requests_of(url, bodies)
-    tally = Tally()
+    tally = Tally(events=events)
     loop = asyncio.get_running_loop()
     posters = [
         (await loop.create_connection(lambda: Poster(tally), parts.hostname or "", parts.port or 80))[1]
@@ -152,9 +155,12 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rate", type=float, default=0.0)
+    parser.add_argument("--header", action="append", default=[], help="as in 'name: value'")
+    parser.add_argument("--events", type=int, default=1, help="of a body whose answer does not say")
     given = parser.parse_args()
     bodies: list[bytes] = msgspec.msgpack.decode(given.bodies.read_bytes(), type=list[bytes])
-    report = uvloop.run(run(given.url, bodies, given.connections, given.seconds, given.rate))
+    requests = requests_of(given.url, bodies, given.header)
+    report = uvloop.run(run(given.url, requests, given.connections, given.seconds, given.rate, given.events))
     sys.stdout.write(json.dumps(report) + "\n")
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,10 +64,26 @@ def _started(module: str, folder: Path, environment: dict[str, str]) -> Iterator
         process.wait(20)
 
 
-def load(url: str, bodies: Path, *, connections: int, seconds: float, rate: float = 0.0) -> dict[str, Any]:
-    """Run the load generator; its report."""
-    command = [sys.executable, "-m", "tests.bench.load", url, str(bodies)]
+def load(
+    url: str,
+    bodies: Path,
+    *,
+    connections: int,
+    seconds: float,
+    rate: float = 0.0,
+    headers: Mapping[str, str] | None = None,
+    events: int = 1,
+) -> dict[str, Any]:
+    """Run the load generator; its report.
+
+    Args:
+        headers: beside its own.
+        events: of a body whose answer does not say how many were accepted.
+    """
+    command = [sys.executable, "-m", "tests.bench.load", url, str(bodies), "--events", str(events)]
     command += ["--connections", str(connections), "--seconds", str(seconds), "--rate", str(rate)]
+    for name, value in (headers or {}).items():
+        command += ["--header", f"{name}: {value}"]
     done = subprocess.run(command, check=True, capture_output=True, timeout=seconds + 120)
     report: dict[str, Any] = json.loads(done.stdout)
     return report
@@ -92,10 +108,20 @@ class Measured:
         return float(self.report["events_per_second"])
 
 
-def measured(process: Process, path: str, bodies: Path, connections: int, seconds: float) -> Measured:
+def measured(
+    process: Process,
+    path: str,
+    bodies: Path,
+    connections: int,
+    seconds: float,
+    *,
+    headers: Mapping[str, str] | None = None,
+    events: int = 1,
+) -> Measured:
     """Post to a server that accepts everything, and watch its processor time."""
     before = process.cpu_seconds()
-    report = load(f"{process.url}{path}", bodies, connections=connections, seconds=seconds)
+    url = f"{process.url}{path}"
+    report = load(url, bodies, connections=connections, seconds=seconds, headers=headers, events=events)
     assert set(report["statuses"]) == {"200"}, report
     return Measured(report, process.cpu_seconds() - before)
 

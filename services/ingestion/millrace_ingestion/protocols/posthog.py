@@ -249,7 +249,7 @@ def _key_of(item: Item, known: Known) -> str:
 def event_of(item: Item, known: Known, request: WireRequest) -> NativeEvent | Refused:
     """An event as it is stored, whether its identity stands in it or in its properties."""
     name = item.event or ("$set" if request.operation == "engage" else "")
-    distinct_id = next((text for each in (item.distinct_id, item.own_id, known.distinct_id) if (text := as_text(each))), "")
+    distinct_id = as_text(item.distinct_id) or as_text(item.own_id) or as_text(known.distinct_id)
     if not name or not distinct_id:
         code = "missing_identity" if name else "missing_event_type"
         return Refused(InvalidInput(f"{'distinct_id' if name else 'event'} is missing", code=code), client_id(item.uuid))
