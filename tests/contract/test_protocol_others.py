@@ -200,7 +200,7 @@ async def test_a_track_of_mixpanel_fills_the_columns(client: Tracker, path: str,
 @pytest.mark.parametrize("given", ["?verbose=1", "&verbose=1&ip=0"])
 async def test_a_client_of_mixpanel_that_asks_for_words_has_an_object(client: Tracker, given: str) -> None:
     query, more = (given, "") if given[0] == "?" else ("", given)
-    bad = {"event": "e", "properties": {"token": "demo"}}
+    bad = {"event": "e", "properties": {"token": "demo", "distinct_id": "u", "time": "yesterday"}}
     for event, status in ((_MIX, 1), (bad, 0)):
         body = f"data={quote(json.dumps(event))}{more}".encode()
         reply = await client.post(f"/track{query}", body, content_type="application/x-www-form-urlencoded")
