@@ -198,6 +198,7 @@ async def test_a_hostile_name_is_a_name(warehouse: OpenWarehouse) -> None:
     assert await warehouse.value("SELECT toString(groupArray(visitor_id)) FROM events_raw") == "['bob']"
 
 
+@pytest.mark.minutes
 @ON_BOTH
 async def test_hours_are_counted_anew_for_one_tenant_over_months(warehouse: OpenWarehouse) -> None:
     times = [

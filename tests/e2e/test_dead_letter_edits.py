@@ -32,6 +32,7 @@ def _put(folder: Path, letters: list[DeadLetter]) -> None:
     asyncio.run(put())
 
 
+@pytest.mark.minutes
 def test_a_letter_is_corrected_in_a_file_or_an_editor(tmp_path: Path) -> None:
     server = Server(tmp_path / "data")
     _put(server.data_dir, [_letter(number) for number in (1, 2, 3)])

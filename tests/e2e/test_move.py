@@ -75,6 +75,7 @@ async def test_a_folder_moves_whole_and_once_however_often_the_move_is_killed(
     assert_exact(writers.sent, await asyncio.to_thread(platform.stored))
 
 
+@pytest.mark.minutes
 def test_what_cannot_be_moved_is_one_line(tmp_path: Path) -> None:
     nowhere = (
         "kafka://127.0.0.1:1/moved",

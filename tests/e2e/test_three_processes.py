@@ -108,6 +108,7 @@ def test_a_service_alone_refuses_an_engine_that_is_of_one_process(tmp_path: Path
     assert ("MILLRACE_WAREHOUSE_URL has to be clickhouse://" in refused.err) == (command != "ingestion")
 
 
+@pytest.mark.minutes
 def test_somebody_is_handed_out_and_erased_by_the_process_that_stores(platform: Distributed) -> None:
     events = [
         view("people", "laptop", "/ada"),

@@ -328,6 +328,7 @@ async def test_one_bad_row_in_ten_thousand_is_set_aside_and_the_others_are_store
     await assert_stored_once(warehouse, 9_999)
 
 
+@pytest.mark.minutes
 async def test_a_flood_of_bad_rows_stops_the_consumer_before_it_empties_the_log(
     tmp_path: Path, warehouse: OpenWarehouse
 ) -> None:

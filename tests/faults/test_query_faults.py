@@ -24,6 +24,7 @@ def _ask(server: Server, sql: str) -> httpx.Response:
     return httpx.post(f"{server.url}/query", json={"customer_id": "t", "sql": sql}, timeout=60)
 
 
+@pytest.mark.minutes
 def test_statements_that_cannot_be_interrupted_are_bounded_and_hold_nothing_else_up(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", {"MILLRACE_QUERY_SECONDS": "1", "MILLRACE_QUERY_WAIT_SECONDS": "0.1"})
     server.start()
