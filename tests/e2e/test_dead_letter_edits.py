@@ -5,6 +5,8 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 from millrace_core.time import now_ms
 from millrace_eventlog.records import DeadLetter
 from millrace_eventlog.settings import LogSettings
