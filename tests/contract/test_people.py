@@ -122,6 +122,7 @@ async def test_more_rows_than_a_page_come_out_once_each(warehouse: OpenWarehouse
     assert len(ids) == len(set(ids)) == count
 
 
+@pytest.mark.minutes
 @ON_BOTH
 async def test_erased_rows_are_gone_whatever_their_properties_are_and_others_stay(warehouse: OpenWarehouse) -> None:
     theirs = [

@@ -146,6 +146,7 @@ def test_a_stream_needs_a_tenant_and_a_position_of_its_own(server: Server) -> No
     assert (refused.value.status, refused.value.code) == (400, "invalid_last_event_id")
 
 
+@pytest.mark.minutes
 def test_a_live_stream_goes_on_over_a_restart_of_the_server(tmp_path: Path) -> None:
     own = Server(tmp_path / "data")
     own.start()

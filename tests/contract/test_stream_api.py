@@ -46,6 +46,7 @@ async def test_a_client_resumes_behind_the_last_message_that_it_saw(server: Serv
         assert await stream.types(1) == ["f"]
 
 
+@pytest.mark.minutes
 async def test_a_client_resumes_over_a_restart_of_the_server(tmp_path: Path) -> None:
     server = Server(tmp_path / "data")
     await asyncio.to_thread(server.start)

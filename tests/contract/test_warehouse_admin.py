@@ -146,6 +146,7 @@ class TestProof:
         await warehouse.admin.rebuild(_NOON, _NOON)
         assert await warehouse.value("SELECT sum(events) FROM events_by_minute") == 100
 
+    @pytest.mark.minutes
     async def test_inserts_during_a_rebuild_are_neither_lost_nor_doubled(self, warehouse: OpenWarehouse) -> None:
         async def insert(batch: int) -> None:
             rows = b"".join(event_line(batch * 200 + row, offset=batch, index=row) + b"\n" for row in range(200))

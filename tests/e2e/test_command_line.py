@@ -210,6 +210,7 @@ def _put_letters(data_dir: Path, count: int) -> list[str]:
     return asyncio.run(put())
 
 
+@pytest.mark.minutes
 def test_dead_letters_are_looked_at_put_back_and_dropped(tmp_path: Path) -> None:
     server = Server(tmp_path / "data")
     server.start()

@@ -88,6 +88,7 @@ async def test_a_warehouse_that_is_down_makes_the_lag_grow_and_nothing_else(tmp_
     await assert_stored_once(warehouse, 1000)
 
 
+@pytest.mark.minutes
 async def test_answers_that_are_lost_behind_the_insert_double_nothing(tmp_path: Path, warehouse: OpenWarehouse) -> None:
     plan = iter(["answer lost", "down", "answer lost", "works"] * 5)
     writer = LossyWriter(warehouse, plan)
@@ -238,6 +239,7 @@ async def test_a_batch_whose_token_a_table_knows_without_its_rows_is_completed_t
     await assert_stored_once(warehouse, 150)
 
 
+@pytest.mark.minutes
 async def test_answers_that_are_lost_with_the_rows_of_a_table_double_nothing(tmp_path: Path, warehouse: OpenWarehouse) -> None:
     class Engine(LossyWriter):
         async def insert(self, rows: bytes | Sequence[bytes], token: str) -> None:

@@ -174,6 +174,7 @@ def _post(client: httpx.Client, acknowledged: set[str]) -> int:
     return answer.status_code
 
 
+@pytest.mark.minutes
 def test_a_server_on_a_full_disk_answers_503_and_loses_nothing(small_disk: Callable[[int], Path]) -> None:
     folder = small_disk(160 * _MB)
     environment = {"MILLRACE_LOG_MIN_FREE_BYTES": str(40 * _MB), "MILLRACE_LOG_LEVEL": "warning"}
