@@ -1,11 +1,9 @@
 """How many events a minute a tenant may send. A request that would pass its limit is refused whole, with the time to wait."""
 
-import asyncio
-import contextlib
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 import structlog
@@ -13,6 +11,7 @@ import structlog
 from millrace_core.errors import RecordsUnavailable, TooManyRequests
 from millrace_eventlog.records import LogRecord
 from millrace_ingestion.kept_tenants import KeptTenants
+from millrace_records.cache.looking import look_regularly
 from millrace_records.cache.ports import Limits, Messages, Rate
 from millrace_records.ports import TENANTS_CHANGED, Records, Tenant
 
@@ -83,20 +82,7 @@ class TenantLimits:
     async def follow(self, records: Records, messages: Messages) -> None:
         """Read the tenants' own settings now, every minute, and when someone says that they changed; for ever. While the
         records do not answer the ones that were read last hold."""
-        told = asyncio.Event()
-
-        async def listen() -> None:
-            async for _ in messages.follow(TENANTS_CHANGED):
-                told.set()
-
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(listen(), name="tenants-changed")
-            while True:
-                told.clear()
-                await self.read(records)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_READ_SECONDS):
-                        await told.wait()
+        await look_regularly(messages, TENANTS_CHANGED, _READ_SECONDS, partial(self.read, records))
 
     async def read(self, records: Records) -> None:
         """Read them once. Where the records do not answer and none were read before, those that were kept on the disk hold."""

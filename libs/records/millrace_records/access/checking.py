@@ -5,7 +5,6 @@ and looks at that every two seconds and when it is told. So what was revoked is 
 once where Redis tells. While the records do not answer the last snapshot holds: nothing can be revoked then, either.
 """
 
-import asyncio
 import contextlib
 import hmac
 import time
@@ -20,6 +19,7 @@ from millrace_core.errors import RecordsUnavailable, Unauthorized
 from millrace_core.time import now_ms
 from millrace_records.access.ports import ACCESS_CHANGED, AccessState, Key, Snapshot, User
 from millrace_records.access.tokens import Claims, claims_of, token_of
+from millrace_records.cache.looking import look_regularly
 from millrace_records.cache.ports import Messages
 
 LOOK_SECONDS: Final = 2.0
@@ -155,21 +155,8 @@ class AccessCheck:
 
     async def follow(self) -> None:
         """Keep the snapshot fresh, for ever; at the end tell which keys were used."""
-        told = asyncio.Event()
-
-        async def listen() -> None:
-            async for _ in self._messages.follow(ACCESS_CHANGED):
-                told.set()
-
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(listen(), name="access-changed")
-                while True:
-                    told.clear()
-                    await self._look()
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(LOOK_SECONDS):
-                            await told.wait()
+            await look_regularly(self._messages, ACCESS_CHANGED, LOOK_SECONDS, self._look)
         finally:
             await self._tell_used()
 

@@ -17,6 +17,7 @@ from millrace_consumer.batches import Batch
 from millrace_core.errors import RecordsUnavailable
 from millrace_core.privacy import digest_of
 from millrace_eventlog.records import LogRecord
+from millrace_records.cache.looking import look_regularly
 from millrace_records.cache.ports import Messages
 from millrace_records.ports import ERASURES_CHANGED, Erasure, Records
 from millrace_warehouse.ports import Erased
@@ -97,21 +98,12 @@ class Tombstones:
     async def follow(self, records: Records, messages: Messages) -> None:
         """Read new erasures now, every five seconds, and when someone tells of one; for ever. While the records do not answer
         those that are known hold."""
-        told = asyncio.Event()
 
-        async def listen() -> None:
-            async for _ in messages.follow(ERASURES_CHANGED):
-                told.set()
+        async def look() -> None:
+            with contextlib.suppress(RecordsUnavailable):
+                await self.read(records)
 
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(listen(), name="erasures-changed")
-            while True:
-                told.clear()
-                with contextlib.suppress(RecordsUnavailable):
-                    await self.read(records)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_READ_SECONDS):
-                        await told.wait()
+        await look_regularly(messages, ERASURES_CHANGED, _READ_SECONDS, look)
 
     async def read(self, records: Records) -> None:
         """Read those that are not known yet.
