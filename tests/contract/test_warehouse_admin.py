@@ -128,6 +128,14 @@ class TestProof:
         assert await warehouse.admin.rebuild(start, start) == 1
         assert await warehouse.admin.audit(2) == []
 
+    @pytest.mark.minutes
+    async def test_an_hour_that_several_partitions_want_repaired_is_rebuilt_once(self, warehouse: OpenWarehouse) -> None:
+        await warehouse.writer.insert(event_lines(100), "t")
+        await warehouse.connection.command("ALTER TABLE pages_by_minute DELETE WHERE 1 SETTINGS mutations_sync = 1")
+        done = await asyncio.gather(*(warehouse.admin.repair(_NOON, _NOON) for _ in range(3)))
+        assert sorted(done) == [0, 0, 1]
+        assert await warehouse.value("SELECT sum(views) FROM pages_by_minute") == 100
+
     async def test_a_rebuild_leaves_other_hours_alone_and_may_run_again(self, warehouse: OpenWarehouse) -> None:
         times = [warehouse_time(_NOON + hour * _HOUR) for hour in range(4)]
         rows = b"".join(event_line(number, timestamp=times[number % 4]) + b"\n" for number in range(400))
