@@ -31,7 +31,9 @@ _GRANTS: Final = (
 )
 
 
-def write_configuration(folder: Path, tables: Iterable[Table], marker: str, server: Mapping[str, float | str]) -> Path:
+def write_configuration(
+    folder: Path, tables: Iterable[Table], marker: str, server: Mapping[str, float | str], merge_tree: Mapping[str, int]
+) -> Path:
     """Write both files, readable by this user only; the path of the one that the engine is pointed at.
 
     Args:
@@ -39,6 +41,7 @@ def write_configuration(folder: Path, tables: Iterable[Table], marker: str, serv
         tables: every table and view of the database, with who may read it.
         marker: the ``log_comment`` of our own connections; whoever knows it reads every tenant.
         server: settings of the server (threads, caches).
+        merge_tree: settings of every table.
     """
     users = folder / "users.xml"
     config = folder / "config.xml"
@@ -47,8 +50,7 @@ def write_configuration(folder: Path, tables: Iterable[Table], marker: str, serv
         config,
         "<clickhouse>\n"
         f"<users_config>{escape(str(users))}</users_config>\n"
-        + "".join(f"<{name}>{value}</{name}>\n" for name, value in server.items())
-        + "</clickhouse>\n",
+        f"{_elements(server)}<merge_tree>\n{_elements(merge_tree)}</merge_tree>\n</clickhouse>\n",
     )
     return config
 
@@ -59,14 +61,17 @@ def _users(tables: Iterable[Table], marker: str) -> str:
         f"<{table.name}><filter>{ours}{' OR ' + table.tenant_filter if table.tenant_filter else ''}</filter></{table.name}>\n"
         for table in tables
     )
-    profile = "".join(f"<{name}>{value}</{name}>\n" for name, value in PROFILE.items())
     grants = "".join(f"<query>{grant}</query>\n" for grant in _GRANTS)
     return (
-        f"<clickhouse>\n<profiles><default>\n{profile}</default></profiles>\n"
+        f"<clickhouse>\n<profiles><default>\n{_elements(PROFILE)}</default></profiles>\n"
         "<users><default>\n<password/><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>\n"
         f"<grants>\n{grants}</grants>\n<databases><{DATABASE}>\n{filters}</{DATABASE}></databases>\n"
         "</default></users>\n<quotas><default/></quotas>\n</clickhouse>\n"
     )
+
+
+def _elements(settings: Mapping[str, float | str]) -> str:
+    return "".join(f"<{name}>{value}</{name}>\n" for name, value in settings.items())
 
 
 def _write(path: Path, text: str) -> None:

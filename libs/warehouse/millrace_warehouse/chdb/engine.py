@@ -32,12 +32,16 @@ _TENANT_THREADS: Final = 32
 _CLOSE_SECONDS: Final = 3.0
 
 # Why each is there: docs/adr/0004-engine-settings.md.
+_MERGE_THREADS: Final = max(1, (os.cpu_count() or 1) // 4)
+_MERGE_TASKS: Final = max(32, 2 * _MERGE_THREADS)
 _SERVER: Final[Mapping[str, float | str]] = {
-    "background_pool_size": max(1, (os.cpu_count() or 1) // 4),
+    "background_pool_size": _MERGE_THREADS,
+    "background_merges_mutations_concurrency_ratio": _MERGE_TASKS / _MERGE_THREADS,
     "os_threads_nice_value_merge_mutate": 10,
     "background_merges_mutations_scheduling_policy": "shortest_task_first",
     "memory_worker_purge_dirty_pages_threshold_ratio": 0.005,
 }
+_TABLES: Final[Mapping[str, int]] = {"number_of_free_entries_in_pool_to_lower_max_size_of_merge": _MERGE_TASKS}
 
 
 class ChdbEngine:
@@ -99,7 +103,7 @@ class ChdbEngine:
     def _prepare(self) -> None:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._config = write_configuration(self._folder, TABLES, self._marker, _SERVER)
+            self._config = write_configuration(self._folder, TABLES, self._marker, _SERVER, _TABLES)
             first = self._client(None, {"log_comment": self._marker})
             try:
                 first.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")

@@ -141,9 +141,9 @@ class ClickHouseAdmin:
         return len(hours)
 
     async def repair(self, first: int, last: int) -> int:
-        """See WarehouseAdmin. Compares all hours at once, and each alone only where something differs. One call after the other:
-        after a crash every partition asks for the same hours, and what one has mended the next finds whole. All at once each
-        would rebuild what each saw broken, in minutes (a delete waits ten seconds for its turn beside merges)."""
+        """See WarehouseAdmin. Compares all hours at once, and each alone only where something differs. One call after the
+        other: after a crash every partition asks for the same hours, and what one has mended the next finds whole. All at once
+        each would rebuild what each saw broken."""
         hours = self._hours(first, last)
         repaired = 0
         async with self._repairing:
