@@ -143,9 +143,16 @@ class ComposeProject:
         return bool(state["Running"]) and state.get("Health", {"Status": "healthy"})["Status"] == "healthy"
 
     def wait_until(self, true: Callable[[], bool], what: str) -> None:
-        """Return when it is so, which has to be within the deadline."""
+        """Return when it is so, which has to be within the deadline. What breaks off on its way is asked again."""
         deadline = time.monotonic() + _WAIT_SECONDS
-        while not true():
+
+        def holds() -> bool:
+            try:
+                return true()
+            except httpx.TransportError:
+                return False
+
+        while not holds():
             assert time.monotonic() < deadline, f"not within {_WAIT_SECONDS} s: {what}\n{self.logs()}"
             time.sleep(0.2)
 
