@@ -119,12 +119,12 @@ def _line(one: dict[str, Any]) -> str:
 
 
 def _privacy(one: dict[str, Any]) -> Iterator[str]:
-    """What is settled about its people's data, a line each."""
-    if one["denied"]:
+    """What is settled about its people's data, a line each; an older server says nothing of it."""
+    if one.get("denied"):
         yield f"never stored: {', '.join(one['denied'])}"
-    if one["hashed"]:
+    if one.get("hashed"):
         yield f"stored as hashes: {', '.join(one['hashed'])}"
-    if one["signals"]:
+    if one.get("signals"):
         yield f"Sec-GPC and DNT: {one['signals']}"
-    if one["event_days"]:
+    if one.get("event_days"):
         yield "kept by type: " + ", ".join(f"{name} {days:,} days" for name, days in sorted(one["event_days"].items()))
