@@ -151,6 +151,7 @@ async def _die_with_a_batch_pending(folder: Path, warehouse: OpenWarehouse, step
             await alive.died.wait()
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("step", ["consumer.after-intent", "consumer.after-insert"])
 @pytest.mark.parametrize("jump", [0, _DAY_MS, -_DAY_MS], ids=["no jump", "a day ahead", "a day back"])
 async def test_a_pending_batch_is_stored_once_whatever_the_clock_did_meanwhile(
@@ -200,6 +201,7 @@ LOST = {
 """How each table is filled; a crash between the events and one of these leaves its part of the pending batch out."""
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("machine", [False, True], ids=["the process", "the machine"])
 @pytest.mark.parametrize("late", [0, 3_600_000], ids=["at once", "an hour later"])
 @pytest.mark.parametrize("table", LOST)
@@ -221,6 +223,7 @@ async def test_a_batch_that_a_crash_left_out_of_one_table_is_completed_there(
     await assert_stored_once(warehouse, 150)
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("lost", FILLED)
 async def test_a_batch_whose_token_a_table_knows_without_its_rows_is_completed_there(
     tmp_path: Path, warehouse: OpenWarehouse, lost: str
@@ -370,6 +373,7 @@ async def test_events_that_are_sent_again_in_other_batches_count_once(tmp_path: 
     await assert_stored_once(warehouse, 300)
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("years", [(1970, 1971), (2080, 2100)])
 async def test_times_of_any_year_are_stored_whatever_their_number_of_months(
     tmp_path: Path, warehouse: OpenWarehouse, years: tuple[int, int]

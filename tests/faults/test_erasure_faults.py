@@ -78,6 +78,7 @@ async def _visitors(warehouse: OpenWarehouse) -> list[Any]:
     return list(rows)
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("step", ["consumer.after-intent", "consumer.after-insert"])
 async def test_a_replayed_batch_is_stored_without_them(tmp_path: Path, warehouse: OpenWarehouse, step: str) -> None:
     async with life(tmp_path, warehouse, dies_at=step) as first:

@@ -55,6 +55,7 @@ async def _stored_before(folder: Path, warehouse: OpenWarehouse) -> Sequence[Log
     return sent
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("step", _STEPS)
 async def test_a_kill_at_each_step_with_outcomes_in_the_batch_counts_each_of_them_once(
     tmp_path: Path, warehouse: OpenWarehouse, step: str
