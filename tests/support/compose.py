@@ -143,13 +143,14 @@ class ComposeProject:
         return bool(state["Running"]) and state.get("Health", {"Status": "healthy"})["Status"] == "healthy"
 
     def wait_until(self, true: Callable[[], bool], what: str) -> None:
-        """Return when it is so, which has to be within the deadline. What breaks off on its way is asked again."""
+        """Return when it is so, within the deadline. An answer that breaks off on its way is asked for again, and reported."""
         deadline = time.monotonic() + _WAIT_SECONDS
 
         def holds() -> bool:
             try:
                 return true()
-            except httpx.TransportError:
+            except httpx.TransportError as error:
+                figures.note(f"an answer broke off: {error}")
                 return False
 
         while not holds():

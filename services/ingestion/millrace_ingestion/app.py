@@ -22,7 +22,6 @@ from millrace_ingestion.keys import Grant
 from millrace_ingestion.native_keys import native_grants
 from millrace_ingestion.parts import SLICE, Parts, Scope, Send
 from millrace_ingestion.protocols import native
-from millrace_ingestion.protocols.reading import Refused
 from millrace_ingestion.protocols.routes import NATIVE, SINGLE, route_of
 from millrace_ingestion.protocols.shared import TRACK
 from millrace_ingestion.protocols.wire import WireProtocol, WireRequest
@@ -30,6 +29,7 @@ from millrace_ingestion.replies import (
     Headers,
     batch_answer,
     error_answer,
+    fault_answer,
     plain_error,
     preflight_headers,
     request_id_of,
@@ -43,7 +43,6 @@ from millrace_ingestion.verdicts import Verdicts
 App = Callable[[Scope, Receive, Send], Any]
 
 _METHODS: Final = frozenset({"GET", "POST", "OPTIONS"})
-_STRICT: Final = frozenset({b"strict=1", b"strict=true"})
 _log = structlog.get_logger("millrace.ingestion")
 
 
@@ -112,9 +111,7 @@ class Tracking:
                 self._parts.counting.lost_request(error.code)
             status, answer, more = error_answer(error, request_id)
         except Exception:  # noqa: BLE001 -- the last resort: a client never sees a traceback, and the process goes on
-            _log.exception("request_failed", request_id=request_id.decode(), path=scope["path"])
-            status = 500
-            answer = plain_error(500, "internal_error", "something failed here; the log of the server says what", request_id)
+            status, answer = fault_answer(request_id, scope["path"])
         await send_answer(send, status, answer, request_id, headers, more)
         return status
 
@@ -124,7 +121,11 @@ class Tracking:
         with Body(parts.body_limits, parts.in_flight) as body:
             is_single = scope["path"].rstrip("/") == SINGLE
             text, batch = await self._read(body, receive, headers, is_single=is_single)
-            if is_single and not _is_native(batch.events[0]) and (by := self._surface.claim(text, scope, headers, request_id)):
+            if (
+                is_single
+                and not native.is_native(batch.events[0])
+                and (by := self._surface.claim(text, scope, headers, request_id))
+            ):
                 raise _Claimed(by)
             grant = await self._grant(headers, text)
             sender = self._sender(scope, headers, grant)
@@ -202,14 +203,9 @@ class Tracking:
         reason = verdicts.reason
         if is_single and reason is not None:
             raise _Rejected(reason, reason.message)
-        if not _STRICT.isdisjoint(query.split(b"&")):
+        if native.is_strict(query):
             self._parts.outcomes.not_stored(verdicts.records, "rejected", "batch_rejected")
             raise _Rejected(InvalidInput("an event was rejected", code="batch_rejected"), {"errors": verdicts.errors})
-
-
-def _is_native(event: native.NativeEvent | Refused) -> bool:
-    """Whether an event is ours by its look: ``event_type`` is nobody else's."""
-    return isinstance(event, native.NativeEvent) and event.event_type is not None
 
 
 class _Claimed(Exception):

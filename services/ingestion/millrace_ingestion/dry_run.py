@@ -6,7 +6,6 @@ from itertools import islice
 from typing import Any, Final
 
 import msgspec
-import structlog
 
 from millrace_core.errors import Forbidden, MillraceError, TooLarge
 from millrace_core.events import Arrival, Event, Visit
@@ -16,13 +15,11 @@ from millrace_ingestion.native_keys import Grants
 from millrace_ingestion.parts import SLICE, Parts, Scope, Send
 from millrace_ingestion.protocols import native
 from millrace_ingestion.protocols.routes import SINGLE
-from millrace_ingestion.replies import Headers, error_answer, plain_error, send_answer
+from millrace_ingestion.replies import Headers, error_answer, fault_answer, send_answer
 from millrace_ingestion.surface import LEFT, Surface
 from millrace_ingestion.verdicts import PRIVACY_SIGNAL, Remark, Verdicts
 
 _DRY: Final = frozenset({b"dry_run=1", b"dry_run=true"})
-_STRICT: Final = frozenset({b"strict=1", b"strict=true"})
-_log = structlog.get_logger("millrace.ingestion")
 _encode: Final = msgspec.json.Encoder().encode
 _decode_row: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -86,9 +83,7 @@ class DryRuns:
         except MillraceError as error:
             status, answer, more = error_answer(error, request_id)
         except Exception:  # noqa: BLE001 -- the last resort: a client never sees a traceback, and the process goes on
-            _log.exception("request_failed", request_id=request_id.decode(), path=scope["path"])
-            status = 500
-            answer = plain_error(500, "internal_error", "something failed here; the log of the server says what", request_id)
+            status, answer = fault_answer(request_id, scope["path"])
         await send_answer(send, status, answer, request_id, headers, more)
         return status
 
@@ -98,9 +93,11 @@ class DryRuns:
             text = await body.read(receive, headers)
             is_single = scope["path"].rstrip("/") == SINGLE
             batch = (native.decode_single if is_single else native.decode_batch)(text, parts.event_limits)
-            first = batch.events[0] if is_single else None
-            is_native = not is_single or (isinstance(first, native.NativeEvent) and first.event_type is not None)
-            if not is_native and (by := self._surface.claim(text, scope, headers, request_id)):
+            if (
+                is_single
+                and not native.is_native(batch.events[0])
+                and (by := self._surface.claim(text, scope, headers, request_id))
+            ):
                 return dry_answer(*await self._surface.judge_only(*by, scope))
             grant = await self._grant(headers, text)
             sender = parts.senders.sender(scope, headers, parts.clock(), native.NAME, grant)
@@ -143,4 +140,4 @@ def _status(verdicts: Verdicts, *, is_single: bool, scope: Scope) -> int:
         return 200
     if is_single:
         return 413 if isinstance(reason, TooLarge) else 403 if isinstance(reason, Forbidden) else 400
-    return 200 if _STRICT.isdisjoint(scope.get("query_string", b"").split(b"&")) else 400
+    return 400 if native.is_strict(scope.get("query_string", b"")) else 200

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
 import msgspec
+import structlog
 
 from millrace_core.errors import LogUnavailable, MillraceError, Unavailable
 from millrace_core.ids import new_id
@@ -19,6 +20,7 @@ HeaderList = list[tuple[bytes, bytes]]
 
 _encode = msgspec.json.Encoder().encode
 _is_request_id = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z").match
+_log = structlog.get_logger("millrace.ingestion")
 _RETRY_AFTER: Final = (2, 10)
 """Seconds. Spread, so that clients that were refused together do not come back together."""
 _METHODS: Final = b"POST, OPTIONS"
@@ -88,6 +90,13 @@ def error_answer(error: MillraceError, request_id: bytes, detail: Any = None) ->
 def plain_error(status: int, code: str, message: str, request_id: bytes) -> bytes:
     """The body of an error that is none of a handler's: no such route or method, or a fault of ours."""
     return _encode(error_body(status, code, message, request_id.decode()))
+
+
+def fault_answer(request_id: bytes, path: str) -> tuple[int, bytes]:
+    """Status and body where a handler fails for a reason of ours, called while it is handled: a client never sees a traceback,
+    the log does."""
+    _log.exception("request_failed", request_id=request_id.decode(), path=path)
+    return 500, plain_error(500, "internal_error", "something failed here; the log of the server says what", request_id)
 
 
 def cors_headers(headers: Headers) -> HeaderList:

@@ -28,6 +28,7 @@ from millrace_ingestion.protocols.reading import (
 )
 
 NAME: Final = "native"
+_STRICT: Final = frozenset({b"strict=1", b"strict=true"})
 
 NOT_SENT: Final = msgspec.Raw(b"")
 """The value of ``properties`` and ``context`` where the client sent none."""
@@ -82,6 +83,16 @@ _decode_split = msgspec.json.Decoder(_Split).decode
 _decode_event = msgspec.json.Decoder(NativeEvent).decode
 _decode_id = msgspec.json.Decoder(_OnlyId).decode
 _decode_tenant = msgspec.json.Decoder(_OnlyTenant).decode
+
+
+def is_native(event: NativeEvent | Refused) -> bool:
+    """Whether an event is ours by its look: ``event_type`` is nobody else's."""
+    return isinstance(event, NativeEvent) and event.event_type is not None
+
+
+def is_strict(query: bytes) -> bool:
+    """Whether one rejected event rejects its batch, by the query string."""
+    return not _STRICT.isdisjoint(query.split(b"&"))
 
 
 def decode_single(body: bytes, limits: Limits) -> Batch:
