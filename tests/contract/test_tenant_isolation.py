@@ -17,12 +17,27 @@ _CASES = Path(__file__).parents[1] / "cases"
 _ATTACKS: list[dict[str, Any]] = json.loads((_CASES / "sql-attacks.json").read_text())
 _LEGITIMATE: list[dict[str, Any]] = json.loads((_CASES / "sql-legit.json").read_text())
 
+_VIEWS = (
+    "SELECT * FROM sessions",
+    "SELECT * FROM users",
+    "SELECT * FROM conversations",
+    "SELECT count() FROM sessions WHERE customer_id != 'tenant_a'",
+    "WITH 'tenant_b' AS customer_id, 'x' AS linked, now() AS timestamp SELECT person_id, started_at, events FROM sessions",
+    "WITH users AS (SELECT 1 AS n) SELECT n FROM users",
+    "SELECT u.person_id, s.events FROM analytics.users AS u JOIN sessions AS s USING (customer_id, person_id)",
+    "SELECT toUInt32(visitor_id) FROM sessions",
+    "SELECT throwIf(1) FROM users",
+    "SELECT * FROM users FINAL",
+    "SELECT person_id IN users FROM users",
+)
+_ASKED_OF_VIEWS: list[dict[str, Any]] = [{"id": f"view-{number}", "sql": sql} for number, sql in enumerate(_VIEWS)]
+
 Worlds = dict[str, list[Outcome]]
 
 
 @pytest.fixture(scope="session", params=["embedded", "clickhouse"])
 def worlds(request: pytest.FixtureRequest) -> Worlds:
-    cases = [*_ATTACKS, *_LEGITIMATE]
+    cases = [*_ATTACKS, *_LEGITIMATE, *_ASKED_OF_VIEWS]
     opened = request.getfixturevalue(request.param)
 
     async def ask() -> list[list[Outcome]]:
@@ -48,6 +63,14 @@ def test_a_legitimate_query_answers_as_if_the_tenant_were_alone(case: dict[str, 
 
     assert alone.error is None, alone.error
     assert first == second == alone
+
+
+@pytest.mark.parametrize("case", _ASKED_OF_VIEWS, ids=lambda case: case["id"])
+def test_a_view_shows_the_tenants_own_rows_only(case: dict[str, Any], worlds: Worlds) -> None:
+    first, second, alone = worlds[case["id"]]
+
+    assert first == second == alone
+    assert CANARY not in first.text
 
 
 def test_the_worlds_are_worlds(worlds: Worlds) -> None:
@@ -121,6 +144,6 @@ async def test_columns_that_tell_of_others_are_not_there(engine: Engine, hidden:
 async def test_the_gate_is_a_fixed_point(engine: Engine, case: dict[str, Any]) -> None:
     """The engine reads what it printed as what was printed: nothing changes its meaning on the way to execution."""
     async with open_reads(engine) as reads:
-        once = await reads.gate.scope(case["sql"], "demo")
+        once = (await reads.gate.scope(case["sql"], "demo")).text
         parsed = json.loads(await reads.gate.parser.parse(once))
         assert await reads.gate.parser.print(json.dumps(parsed)) == once

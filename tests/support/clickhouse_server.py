@@ -44,7 +44,7 @@ _OF_THE_TRANSPORT: Final = frozenset(
 )
 _FORMAT: Final = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
 _INSERT: Final = re.compile(rb"^\s*INSERT\s+INTO\s+[^\n]*?\bFORMAT\s+(\w+)[ \t]*\n?", re.IGNORECASE)
-_READING: Final = re.compile(r"\s*(SELECT|WITH|SHOW|\()", re.IGNORECASE)
+_READING: Final = re.compile(r"\s*(SELECT|WITH|SHOW|DESCRIBE|\()", re.IGNORECASE)
 _CODE: Final = re.compile(r"Code: (\d+)")
 _THREADS: Final = 32
 

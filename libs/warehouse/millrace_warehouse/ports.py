@@ -5,17 +5,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """What a query answers: column names, and one tuple a row in their order."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
-
-    def dicts(self) -> list[dict[str, Any]]:
-        """One mapping a row."""
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+from millrace_warehouse.statement_ports import Rows as Rows  # noqa: PLC0414 (handed on)
+from millrace_warehouse.statement_ports import Statements, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +108,24 @@ class TenantWarehouse(Protocol):
         """
         ...
 
-    async def ask(self, sql: str, *, require_tenant_filter: bool = False) -> Rows:
-        """Run a statement that a person or a model wrote: through the gate, read-only, under limits.
+    async def answer(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Rows:
+        """Run a SELECT of our own that somebody's question was compiled to, with bound parameters. It may be too much, so it
+        has the limits and the turns of ``ask``.
+
+        Raises:
+            QueryError: a limit, or a value that the engine cannot take; the code says which.
+            TooManyRequests: too many statements of this tenant or of all are running.
+            WarehouseUnavailable: try again later.
+        """
+        ...
+
+    @property
+    def statements(self) -> Statements:
+        """What people and models write themselves: through the gate, read-only, under limits."""
+        ...
+
+    async def ask(self, sql: str, values: Values | None = None, *, require_tenant_filter: bool = False) -> Rows:
+        """Prepare and run one of these.
 
         Args:
             require_tenant_filter: refuse a statement that reads a table and does not say whose rows it wants. No statement

@@ -12,8 +12,12 @@ class QuerySettings(Settings):
     query_memory_bytes: ByteSize = Field(ByteSize(1 * 2**30), ge=2**20, description="Memory that a statement may take.")
     query_read_rows: int = Field(500_000_000, ge=1, description="Rows that a statement may read.")
     query_read_bytes: ByteSize = Field(ByteSize(50 * 2**30), ge=1, description="Bytes that a statement may read.")
-    query_result_rows: int = Field(10_000, ge=1, description="Rows that a statement may answer.")
-    query_result_bytes: ByteSize = Field(ByteSize(32 * 2**20), ge=1, description="Bytes that a statement may answer.")
+    query_result_rows: int = Field(10_000, ge=1, description="Rows of an answer; `truncated` says where there were more.")
+    query_result_bytes: ByteSize = Field(ByteSize(32 * 2**20), ge=1, description="Bytes of an answer, likewise.")
+    query_file_rows: int = Field(1_000_000, ge=1, description="Rows of an answer as a file (CSV, JSON lines, Arrow, Parquet).")
+    query_file_bytes: ByteSize = Field(
+        ByteSize(256 * 2**20), ge=1, description="Bytes of such an answer. Arrow, Parquet and CSV are whole in memory once."
+    )
     query_threads: int = Field(2, ge=1, le=64, description="Threads that a statement may use.")
     query_concurrency: int = Field(
         4, ge=1, description="Statements that run at once; more wait a little, then are answered 429."

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -29,13 +29,23 @@ class ChdbConnection:
 
     Args:
         folder: where rows to insert may stand for a moment.
+        kill: called to end what runs on this connection from another one; does not wait for it.
     """
 
-    def __init__(self, client: Client, executor: Executor, folder: Path, on_discard: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        executor: Executor,
+        folder: Path,
+        on_discard: Callable[[], None],
+        kill: Callable[[], None] = lambda: None,
+    ) -> None:
         self._client = client
+        self._kill = kill
         self._executor = executor
         self._folder = folder
         self._on_discard = on_discard
+        self._stream: Any = None
         self._turn = asyncio.Lock()
         self.closed = False
         self.abandoned: asyncio.Future[Any] | None = None
@@ -58,19 +68,36 @@ class ChdbConnection:
         """See Connection."""
         return await self._run(lambda: self._client.raw_query(sql, parameters=dict(parameters or {}), fmt=form))
 
+    async def stream(self, sql: str, form: str) -> AsyncGenerator[bytes]:
+        """See Connection. The driver reads formats with a head or an end whole before the first piece."""
+        async with self._open(sql, None, form) as read:
+            while chunk := await read():
+                yield chunk
+
     async def lines(self, sql: str, parameters: Mapping[str, Any] | None = None) -> AsyncIterator[Sequence[str]]:
         """See Connection."""
-        stream: Any = await self._run(
-            lambda: self._client.raw_stream(sql, parameters=dict(parameters or {}), fmt="TabSeparated")
-        )
         rest = b""
-        try:
-            while chunk := await self._run(lambda: stream.read(_STREAM_BYTES)):
+        async with self._open(sql, parameters, "TabSeparated") as read:
+            while chunk := await read():
                 *lines, rest = (rest + chunk).split(b"\n")
                 yield [line.decode() for line in lines]
+
+    @asynccontextmanager
+    async def _open(
+        self, sql: str, parameters: Mapping[str, Any] | None, form: str
+    ) -> AsyncIterator[Callable[[], Awaitable[bytes]]]:
+        def begin() -> Any:
+            self._stream = self._client.raw_stream(sql, parameters=dict(parameters or {}), fmt=form)
+            return self._stream
+
+        stream = await self._run(begin)
+        try:
+            yield lambda: self._run(lambda: stream.read(_STREAM_BYTES))
         finally:
-            with suppress(EngineFailure):
-                await self._run(stream.close)
+            if not self.closed:
+                with suppress(EngineFailure):
+                    await self._run(stream.close)
+                self._stream = None
 
     async def insert(self, table: str, rows: Sequence[bytes], token: str) -> None:
         """See Connection. The engine reads the rows as a file."""
@@ -99,6 +126,7 @@ class ChdbConnection:
                 self._discard()
                 self.abandoned = running
                 running.add_done_callback(self._abandoned)
+                self._kill()
                 raise
             except (DriverError, OSError) as error:
                 self._discard()
@@ -116,6 +144,9 @@ class ChdbConnection:
             self._executor.submit(self._close)
 
     def _close(self) -> None:
+        with suppress(DriverError, OSError):
+            if self._stream is not None:  # it holds the lock that closing waits for
+                self._stream.close()
         with suppress(DriverError):
             self._client.close()
 

@@ -1,11 +1,13 @@
 """The one engine of this process: its folder, its configuration, its threads, its connections."""
 
 import asyncio
+import itertools
 import os
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -30,6 +32,9 @@ _log = structlog.get_logger("millrace.warehouse")
 _THREADS: Final = 16
 _TENANT_THREADS: Final = 32
 _CLOSE_SECONDS: Final = 3.0
+# A statement has no id of ours, so a setting tells connections apart: one of the HTTP interface, which is not here.
+_NUMBER: Final = "http_max_uri_size"
+_FIRST_NUMBER: Final = 2_000_000
 
 # Why each is there: docs/adr/0004-engine-settings.md.
 _MERGE_THREADS: Final = max(1, (os.cpu_count() or 1) // 4)
@@ -56,6 +61,7 @@ class ChdbEngine:
         self._marker = marker
         self._executor = executor
         self._tenants = ThreadPoolExecutor(_TENANT_THREADS, thread_name_prefix="chdb-tenant")
+        self._numbers = itertools.count(_FIRST_NUMBER)
         self._discarded = metrics.counter(names.WAREHOUSE_DISCARDED)
 
     @classmethod
@@ -82,8 +88,10 @@ class ChdbEngine:
         """See Engine."""
         if not is_tenant(tenant) or tenant == self._marker:
             raise ValueError("not a tenant's name")
+        number = next(self._numbers)
         # readonly stands last: behind it no setting can be changed, by us or by a statement
-        return await self._connect({"log_comment": tenant, **limits, "readonly": 1}, self._tenants)
+        settings = {"log_comment": tenant, **limits, _NUMBER: number, "readonly": 1}
+        return await self._connect(settings, self._tenants, lambda: self._kill(number))
 
     async def nobody(self) -> ChdbConnection:
         """See Engine."""
@@ -112,13 +120,32 @@ class ChdbEngine:
         except (DriverError, OSError) as error:
             raise StartRefused(f"the warehouse in {self._folder} cannot be opened: {_why(error)}") from error
 
-    async def _connect(self, settings: Mapping[str, int | str], executor: ThreadPoolExecutor | None = None) -> ChdbConnection:
+    def _kill(self, number: int) -> None:
+        """End what runs on a tenant's connection: nobody waits for it any more."""
+
+        def kill() -> None:
+            with suppress(DriverError):
+                admin = self._client(DATABASE, {"log_comment": self._marker})
+                try:
+                    admin.command(f"KILL QUERY WHERE Settings['{_NUMBER}'] = '{number}' ASYNC")
+                finally:
+                    admin.close()
+
+        with suppress(RuntimeError):  # the engine is closing
+            self._executor.submit(kill)
+
+    async def _connect(
+        self,
+        settings: Mapping[str, int | str],
+        executor: ThreadPoolExecutor | None = None,
+        kill: Callable[[], None] = lambda: None,
+    ) -> ChdbConnection:
         executor = executor or self._executor
         try:
             client = await asyncio.get_running_loop().run_in_executor(executor, self._client, DATABASE, settings)
         except (DriverError, OSError) as error:
             raise failure_of(error) from error
-        return ChdbConnection(client, executor, self._folder, self._discarded.inc)
+        return ChdbConnection(client, executor, self._folder, self._discarded.inc, kill)
 
     def _client(self, database: str | None, settings: Mapping[str, int | str]) -> clickhouse_connect.driver.client.Client:
         return clickhouse_connect.get_client(

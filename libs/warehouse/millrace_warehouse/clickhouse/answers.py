@@ -30,10 +30,11 @@ _FIXED: Final[Mapping[int, tuple[str, str]]] = {
     72: ("invalid_sql", "A value is not a number."),
     117: ("invalid_sql", "A value cannot be read as what the query asks for."),
     153: ("invalid_sql", "The query divides by zero."),
+    427: ("invalid_sql", "A regular expression cannot be read (RE2)."),
     395: ("invalid_sql", "The query refuses its own rows."),
     60: ("unknown_table", "The query names a table that does not exist."),
 }
-_NAMED: Final[Mapping[int, tuple[str, str]]] = {
+NAMED_CODES: Final[Mapping[int, tuple[str, str]]] = {
     47: ("unknown_column", "The query names a column that does not exist"),
     46: ("unknown_function", "The query calls a function that does not exist"),
     42: ("invalid_sql", "A function is called with the wrong number of arguments"),
@@ -44,6 +45,7 @@ _NAMED: Final[Mapping[int, tuple[str, str]]] = {
     215: ("invalid_sql", "A column is neither grouped by nor aggregated"),
     386: ("invalid_sql", "Two types have nothing in common"),
 }
+"""What is wrong with a statement whatever rows there are: each names what it is about."""
 _QUOTED: Final = re.compile(r"[`']([A-Za-z_][A-Za-z0-9_.]{0,80})[`']")
 
 
@@ -51,8 +53,13 @@ def statement_error(failure: EngineFailure) -> MillraceError:
     """The error of a failed statement, safe to show."""
     if (fixed := _FIXED.get(failure.code)) is not None and "(total)" not in failure.text:
         return QueryError(fixed[1], code=fixed[0])
-    if (named := _NAMED.get(failure.code)) is not None:
-        # The first quoted name is the statement's own; hints about other tables come after it.
-        found = _QUOTED.search(failure.text)
-        return QueryError(f"{named[1]}{f': {found[1]}' if found else ''}.", code=named[0])
+    if (named := NAMED_CODES.get(failure.code)) is not None:
+        found = name_in(failure)
+        return QueryError(f"{named[1]}{f': {found}' if found else ''}.", code=named[0])
     return read_error(failure)
+
+
+def name_in(failure: EngineFailure) -> str | None:
+    """The name that a failure is about: the first quoted one is the statement's own; hints about other tables come after it."""
+    found = _QUOTED.search(failure.text)
+    return found[1] if found else None

@@ -1,7 +1,7 @@
 """What an adapter brings: connections of three kinds to one engine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from millrace_warehouse.migrations.layout import Layout
@@ -40,6 +40,11 @@ class Connection(Protocol):
 
     async def raw(self, sql: str, form: str, parameters: Mapping[str, Any] | None = None) -> bytes:
         """Run a SELECT; what it answers in one of the engine's formats (``JSONCompact``, ``JSONEachRow``, ...)."""
+        ...
+
+    def stream(self, sql: str, form: str) -> AsyncGenerator[bytes]:
+        """Run a SELECT; what it answers in one of the engine's formats, piece by piece. An error comes before the first piece,
+        or ends the pieces."""
         ...
 
     def lines(self, sql: str, parameters: Mapping[str, Any] | None = None) -> AsyncIterator[Sequence[str]]:

@@ -1,5 +1,6 @@
 """Makes the ports of an opened engine."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,9 +18,11 @@ from millrace_warehouse.clickhouse.reads import ClickHouseReads
 from millrace_warehouse.clickhouse.self_test import check_barrier
 from millrace_warehouse.clickhouse.turns import WriteTurns
 from millrace_warehouse.clickhouse.writer import ClickHouseWriter
-from millrace_warehouse.gate.functions import Functions
+from millrace_warehouse.gate.functions import DESCRIBED, Functions
 from millrace_warehouse.gate.gate import Gate
 from millrace_warehouse.gate.tables import public_columns
+from millrace_warehouse.gate.views import VIEWS
+from millrace_warehouse.gate.walk import Readable
 from millrace_warehouse.ports import StoringPorts, WarehousePorts
 from millrace_warehouse.query_settings import QuerySettings
 
@@ -75,7 +78,7 @@ async def open_gate(engine: Engine, parser: ClickHouseParser) -> Gate:
     """
     try:
         connection = await engine.admin()
-        functions = await _rows(connection, "SELECT name, categories, is_aggregate, alias_to FROM system.functions")
+        functions = await _rows(connection, f"SELECT {', '.join(DESCRIBED)} FROM system.functions")
         described = await _rows(
             connection, "SELECT table, name FROM system.columns WHERE database = currentDatabase() ORDER BY table, position"
         )
@@ -85,7 +88,9 @@ async def open_gate(engine: Engine, parser: ClickHouseParser) -> Gate:
     columns: dict[str, list[str]] = {}
     for row in described:
         columns.setdefault(row["table"], []).append(row["name"])
-    return Gate(parser, Functions.of_engine(functions), engine.database, public_columns(columns), list(columns))
+    views = {name: json.loads(await parser.parse(view.sql)) for name, view in VIEWS.items()}
+    readable = Readable(engine.database, public_columns(columns), views, frozenset(columns))
+    return Gate(parser, Functions.of_engine(functions), readable)
 
 
 async def _rows(connection: Connection, sql: str) -> list[Mapping[str, Any]]:

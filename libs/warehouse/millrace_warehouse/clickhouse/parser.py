@@ -7,6 +7,7 @@ from millrace_core.errors import QueryError
 from millrace_warehouse.clickhouse.engine import Engine
 from millrace_warehouse.clickhouse.failures import EngineFailure, own_error
 from millrace_warehouse.clickhouse.standing import StandingConnection
+from millrace_warehouse.gate.gate import Unreadable
 
 _NO_JSON_FORM: Final = frozenset({36, 48, 344})
 _POSITION: Final = re.compile(r"failed at position (\d+)")
@@ -27,7 +28,7 @@ class ClickHouseParser:
                 raise own_error(failure) from failure
             if failure.code in _NO_JSON_FORM:
                 raise QueryError("Only a single SELECT is allowed.", code="sql_not_allowed") from failure
-            raise QueryError(f"The statement cannot be parsed{_place(failure.text)}.") from failure
+            raise Unreadable(_place(failure.text)) from failure
 
     async def print(self, tree: str) -> str:
         """See Parser."""
@@ -47,7 +48,7 @@ class ClickHouseParser:
         return await connection.text(sql, {"text": text})
 
 
-def _place(text: str) -> str:
-    """Where the parser stopped, from its message; what it quotes there is the client's own text."""
+def _place(text: str) -> int | None:
+    """Where the parser stopped, from its message: a byte, from 0. What it quotes there is the client's own text."""
     found = _POSITION.search(text)
-    return f" at character {found[1]}" if found else ""
+    return int(found[1]) - 1 if found else None

@@ -27,6 +27,7 @@ _SYNTAX: Final = frozenset(
 _UNINTERRUPTIBLE: Final = re.compile(
     r"(multi(fuzzy)?match|.*levenshtein|.*editdistance|jaro|damerau|.*hyperscan|arraysimilarity)", re.IGNORECASE
 )
+_CHANCE: Final = re.compile(r"rand|shuffle|sample|uuid|ulid|serial|snowflake|fuzz")
 _COMBINATORS: Final = tuple(
     "if array distinct ornull ordefault state merge foreach resample map simplestate mergestate argmin argmax null".split()
 )
@@ -38,6 +39,10 @@ IN_FUNCTIONS: Final = frozenset(
 CASTS: Final = frozenset("cast _cast accuratecast accuratecastornull accuratecastordefault jsonextract reinterpret".split())
 
 
+DESCRIBED: Final = ("name", "categories", "is_aggregate", "alias_to", "deterministic")
+"""What has to be known of each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Functions:
     """The engine's functions, and those that a statement may call."""
@@ -45,10 +50,14 @@ class Functions:
     allowed: frozenset[str]
     aggregates: frozenset[str]
     known: frozenset[str]
+    changing: frozenset[str] = frozenset()
+    """Those that answer otherwise the next time: ``now``, ``rand`` and the like."""
+    random: frozenset[str] = frozenset()
+    """Of these the ones that do so at once: chance, and ids made anew."""
 
     @classmethod
     def of_engine(cls, rows: Iterable[Mapping[str, Any]]) -> "Functions":
-        """Read off ``system.functions``: rows with name, categories, is_aggregate, alias_to."""
+        """Read off ``system.functions``: rows with :data:`DESCRIBED`."""
         by_name = {row["name"]: row for row in rows}
         aggregates = {name.lower() for name, row in by_name.items() if row["is_aggregate"]}
         plain = {
@@ -56,7 +65,11 @@ class Functions:
             for name, row in by_name.items()
             if not row["is_aggregate"] and _is_allowed(by_name.get(row["alias_to"], row))
         }
-        return cls(frozenset(plain | aggregates | _SYNTAX), frozenset(aggregates), frozenset(name.lower() for name in by_name))
+        changing = {name.lower() for name, row in by_name.items() if row["deterministic"] == 0}
+        random = {name for name in changing if _CHANCE.search(name)}
+        known = frozenset(name.lower() for name in by_name)
+        allowed = frozenset(plain | aggregates | _SYNTAX)
+        return cls(allowed, frozenset(aggregates), known, frozenset(changing), frozenset(random))
 
     def allows(self, name: str) -> bool:
         """Whether a statement may call this, aggregate combinators (``sumIf``, ``uniqMerge``) included."""

@@ -2,18 +2,32 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 from millrace_core.errors import QueryError
-from millrace_warehouse.gate.functions import CASTS, IN_FUNCTIONS, TABLE_FUNCTIONS, Functions
-from millrace_warehouse.gate.nodes import ALLOWED, COMMON, Node, children, equals, function
+from millrace_warehouse.gate.estimates import estimate_of
+from millrace_warehouse.gate.functions import Functions
+from millrace_warehouse.gate.nodes import Node
+from millrace_warehouse.gate.parameters import Placed, bind, parameters_of, place
+from millrace_warehouse.gate.statements import Statement, is_by_chance, is_repeatable, until_of
 from millrace_warehouse.gate.tenant_filter import check_tenant_filter
+from millrace_warehouse.gate.walk import Readable, Refused, Walk
+from millrace_warehouse.statement_ports import Values
 
 _LONGEST_STATEMENT: Final = 100_000
-_DEEPEST: Final = 300
-# values('a UInt8, b String ALIAS file(…)'): the structure is code, and its expressions are run.
-_STRUCTURE_CODE: Final = re.compile(r"\b(default|materialized|alias|ephemeral|aggregatefunction)\b", re.IGNORECASE)
+
+
+class Unreadable(Exception):
+    """The parser stopped.
+
+    Args:
+        at: the byte of the text at which it did, from 0; None where it does not say.
+    """
+
+    def __init__(self, at: int | None) -> None:
+        super().__init__("the statement cannot be parsed")
+        self.at = at
 
 
 class Parser(Protocol):
@@ -23,7 +37,8 @@ class Parser(Protocol):
         """The syntax tree as JSON.
 
         Raises:
-            QueryError: the text is no single statement.
+            Unreadable: the text is no statement.
+            QueryError: it is no single SELECT.
         """
         ...
 
@@ -33,206 +48,93 @@ class Parser(Protocol):
 
 
 class Gate:
-    """Knows what may be called and read.
+    """Knows what may be called and read."""
 
-    Args:
-        database: the only one that may be named.
-        columns: for each readable table the columns that a read lists.
-        tables: every table there is: a name of theirs means nothing else.
-    """
-
-    def __init__(
-        self, parser: Parser, functions: Functions, database: str, columns: Mapping[str, Sequence[str]], tables: Sequence[str]
-    ) -> None:
+    def __init__(self, parser: Parser, functions: Functions, readable: Readable) -> None:
         self.parser = parser
+        self.readable = readable
         self._functions = functions
-        self._database = database
-        self._columns = columns
-        self._tables = frozenset(tables)
 
-    async def scope(self, sql: str, tenant: str, *, require_tenant_filter: bool = False) -> str:
+    async def scope(
+        self, sql: str, tenant: str, *, require_tenant_filter: bool = False, values: Values | None = None
+    ) -> Statement:
         """The statement as it is to be run: the same question, to this tenant's rows only.
 
+        Args:
+            values: of its placeholders.
+
         Raises:
-            QueryError: ``invalid_sql`` or ``sql_not_allowed``.
+            QueryError: ``invalid_sql``, ``sql_not_allowed``, ``unknown_table``, ``invalid_parameters``; ``detail`` says
+                at which place where that is known.
             Forbidden: see :func:`check_tenant_filter`, where the filter is required.
         """
-        if len(sql) > _LONGEST_STATEMENT:
-            raise _refusal(f"the statement is longer than {_LONGEST_STATEMENT} characters")
-        if "\0" in sql:
-            raise QueryError("The statement holds a NUL character.")
-        tree: Node = json.loads(await self.parser.parse(sql.strip()))
-        if tree.get("type") not in ("SelectWithUnionQuery", "SelectIntersectExceptQuery"):
-            raise _refusal("only SELECT is allowed")
+        tree = await self._bound(sql, values)
         if require_tenant_filter:
             check_tenant_filter(tree, tenant)
-        _Walk(self._functions, self._database, self._columns, self._tables, tenant).check(tree)
-        return await self.parser.print(json.dumps(tree))
+        repeatable, by_chance = is_repeatable(tree, self._functions), is_by_chance(tree, self._functions)
+        walk = Walk(self._functions, self.readable, tenant)
+        self._check(walk, tree, sql)
+        untils = [until_of(read) for read in walk.reads]
+        until = None if None in untils or not repeatable else max((each for each in untils if each is not None), default=0)
+        text = await self.parser.print(json.dumps(tree))
+        return Statement(text, tuple(sorted(walk.names)), until, by_chance)
+
+    async def examine(self, sql: str, tenant: str, values: Values | None = None) -> tuple[Statement, str]:
+        """The statement as it may be described without being asked, every table empty; and a statement that answers a number or
+        more, whose sum is how many rows it would read. Raises as :meth:`scope`."""
+        tree = await self._bound(sql, values)
+        walk = Walk(self._functions, self.readable, tenant, is_empty=True)
+        self._check(walk, tree, sql)
+        rows = estimate_of(walk.reads, self.readable.database, tenant)
+        statement = Statement(await self.parser.print(json.dumps(tree)), tuple(sorted(walk.names)), None, by_chance=True)
+        return statement, "" if rows is None else await self.parser.print(json.dumps(rows))
+
+    async def parameters(self, sql: str) -> Mapping[str, str]:
+        """The placeholders with names that a statement has, and the type of each. Raises QueryError as :meth:`scope`."""
+        return parameters_of(await self._parse(sql, Placed(sql, ())))
+
+    def _check(self, walk: Walk, tree: Node, sql: str) -> None:
+        try:
+            walk.check(tree)
+        except Refused as refused:
+            refused.detail = place_of_name(sql, refused.name)
+            raise
+
+    async def _bound(self, sql: str, values: Values | None) -> Node:
+        tree = await self._parse(sql, place(sql, values))
+        bind(tree, values)
+        return tree
+
+    async def _parse(self, sql: str, placed: Placed) -> Node:
+        if len(sql) > _LONGEST_STATEMENT:
+            raise Refused(f"the statement is longer than {_LONGEST_STATEMENT} characters")
+        if "\0" in sql:
+            raise QueryError("The statement holds a NUL character.")
+        try:
+            tree: Node = json.loads(await self.parser.parse(placed.text.rstrip()))
+        except Unreadable as error:
+            raise _unreadable(sql, placed, error.at) from error
+        if tree.get("type") not in ("SelectWithUnionQuery", "SelectIntersectExceptQuery"):
+            raise Refused("only SELECT is allowed")
+        return tree
 
 
-class _Walk:
-    """One statement's way through the gate. Changes the tree in place."""
-
-    def __init__(
-        self,
-        functions: Functions,
-        database: str,
-        columns: Mapping[str, Sequence[str]],
-        tables: frozenset[str],
-        tenant: str,
-    ) -> None:
-        self._functions = functions
-        self._database = database
-        self._columns = columns
-        self._tables = tables
-        self._tenant = tenant
-        self._names: set[str] = set()
-        self._lambdas: set[str] = set()
-
-    def check(self, tree: Node) -> None:
-        self._collect_names(tree, 0)
-        self._visit(tree)
-
-    def _collect_names(self, node: Node, depth: int) -> None:
-        """Names of WITH elements and lambdas, wherever they are: none may be a table's or a function's, so that a name needs
-        no idea of scopes to be judged."""
-        if depth > _DEEPEST:
-            raise _refusal("the statement is nested too deeply")
-        if node.get("type") == "WithElement":
-            if node["name"] in self._tables or "." in node["name"]:
-                raise _refusal(f"WITH may not take the name of a table: {node['name']}")
-            self._names.add(node["name"])
-        if node.get("type") == "Function" and node.get("is_lambda_function") and node.get("alias"):
-            if node["alias"].lower() in self._functions.known:
-                raise _refusal(f"a lambda may not take the name of a function: {node['alias']}")
-            self._lambdas.add(node["alias"])
-        for child in children(node):
-            self._collect_names(child, depth + 1)
-
-    def _visit(self, node: Node) -> None:
-        kind = node.get("type")
-        self._check_keys(kind, node)
-        if kind == "TableExpression":
-            self._table(node)
-            return
-        match kind:
-            case "TableIdentifier":
-                raise _refusal("a table may not be named here")
-            case "Identifier":
-                self._drop_database(node)
-            case "Function":
-                self._function(node)
-            case "ColumnsApplyTransformer" if "func_name" in node:
-                self._called(node["func_name"])
-            case "SelectWithUnionQuery" if any(node.get(key) for key in node if "outfile" in key):
-                raise _refusal("INTO OUTFILE is not allowed")
-        for child in list(children(node)):
-            self._visit(child)
-        if kind == "SelectQuery":
-            _fold_prewhere(node)
-
-    def _check_keys(self, kind: str | None, node: Node) -> None:
-        if kind is None:
-            return  # a bare group of nodes
-        keys = ALLOWED.get(kind)
-        if keys is None:
-            raise _refusal(f"not allowed: {kind}")
-        if keys and (unknown := node.keys() - keys - COMMON):
-            raise _refusal(f"not allowed: {min(unknown)}")
-
-    def _called(self, name: str) -> None:
-        if name not in self._lambdas and not self._functions.allows(name):
-            raise _refusal(f"the function {name} is not allowed")
-
-    def _function(self, node: Node) -> None:
-        name = node["name"].lower()
-        self._called(node["name"])
-        arguments = (node.get("arguments") or {}).get("children") or []
-        if name in CASTS and "aggregatefunction" in json.dumps(arguments).lower():
-            raise _refusal("casts to aggregate states are not allowed")
-        if name in IN_FUNCTIONS and len(arguments) == 2:
-            right = arguments[1]
-            # A table on the right of IN is a plain identifier here; only a WITH element may be one.
-            if right.get("type") == "Identifier" and right["name"] not in self._names:
-                raise _refusal("a table on the right side of IN is not allowed: use a subquery")
-
-    def _drop_database(self, node: Node) -> None:
-        """``analytics.events_raw.visitor_id`` names the subquery that stands for the table from now on."""
-        parts = node.get("name_parts") or []
-        if len(parts) > 2 and parts[0] == self._database and parts[1] in self._columns:
-            node["name_parts"] = parts[1:]
-            node["name"] = ".".join(parts[1:])
-
-    def _table(self, node: Node) -> None:
-        if "table_function" in node:
-            self._table_function(node["table_function"])
-            return
-        if "subquery" in node:
-            self._visit(node["subquery"])
-            return
-        named = node["database_and_table_name"]
-        if named.get("type") != "TableIdentifier":
-            raise _refusal("a table has to be named")
-        parts = named.get("name_parts") or [named["name"]]
-        if len(parts) == 1 and parts[0] in self._names:
-            return
-        if len(parts) > 2 or (len(parts) == 2 and parts[0] != self._database) or parts[-1] not in self._columns:
-            raise QueryError(f"There is no table {'.'.join(parts)}; there is {', '.join(self._columns)}.", code="unknown_table")
-        self._scope(node, parts[-1], named.get("alias") or parts[-1])
-
-    def _table_function(self, node: Node) -> None:
-        name = node["name"].lower()
-        if name not in TABLE_FUNCTIONS:
-            raise _refusal(f"the table function {node['name']} is not allowed")
-        arguments = (node.get("arguments") or {}).get("children") or []
-        if name == "values" and arguments and arguments[0].get("type") == "Literal":
-            structure = arguments[0]["value"].get("value")
-            if isinstance(structure, str) and _STRUCTURE_CODE.search(structure):
-                raise _refusal("expressions in a structure are not allowed")
-        for argument in list(children(node)):
-            self._visit(argument)
-
-    def _scope(self, node: Node, table: str, alias: str) -> None:
-        """Put a subquery in the table's place. PREWHERE, not WHERE: with WHERE the optimiser moves the statement's own
-        conditions in front, and their errors quote other tenants' values."""
-        inner: Node = {
-            "type": "TableExpression",
-            "database_and_table_name": {
-                "type": "TableIdentifier",
-                "name": f"{self._database}.{table}",
-                "name_parts": [self._database, table],
-            },
-        }
-        for key in ("final", "sample_size", "sample_offset"):
-            if key in node:
-                inner[key] = node.pop(key)
-        columns = [{"type": "Identifier", "name": column} for column in self._columns[table]]
-        element = {"type": "TablesInSelectQueryElement", "table_expression": inner}
-        select = {
-            "type": "SelectQuery",
-            "select": {"type": "ExpressionList", "children": columns},
-            "tables": {"type": "TablesInSelectQuery", "children": [element]},
-            "prewhere": equals("customer_id", self._tenant),
-        }
-        union = {
-            "type": "SelectWithUnionQuery",
-            "union_mode": "UNION_DEFAULT",
-            "list_of_selects": {"type": "ExpressionList", "children": [select]},
-            "is_outfile_append": False,
-            "is_outfile_truncate": False,
-            "is_into_outfile_with_stdout": False,
-        }
-        del node["database_and_table_name"]
-        node["subquery"] = {"type": "Subquery", "alias": alias, "children": [union]}
+def _unreadable(sql: str, placed: Placed, at: int | None) -> QueryError:
+    if at is None:
+        return QueryError("The statement cannot be parsed.")
+    place = place_of(sql, placed.position(len(placed.text.encode()[:at].decode("utf-8", "ignore"))))
+    error = QueryError(f"The statement cannot be parsed at line {place['line']}, column {place['column']}.")
+    error.detail = place
+    return error
 
 
-def _fold_prewhere(node: Node) -> None:
-    """PREWHERE cannot be applied to the subquery that stands for a table: it joins WHERE."""
-    before = node.pop("prewhere", None)
-    if before is not None:
-        where = node.get("where")
-        node["where"] = before if where is None else function("and", before, where)
+def place_of(sql: str, at: int) -> dict[str, int]:
+    """A character's place in a text, for people: ``position``, ``line`` and ``column`` count from 1."""
+    before = sql[:at]
+    return {"position": len(before) + 1, "line": before.count("\n") + 1, "column": len(before) - before.rfind("\n")}
 
 
-def _refusal(reason: str) -> QueryError:
-    return QueryError(f"This statement is refused: {reason}.", code="sql_not_allowed")
+def place_of_name(sql: str, name: str | None) -> dict[str, int] | None:
+    """Where a text first says a name as a whole; None where it does not."""
+    found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sql, re.IGNORECASE) if name else None
+    return None if found is None else place_of(sql, found.start())

@@ -1,7 +1,7 @@
 """One user's view of a ClickHouse server, under fixed settings. Requests share the user's pool of HTTP connections."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import aiohttp
@@ -51,6 +51,17 @@ class ServerConnection:
         """See Connection."""
         settings = {**self._settings, **_WHOLE}
         return await self._run(self._client.raw_query(sql, parameters=dict(parameters or {}), settings=settings, fmt=form))
+
+    async def stream(self, sql: str, form: str) -> AsyncGenerator[bytes]:
+        """See Connection. The server keeps the answer until it is whole, so that no error stands in the middle."""
+        settings = {**self._settings, **_WHOLE}
+        stream = await self._run(self._client.raw_stream(sql, settings=settings, fmt=form))
+        try:
+            async with stream as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except (DriverError, aiohttp.ClientError, OSError) as error:
+            raise failure_of(error) from error
 
     async def lines(self, sql: str, parameters: Mapping[str, Any] | None = None) -> AsyncIterator[Sequence[str]]:
         """See Connection."""

@@ -30,7 +30,13 @@ _UNKNOWN_DATABASE: Final = 81
 _WRITER: Final[Settings] = {"async_insert": 0, "session_timezone": "UTC"}
 # On a cluster an insert returns when its shards have it, on most of their replicas.
 _SPREAD: Final[Settings] = {"distributed_foreground_insert": 1, "insert_quorum": "auto"}
-_READER: Final[Settings] = {"session_timezone": "UTC", "implicit_select": 0, "use_query_cache": 0}
+# Who hangs up does not want to know any more: the server ends what it reads for them.
+_READER: Final[Settings] = {
+    "session_timezone": "UTC",
+    "implicit_select": 0,
+    "use_query_cache": 0,
+    "cancel_http_readonly_queries_on_client_close": 1,
+}
 
 PROFILE: Final[Mapping[str, str]] = {
     "type_json_skip_duplicated_paths": "1",
