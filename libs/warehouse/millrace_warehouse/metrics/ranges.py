@@ -1,0 +1,167 @@
+"""When: spans of time as people say them, and what they are at a given now."""
+
+import datetime
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from millrace_core.errors import InvalidInput
+from millrace_core.time import parse_time
+from millrace_warehouse.metrics.parts import Part
+
+Unit = Literal["minute", "hour", "day", "week", "month"]
+"""Weeks begin on Monday (ISO 8601)."""
+
+RangeUnit = Literal["minute", "hour", "day", "week", "month", "quarter", "year"]
+
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
+_SECONDS: Final = {"minute": 60, "hour": 3600}
+_DAYS: Final = {"day": 1, "week": 7}
+
+
+class Between(Part):
+    """From one moment to another. A date is the whole day in the question's time zone, the end date included; a time with
+    hours is exact, and the end is not included."""
+
+    start: str = Field(max_length=40, examples=["2026-01-01"])
+    end: str = Field(max_length=40, examples=["2026-01-31"])
+
+    @model_validator(mode="after")
+    def _both_are_times(self) -> Self:
+        for text in (self.start, self.end):
+            if parse_time(text) is None or (re.fullmatch(r"[-+.\d]+", text) and not _DATE.match(text)):
+                raise ValueError(f"{text[:40]!r} is no date or time (ISO 8601)")
+        return self
+
+
+class Last(Part):
+    """The time before now.
+
+    ``rolling``: so many units back from this moment. ``to_date``: calendar units up to now, the current one counts as one (one
+    day is today). ``complete``: calendar units that are over (one month is last month).
+    """
+
+    last: int = Field(ge=1, le=10_000)
+    unit: RangeUnit
+    align: Literal["rolling", "to_date", "complete"] = "rolling"
+
+
+def _which(given: Any) -> str:
+    return "last" if (("last" in given) if isinstance(given, dict) else hasattr(given, "last")) else "between"
+
+
+Range = Annotated[Annotated[Between, Tag("between")] | Annotated[Last, Tag("last")], Discriminator(_which)]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From ``first`` up to, but not including, ``end``: milliseconds since the epoch."""
+
+    first: int
+    end: int
+
+
+EVERYTHING: Final = Span(0, 4_102_444_800_000)
+"""Until 2100: the warehouse takes no event from so far ahead."""
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """A time zone by its IANA name.
+
+    Raises:
+        InvalidInput: ``unknown_time_zone``.
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise InvalidInput(f"{name[:64]!r} is no time zone: use a name like Europe/Vienna", code="unknown_time_zone") from error
+
+
+def span_of(asked: Range | None, now: int, zone: ZoneInfo) -> Span:
+    """The span that is meant at ``now`` (milliseconds since the epoch); without a range all time.
+
+    Raises:
+        InvalidInput: ``invalid_range``: it ends before it begins, or lies outside of what can be stored.
+    """
+    if asked is None:
+        return EVERYTHING
+    try:
+        span = _between(asked, zone) if isinstance(asked, Between) else _last(asked, now, zone)
+    except (OverflowError, ValueError) as error:
+        raise InvalidInput("the range lies too far away", code="invalid_range") from error
+    if span.first >= span.end:
+        raise InvalidInput("the range ends before it begins", code="invalid_range")
+    return Span(max(span.first, EVERYTHING.first), min(span.end, EVERYTHING.end))
+
+
+def _between(asked: Between, zone: ZoneInfo) -> Span:
+    return Span(_moment(asked.start, zone, days=0), _moment(asked.end, zone, days=1))
+
+
+def _moment(text: str, zone: ZoneInfo, days: int) -> int:
+    """Of a date its midnight, ``days`` later; of a time without an offset that of the zone."""
+    if _DATE.match(text):
+        day = datetime.date.fromisoformat(text) + datetime.timedelta(days=days)
+        return millis_of(datetime.datetime.combine(day, datetime.time()), zone)
+    millis = parse_time(text)
+    assert millis is not None, "the model has checked it"
+    if re.search(r"(?:[Zz]|[+-]\d{2}:?\d{2})\Z", text[10:]):
+        return millis
+    return millis_of(datetime.datetime.fromtimestamp(millis / 1000, datetime.UTC).replace(tzinfo=None), zone)
+
+
+def _last(asked: Last, now: int, zone: ZoneInfo) -> Span:
+    here = local(now, zone)
+    if asked.align == "rolling":
+        return Span(millis_of(shifted(here, asked.unit, -asked.last), zone), now)
+    current = floor(here, asked.unit)
+    if asked.align == "to_date":
+        return Span(millis_of(shifted(current, asked.unit, 1 - asked.last), zone), now)
+    return Span(millis_of(shifted(current, asked.unit, -asked.last), zone), millis_of(current, zone))
+
+
+def local(millis: int, zone: ZoneInfo) -> datetime.datetime:
+    """The wall clock of the zone, without the zone."""
+    whole, rest = divmod(millis, 1000)
+    moment = datetime.datetime.fromtimestamp(whole, zone)
+    return moment.replace(tzinfo=None, microsecond=rest * 1000)
+
+
+def millis_of(wall: datetime.datetime, zone: ZoneInfo) -> int:
+    """When a wall clock shows this: the first time where it does twice, and where it never does, as if the clock had not been
+    set forward."""
+    return round(wall.replace(tzinfo=zone).timestamp() * 1000)
+
+
+def floor(wall: datetime.datetime, unit: RangeUnit) -> datetime.datetime:
+    """The begin of the calendar unit."""
+    if unit == "minute":
+        return wall.replace(second=0, microsecond=0)
+    if unit == "hour":
+        return wall.replace(minute=0, second=0, microsecond=0)
+    day = wall.replace(hour=0, minute=0, second=0, microsecond=0)
+    if unit == "week":
+        return day - datetime.timedelta(days=day.weekday())
+    if unit in _MONTHS:
+        return day.replace(day=1, month=(day.month - 1) // _MONTHS[unit] * _MONTHS[unit] + 1)
+    return day
+
+
+def shifted(wall: datetime.datetime, unit: RangeUnit, count: int) -> datetime.datetime:
+    """So many units later by the calendar; the last day of a shorter month stands for days that it lacks."""
+    if unit in _SECONDS:
+        return wall + datetime.timedelta(seconds=_SECONDS[unit] * count)
+    if unit in _DAYS:
+        return wall + datetime.timedelta(days=_DAYS[unit] * count)
+    months = wall.year * 12 + wall.month - 1 + _MONTHS[unit] * count
+    year, month = divmod(months, 12)
+    return wall.replace(year=year, month=month + 1, day=min(wall.day, _days_in(year, month + 1)))
+
+
+def _days_in(year: int, month: int) -> int:
+    begin = datetime.date(year, month, 1)
+    return ((begin + datetime.timedelta(days=31)).replace(day=1) - begin).days
