@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.support.browser",
     "tests.support.containers",
     "tests.support.neighbours",
+    "tests.support.metric_events",
 ]

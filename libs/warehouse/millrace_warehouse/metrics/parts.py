@@ -16,7 +16,7 @@ Kind = Literal["text", "number", "boolean", "time"]
 class Part(BaseModel):
     """A piece of a question: it does not change, and knows what it may hold."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
 
 class FieldName(Part):

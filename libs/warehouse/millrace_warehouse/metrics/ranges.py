@@ -21,6 +21,7 @@ _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 _SECONDS: Final = {"minute": 60, "hour": 3600}
 _DAYS: Final = {"day": 1, "week": 7}
+_MINUTE_MS: Final = 60_000
 
 
 class Between(Part):
@@ -39,7 +40,7 @@ class Between(Part):
 
 
 class Last(Part):
-    """The time before now.
+    """The time before now; the minute of now counts whole.
 
     ``rolling``: so many units back from this moment. ``to_date``: calendar units up to now, the current one counts as one (one
     day is today). ``complete``: calendar units that are over (one month is last month).
@@ -115,6 +116,7 @@ def _moment(text: str, zone: ZoneInfo, days: int) -> int:
 
 
 def _last(asked: Last, now: int, zone: ZoneInfo) -> Span:
+    now = -(-now // _MINUTE_MS) * _MINUTE_MS
     here = local(now, zone)
     if asked.align == "rolling":
         return Span(millis_of(shifted(here, asked.unit, -asked.last), zone), now)

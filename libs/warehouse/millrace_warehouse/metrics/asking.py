@@ -1,0 +1,115 @@
+"""Asks a tenant's warehouse a question."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from millrace_core.time import iso_time
+from millrace_warehouse.metrics.answers import Answer, Table
+from millrace_warehouse.metrics.questions import Asked, Question, Trend
+from millrace_warehouse.metrics.ranges import EVERYTHING, Span, floor, local, millis_of, shifted, span_of, zone_of
+from millrace_warehouse.metrics.statements import Statement, Writing
+from millrace_warehouse.metrics.trends import CompiledTrend, compile_trend, table_of
+from millrace_warehouse.ports import TenantWarehouse
+
+# The newest minute is read of the rollup, the newest event in it of the events.
+_NEWEST: Final = (
+    "SELECT toUnixTimestamp64Milli(max(timestamp)) FROM events_raw WHERE customer_id = {tenant:String} "
+    "AND timestamp < fromUnixTimestamp64Milli({ahead:Int64}, 'UTC') AND timestamp >= (SELECT max(minute) FROM events_by_minute "
+    "WHERE customer_id = {tenant:String} AND minute < fromUnixTimestamp64Milli({ahead:Int64}, 'UTC'))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a question is asked, and the time zone of a tenant that does not name another."""
+
+    now: int
+    """Milliseconds since the epoch."""
+    time_zone: str = "UTC"
+
+
+async def answer(warehouse: TenantWarehouse, question: Question, moment: Moment) -> Answer:
+    """The answer of a question.
+
+    Raises:
+        InvalidInput: the question names what there is not, or asks for too many rows.
+        QueryError: it is too much for the engine's limits; the code says which.
+        TooManyRequests: too many questions of this tenant or of all are running.
+        WarehouseUnavailable: try again later.
+    """
+    zone = zone_of(question.time_zone or moment.time_zone)
+    span = span_of(question.range, moment.now, zone)
+    return await _trend(_Asking(warehouse, question, moment, zone, span), question)
+
+
+@dataclass(slots=True)
+class _Asking:
+    """One question on its way."""
+
+    warehouse: TenantWarehouse
+    question: Asked
+    moment: Moment
+    zone: ZoneInfo
+    span: Span
+
+    def writing(self) -> Writing:
+        """A new statement."""
+        asked = self.question
+        return Writing(self.warehouse.tenant, self.span, self.zone, self.moment.now, asked.segments, asked.bots)
+
+    async def rows(self, statement: Statement) -> Sequence[Sequence[Any]]:
+        """What it answers."""
+        return (await self.warehouse.answer(statement.sql, statement.values)).rows
+
+    async def newest(self) -> str | None:
+        """The time of the tenant's newest event, those of a clock that is ahead left out."""
+        values = {"tenant": self.warehouse.tenant, "ahead": self.moment.now + 1000}
+        at = (await self.warehouse.answer(_NEWEST, values)).rows[0][0]
+        return iso_time(at) if at else None
+
+
+async def _trend(asking: _Asking, trend: Trend) -> Answer:
+    made, table = await _measured(asking, trend, asking.span)
+    statements, previous, before = [made.statement], None, None
+    if trend.compare is not None:
+        before = span_before(asking.span, trend.compare, asking.zone)
+        earlier, previous = await _measured(asking, trend, before)
+        statements.append(earlier.statement)
+    return Answer(
+        kind="trend",
+        columns=made.columns,
+        table=table,
+        range=_told(asking.span),
+        time_zone=asking.zone.key,
+        source=made.source,
+        statements=[{"sql": one.sql, "values": one.values} for one in statements],
+        last_event_at=await asking.newest(),
+        previous=previous,
+        previous_range=None if before is None else _told(before),
+    )
+
+
+async def _measured(asking: _Asking, trend: Trend, span: Span) -> tuple[CompiledTrend, Table]:
+    writing = asking.writing()
+    compiled = compile_trend(trend, writing, span)
+    return compiled, table_of(compiled, await asking.rows(compiled.statement), writing, span)
+
+
+def _told(span: Span) -> tuple[str, str] | None:
+    return None if span == EVERYTHING else (iso_time(span.first), iso_time(span.end))
+
+
+def span_before(span: Span, compare: str, zone: ZoneInfo) -> Span:
+    """The time that a span is compared with: a year earlier, or as long just before it: as many months where it is whole
+    months, else as much of the wall clock."""
+    first, end = local(span.first, zone), local(span.end, zone)
+    if compare == "previous_year":
+        return Span(millis_of(shifted(first, "year", -1), zone), millis_of(shifted(end, "year", -1), zone))
+    months = (end.year - first.year) * 12 + end.month - first.month
+    if months > 0 and floor(first, "month") == first and floor(end, "month") == end:
+        return Span(millis_of(shifted(first, "month", -months), zone), span.first)
+    length: timedelta = end - first
+    return Span(millis_of(first - length, zone), span.first)

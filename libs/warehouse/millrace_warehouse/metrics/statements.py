@@ -1,0 +1,106 @@
+"""A statement while it is written: its text is made of constants and of places for values, which are bound."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from millrace_core.errors import InvalidInput
+from millrace_warehouse.metrics.catalogue import SEGMENTS
+from millrace_warehouse.metrics.filters import Filter
+from millrace_warehouse.metrics.ranges import EVERYTHING, Span
+
+Bots = Literal["exclude", "include", "only"]
+
+_NAMED = "if(user_id = '', visitor_id, transform(user_id, people.1, people.2, user_id))"
+_PERSON = f"transform(visitor_id, people.1, people.2, {_NAMED})"
+# Of each name that was linked, who that is: the latest link holds, and a user who was given another id is the person of that id.
+# A scalar, so that it is read once and needs no join of every event; on a cluster it is sent along.
+_PEOPLE = (
+    "(SELECT (groupArray(one.visitor_id), groupArray(if(again.linked = '', one.linked, again.linked))) "
+    "FROM (SELECT visitor_id, argMax(user_id, (timestamp, event_id)) AS linked FROM identity_links "
+    "WHERE customer_id = {tenant:String} GROUP BY visitor_id) AS one "
+    "LEFT JOIN (SELECT visitor_id, argMax(user_id, (timestamp, event_id)) AS linked FROM identity_links "
+    "WHERE customer_id = {tenant:String} GROUP BY visitor_id) AS again ON again.visitor_id = one.linked) AS people"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Text with places, and the values of the places."""
+
+    sql: str
+    values: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Writing:
+    """What the parts of one statement share."""
+
+    tenant: str
+    span: Span
+    zone: ZoneInfo
+    now: int
+    segments: Mapping[str, Filter] = field(default_factory=dict)
+    bots: Bots = "exclude"
+    values: dict[str, Any] = field(default_factory=dict)
+    names_people: bool = False
+    """Whether somebody asked for :meth:`person`."""
+
+    def __post_init__(self) -> None:
+        self.values["tenant"] = self.tenant
+
+    def bind(self, value: Any, kind: str) -> str:
+        """The place of a value of this type of the engine; equal values have one."""
+        for name, known in self.values.items():
+            if type(known) is type(value) and known == value and name.startswith(f"v{kind[0]}"):
+                return f"{{{name}:{kind}}}"
+        name = f"v{kind[0]}{len(self.values)}"
+        self.values[name] = value
+        return f"{{{name}:{kind}}}"
+
+    def text(self, value: str) -> str:
+        """The place of a text."""
+        return self.bind(value, "String")
+
+    @property
+    def zone_name(self) -> str:
+        """The place of the time zone's name."""
+        return self.text(self.zone.key)
+
+    @property
+    def person(self) -> str:
+        """Who an event is of: the linked user of its visitor, else its user, else its visitor; empty where it names nobody."""
+        self.names_people = True
+        return _PERSON
+
+    def segment(self, name: str) -> Filter:
+        """A filter by its name.
+
+        Raises:
+            InvalidInput: ``unknown_segment``.
+        """
+        if name in self.segments:
+            return self.segments[name]
+        if name in SEGMENTS:
+            return SEGMENTS[name].where
+        raise InvalidInput(f"there is no segment {name}: name it in segments", code="unknown_segment")
+
+    def within(self, span: Span | None = None) -> list[str]:
+        """Conditions of ``events_raw``: the tenant's, of that time (else that of the question), of bots or not."""
+        span = self.span if span is None else span
+        found = ["customer_id = {tenant:String}"]
+        if span.first > EVERYTHING.first:
+            found.append(f"timestamp >= fromUnixTimestamp64Milli({self.bind(span.first, 'Int64')}, 'UTC')")
+        if span.end < EVERYTHING.end:
+            found.append(f"timestamp < fromUnixTimestamp64Milli({self.bind(span.end, 'Int64')}, 'UTC')")
+        if self.bots != "include":
+            found.append("is_bot" if self.bots == "only" else "NOT is_bot")
+        return found
+
+    def finished(self, select: str) -> Statement:
+        """The statement of this SELECT, which may have a WITH of its own before it as ``WITH …``."""
+        if self.names_people:
+            rest = select.removeprefix("WITH ")
+            select = f"WITH {_PEOPLE}, {rest}" if rest != select else f"WITH {_PEOPLE} {select}"
+        return Statement(select, dict(self.values))
