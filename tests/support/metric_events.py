@@ -22,7 +22,9 @@ from tests.support.warehouse import OpenWarehouse, event_line
 from tests.support.worlds import open_reads
 
 EXAMPLES = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 """Few, as a file is to take seconds; each is new in every run."""
 

@@ -1,14 +1,15 @@
 """Asks a tenant's warehouse a question."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, assert_never
 from zoneinfo import ZoneInfo
 
 from millrace_core.time import iso_time
-from millrace_warehouse.metrics.answers import Answer, Table
-from millrace_warehouse.metrics.questions import Asked, Question, Trend
+from millrace_warehouse.metrics import funnels, retentions
+from millrace_warehouse.metrics.answers import Answer, Column, Table
+from millrace_warehouse.metrics.questions import Funnel, Question, Retention, Trend
 from millrace_warehouse.metrics.ranges import EVERYTHING, Span, floor, local, millis_of, shifted, span_of, zone_of
 from millrace_warehouse.metrics.statements import Statement, Writing
 from millrace_warehouse.metrics.trends import CompiledTrend, compile_trend, table_of
@@ -42,7 +43,16 @@ async def answer(warehouse: TenantWarehouse, question: Question, moment: Moment)
     """
     zone = zone_of(question.time_zone or moment.time_zone)
     span = span_of(question.range, moment.now, zone)
-    return await _trend(_Asking(warehouse, question, moment, zone, span), question)
+    asking = _Asking(warehouse, question, moment, zone, span)
+    match question:
+        case Trend():
+            return await _trend(asking, question)
+        case Funnel():
+            return await _funnel(asking, question)
+        case Retention():
+            return await _retention(asking, question)
+        case _:
+            assert_never(question)
 
 
 @dataclass(slots=True)
@@ -50,7 +60,7 @@ class _Asking:
     """One question on its way."""
 
     warehouse: TenantWarehouse
-    question: Asked
+    question: Question
     moment: Moment
     zone: ZoneInfo
     span: Span
@@ -70,6 +80,32 @@ class _Asking:
         at = (await self.warehouse.answer(_NEWEST, values)).rows[0][0]
         return iso_time(at) if at else None
 
+    async def answered(
+        self,
+        columns: Sequence[Column],
+        table: Table,
+        statements: Sequence[Statement],
+        *,
+        source: str = "events_raw",
+        previous: Table | None = None,
+        before: tuple[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """The answer, with how fresh it is."""
+        return Answer(
+            kind=self.question.kind,
+            columns=columns,
+            table=table,
+            range=_told(self.span),
+            time_zone=self.zone.key,
+            source=source,
+            statements=[{"sql": one.sql, "values": one.values} for one in statements],
+            last_event_at=await self.newest(),
+            previous=previous,
+            previous_range=before,
+            extra=extra or {},
+        )
+
 
 async def _trend(asking: _Asking, trend: Trend) -> Answer:
     made, table = await _measured(asking, trend, asking.span)
@@ -78,18 +114,27 @@ async def _trend(asking: _Asking, trend: Trend) -> Answer:
         before = span_before(asking.span, trend.compare, asking.zone)
         earlier, previous = await _measured(asking, trend, before)
         statements.append(earlier.statement)
-    return Answer(
-        kind="trend",
-        columns=made.columns,
-        table=table,
-        range=_told(asking.span),
-        time_zone=asking.zone.key,
-        source=made.source,
-        statements=[{"sql": one.sql, "values": one.values} for one in statements],
-        last_event_at=await asking.newest(),
-        previous=previous,
-        previous_range=None if before is None else _told(before),
+    return await asking.answered(
+        made.columns, table, statements, source=made.source, previous=previous, before=None if before is None else _told(before)
     )
+
+
+async def _funnel(asking: _Asking, funnel: Funnel) -> Answer:
+    statement = funnels.compile_funnel(funnel, asking.writing())
+    rows = await asking.rows(statement)
+    extra: dict[str, Any] = {"times": funnels.times_of(funnel, rows)} if funnel.times else {}
+    statements = [statement]
+    if funnel.people is not None:
+        statements.append(funnels.compile_people(funnel, asking.writing()))
+        extra["people"] = [row[0] for row in await asking.rows(statements[1])]
+    return await asking.answered(funnels.columns_of(funnel), funnels.table_of(funnel, rows), statements, extra=extra)
+
+
+async def _retention(asking: _Asking, retention: Retention) -> Answer:
+    writing = asking.writing()
+    statement = retentions.compile_retention(retention, writing)
+    table = retentions.table_of(retention, await asking.rows(statement), writing)
+    return await asking.answered(retentions.COLUMNS, table, [statement])
 
 
 async def _measured(asking: _Asking, trend: Trend, span: Span) -> tuple[CompiledTrend, Table]:

@@ -45,4 +45,67 @@ class Trend(Asked):
         return self
 
 
-Question = Trend
+class Step(Part):
+    """A step of a funnel."""
+
+    name: str = Field("", max_length=100, description="As the answer names it; `step 1` and so on without it.")
+    where: Filter = Field(description="Which events are this step.")
+
+
+class WhoOf(Part):
+    """People of a funnel, by name."""
+
+    step: int = Field(ge=1, le=10)
+    dropped: Annotated[bool, Field(description="Who came to the step before and no further; else who came to the step.")] = True
+    limit: int = Field(100, ge=1, le=10_000)
+
+    @model_validator(mode="after")
+    def _nobody_drops_before_the_first(self) -> Self:
+        if self.dropped and self.step == 1:
+            raise ValueError("nobody drops out before the first step")
+        return self
+
+
+class Funnel(Asked):
+    """How many people come how far. Each counts once, with the furthest that they came; equal times count as in order.
+
+    ``ordered``: the steps one behind the other, whatever is in between. ``strict``: nothing else of the question's events is in
+    between (of events with equal times, those of earlier steps come first). ``any``: so many different steps in any order; an
+    event may stand for several.
+    """
+
+    kind: Literal["funnel"]
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=10)]
+    order: Literal["ordered", "strict", "any"] = "ordered"
+    window_seconds: int = Field(30 * 86_400, ge=1, le=366 * 86_400, description="From the first step to the last.")
+    by: EventField | None = Field(None, description="Its value at somebody's first event of step 1; not with `any`.")
+    top: int = Field(10, ge=1, le=100, description="So many values of `by`; the others are together.")
+    times: Annotated[bool, Field(description="How long it took from the first step to the last; only of `ordered`.")] = False
+    people: WhoOf | None = Field(None, description="Who: at most so many names, in order.")
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.times and self.order != "ordered":
+            raise ValueError("times are of ordered funnels")
+        if self.by is not None and self.order == "any":
+            raise ValueError("steps in any order have no first one to take by of")
+        if self.people is not None and self.people.step > len(self.steps):
+            raise ValueError(f"there is no step {self.people.step}")
+        return self
+
+
+class Retention(Asked):
+    """How many of those who began in a period came back in later ones, within the range; without periods that have not begun.
+
+    ``fixed``: in that very period. ``rolling``: in it or any later one of the range.
+    """
+
+    kind: Literal["retention"]
+    range: Range = Field(description="Who first did `start` in it, and what they did in it from then on.")
+    start: Filter | None = Field(None, description="How somebody begins; without it by any event.")
+    returning: Filter | None = Field(None, description="What counts as coming back; without it any event.")
+    unit: Literal["day", "week", "month"] = "week"
+    mode: Literal["fixed", "rolling"] = "fixed"
+
+
+Question = Annotated[Trend | Funnel | Retention, Field(discriminator="kind")]

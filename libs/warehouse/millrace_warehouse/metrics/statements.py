@@ -12,16 +12,16 @@ from millrace_warehouse.metrics.ranges import EVERYTHING, Span
 
 Bots = Literal["exclude", "include", "only"]
 
-_NAMED = "if(user_id = '', visitor_id, transform(user_id, people.1, people.2, user_id))"
-_PERSON = f"transform(visitor_id, people.1, people.2, {_NAMED})"
-# Of each name that was linked, who that is: the latest link holds, and a user who was given another id is the person of that id.
+_NAMED = "if(user_id = '', visitor_id, transform(user_id, known.1, known.2, user_id))"
+_PERSON = f"transform(visitor_id, known.1, known.2, {_NAMED})"
+# Of each name that was linked, who that is: the latest link holds, and who was given another id is the person of that id.
 # A scalar, so that it is read once and needs no join of every event; on a cluster it is sent along.
 _PEOPLE = (
     "(SELECT (groupArray(one.visitor_id), groupArray(if(again.linked = '', one.linked, again.linked))) "
     "FROM (SELECT visitor_id, argMax(user_id, (timestamp, event_id)) AS linked FROM identity_links "
     "WHERE customer_id = {tenant:String} GROUP BY visitor_id) AS one "
     "LEFT JOIN (SELECT visitor_id, argMax(user_id, (timestamp, event_id)) AS linked FROM identity_links "
-    "WHERE customer_id = {tenant:String} GROUP BY visitor_id) AS again ON again.visitor_id = one.linked) AS people"
+    "WHERE customer_id = {tenant:String} GROUP BY visitor_id) AS again ON again.visitor_id = one.linked) AS known"
 )
 
 
