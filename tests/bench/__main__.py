@@ -16,7 +16,7 @@ import pytest
 from tests.bench.table import Row, line_of, print_table
 
 _PARTS: Final = {
-    "embedded": ("http", "consumer", "freshness", "sse", "idle", "sustained", "tracker", "protocols", "access"),
+    "embedded": ("http", "consumer", "freshness", "sse", "idle", "sustained", "tracker", "protocols", "access", "questions"),
     "kafka": tuple(f"kafka.{one}" for one in ("ingestion", "consumer", "group", "freshness", "restart", "partitions")),
 }
 

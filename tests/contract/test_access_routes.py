@@ -34,6 +34,9 @@ _OWN_CREDENTIAL: Final = {
 }
 """What brings its credential in its body."""
 _SQL: Final = "SELECT 1 FROM events_raw WHERE customer_id = 'theirs'"
+_COUNT: Final = {"kind": "trend", "measures": [{"measure": "count"}]}
+_DAY: Final = {"date_range": {"start": "2026-01-01", "end": "2026-01-01"}}
+_THEIRS: Final = {"headers": {"X-Tenant-ID": "theirs"}}
 _FOREIGN: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/query"): {"json": {"customer_id": "theirs", "sql": _SQL}},
     ("POST", "/query/"): {"json": {"customer_id": "theirs", "sql": _SQL}},
@@ -42,6 +45,14 @@ _FOREIGN: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("GET", "/events/{event_id}"): {"params": {"customer_id": "theirs"}},
     ("GET", "/ingest/report/{customer_id}"): {},
     ("GET", "/ingest/live/{customer_id}"): {},
+    ("POST", "/api/v1/questions"): {"json": {"customer_id": "theirs", "question": _COUNT}},
+    ("POST", "/api/v1/questions/batch"): {"json": {"customer_id": "theirs", "questions": [_COUNT]}},
+    ("POST", "/api/v1/questions/stream"): {"json": {"customer_id": "theirs", "question": _COUNT}},
+    ("POST", "/api/v1/analytics/query"): {"json": {"metric": "events"}, **_THEIRS},
+    ("GET", "/api/v1/analytics/metrics"): _THEIRS,
+    ("POST", "/api/v1/analytics/funnels"): {"json": {"name": "f", "steps": [{"name": "a", "event": "a"}]}, **_THEIRS},
+    ("POST", "/api/v1/analytics/cohorts"): {"json": _DAY, **_THEIRS},
+    ("GET", "/api/v1/analytics/realtime"): _THEIRS,
     ("POST", "/auth/v1/stream-token"): {"json": {"customer_id": "theirs"}},
     ("GET", "/admin/v1/dead-letters"): {"params": {"tenant": "theirs"}},
     ("GET", "/admin/v1/decisions"): {"params": {"tenant": "theirs"}},
@@ -77,7 +88,12 @@ _BY_LETTER: Final = {
     ("POST", "/admin/v1/dead-letters/drop"),
 }
 """Tried with a dead letter of another tenant in ``test_dead_letters_api``."""
-_OWN_ONLY: Final = {("GET", "/admin/v1/tenants"), ("GET", "/auth/v1/me"), ("POST", "/auth/v1/logout")}
+_OWN_ONLY: Final = {
+    ("GET", "/admin/v1/tenants"),
+    ("GET", "/auth/v1/me"),
+    ("POST", "/auth/v1/logout"),
+    ("GET", "/api/v1/catalogue"),
+}
 """What takes no tenant, and is about the caller alone."""
 EVENT: Final = {"visitor_id": "v1", "event_type": "click"}
 
@@ -139,7 +155,8 @@ async def test_every_route_refuses_another_tenants_credential(served: Platform) 
     names, mine = await _paths(served), bearer(await served.secret())
     before = await served.as_server("GET", "/changes")
     for (method, path), given in _FOREIGN.items():
-        answer = await served.http.request(method, path.format(**names), headers=mine, **given)
+        headers = {**mine, **given.get("headers", {})}
+        answer = await served.http.request(method, path.format(**names), **{**given, "headers": headers})
         assert (answer.status_code, answer.json()["code"]) == (403, "foreign_tenant"), (method, path, answer.text)
     for (method, path), given in _OPERATORS.items():
         answer = await served.http.request(method, path.format(**names), headers=mine, **given)

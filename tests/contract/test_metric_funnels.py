@@ -113,9 +113,10 @@ async def test_groups_are_by_the_first_event_of_step_one_and_times_of_the_chain_
     took: dict[str, list[float]] = {}
     for mine in _people(world).values():
         level = _level(world, filters, "ordered", window * 1000, mine)
-        if level:
-            first = min((one for one in mine if world.passes(filters[0], one)), key=lambda one: (one.at, one.number))
-            groups.setdefault(first.country, []).append(level)
+        if not level:
+            continue
+        first = min((one for one in mine if world.passes(filters[0], one)), key=lambda one: (one.at, one.number))
+        groups.setdefault(first.country, []).append(level)
         if level == 3:
             hits = [{number for number, step in enumerate(filters) if world.passes(step, one)} for one in mine]
             whole = [chain for chain in _chains(filters, hits, mine, window * 1000) if len(chain) == 3]
@@ -123,7 +124,7 @@ async def test_groups_are_by_the_first_event_of_step_one_and_times_of_the_chain_
             begin = max(mine[chain[0]].at for chain in whole if mine[chain[-1]].at == end)
             took.setdefault(first.country, []).append((end - begin) / 1000)
     ordered = sorted(groups, key=lambda name: (-len(groups[name]), repr(name)))
-    expected = {(name, False): groups[name] for name in ordered[:1]}
+    expected: dict[tuple[str | None, bool], list[int]] = {(name, False): groups[name] for name in ordered[:1]}
     if ordered[1:]:
         expected[None, True] = [level for name in ordered[1:] for level in groups[name]]
     counted = {(row[0], row[1], row[2]): row[4] for row in found.table.rows}

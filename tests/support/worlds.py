@@ -60,7 +60,7 @@ async def open_reads(engine: Engine, **settings: Any) -> AsyncIterator[ClickHous
     """Reads through both barriers, with short limits."""
     parser = ClickHouseParser(engine)
     gate = await open_gate(engine, parser)
-    limits = QuerySettings(query_seconds=3.0, **settings)
+    limits = QuerySettings(**{"query_seconds": 3.0, **settings})
     reads = ClickHouseReads(engine, gate, limits, Metrics())
     yield reads
     await reads.close()

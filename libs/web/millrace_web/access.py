@@ -7,12 +7,12 @@ from typing import Annotated, Final, Protocol
 from urllib.parse import parse_qs
 
 from fastapi import Depends, Request
-from starlette.responses import JSONResponse
 
 from millrace_core.access import ANYONE, Caller
 from millrace_core.errors import MillraceError, Unauthorized
-from millrace_web.errors import error_body, error_headers, status_of
-from millrace_web.requests import AsgiApp, Message, Receive, Send, request_id_of
+from millrace_web.errors import error_headers, status_of
+from millrace_web.problems import error_response
+from millrace_web.requests import AsgiApp, Message, Receive, Send
 
 PUBLIC_PATHS: Final = frozenset(
     {
@@ -100,8 +100,8 @@ class RequireCaller:
                 scope.setdefault("state", {})["caller"] = self._caller(scope)
             except MillraceError as error:
                 status = status_of(error)
-                body = error_body(status, error.code, error.message, request_id_of(scope))
-                await JSONResponse(body, status, error_headers(error))(scope, receive, send)
+                answer = error_response(scope, status, error.code, error.message, headers=error_headers(error))
+                await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

@@ -18,9 +18,10 @@ from millrace_core.errors import MillraceError
 from millrace_service.metrics import Metrics
 from millrace_web.access import Credentials, RequireCaller
 from millrace_web.bodies import BodyLimit
-from millrace_web.errors import error_body, error_headers, status_of
+from millrace_web.errors import error_headers, status_of
 from millrace_web.hosts import HostCheck
 from millrace_web.idempotency import AnswerCache, Idempotency
+from millrace_web.problems import error_response
 from millrace_web.requests import RequestLog, request_id_of
 
 _log = structlog.get_logger("millrace.http")
@@ -104,7 +105,7 @@ def create_app(
 
 
 def _answer(request: Request, status: int, code: str, message: str, detail: Any = None) -> JSONResponse:
-    return JSONResponse(error_body(status, code, message, request_id_of(request.scope), detail), status)
+    return error_response(request.scope, status, code, message, detail)
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:

@@ -3,11 +3,10 @@
 import asyncio
 from typing import Final
 
-from starlette.responses import JSONResponse
-
 from millrace_core.errors import MillraceError, TooLarge, Unavailable
-from millrace_web.errors import error_body, error_headers, status_of
-from millrace_web.requests import AsgiApp, Message, Receive, Send, request_id_of
+from millrace_web.errors import error_headers, status_of
+from millrace_web.problems import error_response
+from millrace_web.requests import AsgiApp, Message, Receive, Send
 
 _BYTES: Final = 2 * 2**20  # a statement of a million characters fits
 _SECONDS: Final = 10.0
@@ -31,10 +30,9 @@ class BodyLimit:
             read = await self._read(scope, receive)
         except MillraceError as error:
             status = status_of(error)
-            body = error_body(status, error.code, error.message, request_id_of(scope))
             # What is left of the body is not read, so the connection cannot be used again.
             headers = {**error_headers(error), "connection": "close"}
-            await JSONResponse(body, status, headers)(scope, receive, send)
+            await error_response(scope, status, error.code, error.message, headers=headers)(scope, receive, send)
             return
         waiting = [read]
 

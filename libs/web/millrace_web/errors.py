@@ -32,7 +32,7 @@ _STATUS: Final[tuple[tuple[type[MillraceError], int], ...]] = (
     (Unavailable, 503),
 )
 
-_NAMES: Final = {
+STATUS_NAMES: Final = {
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
@@ -64,7 +64,7 @@ def error_body(status: int, code: str, message: str, request_id: str, detail: An
         "code": code,
         "message": message,
         "detail": message if detail is None else detail,
-        "error": _NAMES.get(status, "Error"),
+        "error": STATUS_NAMES.get(status, "Error"),
         "request_id": request_id,
     }
 

@@ -72,6 +72,18 @@ class AnalyticsSettings(AccountSettings):
         description="How many statements a tenant may ask a minute (`POST /query`); 0 is no limit. Without it 100 where "
         "`MILLRACE_AUTH=required`, else no limit.",
     )
+    query_questions_a_minute: int | None = Field(
+        None,
+        ge=0,
+        description="How many questions of the metric layer a tenant may ask a minute, each of a batch counted; 0 is no limit. "
+        "Without it 600 where `MILLRACE_AUTH=required`, else no limit.",
+    )
+    question_streams: int = Field(
+        200, ge=1, description="Answers that are watched at once in this process; more are answered 503."
+    )
+    question_stream_seconds: float = Field(
+        5.0, ge=0.2, le=3600, description="How often a question is asked again whose answer is watched."
+    )
     dashboard_cache_seconds: float = Field(
         1.0, ge=0, le=60, description="How long an answer of the live dashboard serves everyone who asks for it."
     )

@@ -12,26 +12,34 @@ from millrace_analytics.accounts.mail import Mail
 from millrace_analytics.accounts.routes import accounts_router
 from millrace_analytics.accounts.setup import setup_router
 from millrace_analytics.asking_limits import AskingLimit
+from millrace_analytics.families.commerce.routes import commerce_router
 from millrace_analytics.families.ingest.lookup import Lookups
 from millrace_analytics.families.ingest.routes import ingest_router
+from millrace_analytics.families.product.routes import product_router
+from millrace_analytics.families.questions.routes import catalogue_router, questions_router
+from millrace_analytics.families.questions.streaming import Watching
 from millrace_analytics.families.realtime.dashboard import Dashboards
 from millrace_analytics.families.realtime.routes import realtime_router
 from millrace_analytics.live.found_out import FoundOut
 from millrace_analytics.live.hub import Hub
 from millrace_analytics.live.responses import LiveResponses
+from millrace_analytics.questioning import Questioning
 from millrace_analytics.settings import AccountSettings, AnalyticsSettings
+from millrace_analytics.tenant_zones import TenantZones
 from millrace_core.access import Caller
 from millrace_core.errors import RecordsUnavailable, Unauthorized
 from millrace_eventlog.ports import LogPorts
 from millrace_records.access.checking import AccessCheck
 from millrace_records.access.ports import AccessPorts
 from millrace_records.cache.ports import CachePorts, Limits
+from millrace_records.ports import Records
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
 from millrace_warehouse.ports import WarehousePorts
 
 _SQL_A_MINUTE = 100
 """That the realtime contract documents."""
+_QUESTIONS_A_MINUTE = 600
 
 _log = structlog.get_logger("millrace.access")
 
@@ -45,6 +53,12 @@ class AnalyticsService:
 
     routers: Sequence[APIRouter]
     hub: Hub
+    watching: Watching
+
+    def close(self) -> None:
+        """End the live streams."""
+        self.hub.close()
+        self.watching.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +94,13 @@ def build(
     metrics: Metrics,
     health: Health,
     access: AccessCheck | None = None,
+    records: Records | None = None,
 ) -> AnalyticsService:
     """Analytics on these ports; its check joins ``health``.
 
     Args:
         access: who may look at what; None lets everyone.
+        records: what is settled for tenants; None where this process has none.
     """
     reads = warehouse.reads
     hub = Hub(log.tail, settings, metrics, FoundOut(reads))
@@ -100,9 +116,21 @@ def build(
         except Unauthorized:
             return False
 
-    documented = _SQL_A_MINUTE if access is not None else 0
-    amount = documented if settings.query_sql_a_minute is None else settings.query_sql_a_minute
-    sql_limit = AskingLimit(cache.limits, metrics, "sql", amount)
+    def limit(scope: str, set_to: int | None, documented: int) -> AskingLimit:
+        otherwise = documented if access is not None else 0
+        return AskingLimit(cache.limits, metrics, scope, otherwise if set_to is None else set_to)
+
+    sql_limit = limit("sql", settings.query_sql_a_minute, _SQL_A_MINUTE)
+    questions_limit = limit("questions", settings.query_questions_a_minute, _QUESTIONS_A_MINUTE)
+    questioning = Questioning(reads, TenantZones(records), questions_limit, metrics)
+    watching = Watching(settings.question_streams)
     live = LiveResponses(hub, settings, may_go_on)
-    routers = [realtime_router(reads, dashboards, live, metrics, sql_limit), ingest_router(reads, lookups, live)]
-    return AnalyticsService(routers, hub)
+    routers = [
+        realtime_router(reads, dashboards, live, metrics, sql_limit),
+        ingest_router(reads, lookups, live),
+        questions_router(questioning, settings, watching, may_go_on),
+        catalogue_router(),
+        commerce_router(questioning),
+        product_router(questioning),
+    ]
+    return AnalyticsService(routers, hub, watching)

@@ -72,7 +72,7 @@ async def open_platform(
         access = await open_access(stack, records, cache)
         checked = access if settings.requires_keys else None
         tracking = await _tracking(settings, log, cache, metrics, health, checked, records, clock)
-        answering = analytics.build(settings, warehouse, log, cache, metrics, health, checked)
+        answering = analytics.build(settings, warehouse, log, cache, metrics, health, checked, records)
         await enter(beside(tracking.limits.follow(records, cache.messages), answering.hub.forget_erased(cache.messages)))
         credentials = ServerToken(lambda: process.admin_token, access)
         status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
@@ -96,7 +96,7 @@ async def open_platform(
             ),
         ]
         app = _with_tracking(tracking.app, settings, metrics, routers, credentials, cache)
-        process = Process(health, settings.shutdown_seconds, app, answering.hub.close, notice=notice_of(accounts))
+        process = Process(health, settings.shutdown_seconds, app, answering.close, notice=notice_of(accounts))
         await enter(consuming(service, process))
         await enter(tracking.outcomes.telling())  # its last word is stored, too
         yield process
@@ -181,16 +181,17 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
         log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, uses={"follow", "look_up"}))
         warehouse = await stack.enter_async_context(open_warehouse(settings, settings, settings.data_dir, metrics))
         cache = await _open_cache(stack, settings, metrics, health)
-        access, accounts = None, NO_ACCOUNTS
-        if settings.requires_keys:
+        access, accounts, records = None, NO_ACCOUNTS, None
+        if settings.records_are_served:  # also without keys: the days of a tenant are those of its time zone
             records = await stack.enter_async_context(open_records(settings, settings.data_dir))
+        if records is not None and settings.requires_keys:
             access = await open_access(stack, records, cache)
             accounts = await open_accounts(stack, settings, records, access, cache)
-        answering = analytics.build(settings, warehouse, log, cache, metrics, health, access)
+        answering = analytics.build(settings, warehouse, log, cache, metrics, health, access, records)
         await stack.enter_async_context(beside(answering.hub.forget_erased(cache.messages)))
         routers = [health_router(analytics.SERVICE, health, metrics, ai_enabled=False), *answering.routers, *accounts.routers]
         app = _app(settings, metrics, routers, access, cache)
-        yield Process(health, settings.shutdown_seconds, app, answering.hub.close, notice=notice_of(accounts))
+        yield Process(health, settings.shutdown_seconds, app, answering.close, notice=notice_of(accounts))
 
 
 async def _tracking(

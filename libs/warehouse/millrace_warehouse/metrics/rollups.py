@@ -70,7 +70,7 @@ def _kind(writing: Writing, measures: Sequence[Resolved], by: Sequence[FieldName
     names = {field.name for field in fields}
     if names <= _EVENTS:
         return "events"
-    if names <= _PAGES and all(_is_of_pages(writing, (where, *one.where)) for one in _simple(measures)):
+    if names <= _PAGES and all(_is_of_pages(writing, (where, *one.where)) for one in simple(measures)):
         return "pages"
     return None
 
@@ -83,10 +83,11 @@ def _is_kept(one: Resolved) -> bool:
     )
 
 
-def _simple(measures: Sequence[Resolved]) -> Iterator[Resolved]:
+def simple(measures: Sequence[Resolved]) -> Iterator[Resolved]:
+    """The measures that formulas are made of, and those that are none."""
     for one in measures:
         if isinstance(one.measure, Formula):
-            yield from _simple([resolved(part, one.where) for part in one.measure.parts.values()])
+            yield from simple([resolved(part, one.where) for part in one.measure.parts.values()])
         else:
             yield one
 
@@ -95,7 +96,7 @@ def _fields(
     writing: Writing, measures: Sequence[Resolved], by: Sequence[FieldName], where: Filter | None
 ) -> Iterator[FieldName]:
     yield from by
-    for given in (where, *(each for one in _simple(measures) for each in one.where)):
+    for given in (where, *(each for one in simple(measures) for each in one.where)):
         if given is not None:
             yield from _compared(writing, given)
 

@@ -12,7 +12,7 @@ from millrace_warehouse.metrics.fields import expression, kind_of
 from millrace_warehouse.metrics.parts import Kind
 from millrace_warehouse.metrics.questions import Trend
 from millrace_warehouse.metrics.ranges import EVERYTHING, Span
-from millrace_warehouse.metrics.rollups import Source, of_rollup, source_of
+from millrace_warehouse.metrics.rollups import Source, of_rollup, simple, source_of
 from millrace_warehouse.metrics.statements import Statement, Writing
 
 MOST_ROWS: Final = 10_000
@@ -69,7 +69,7 @@ def compile_trend(trend: Trend, writing: Writing, span: Span) -> CompiledTrend:
     source = source_of(writing, span, measures, trend.by, trend.where, unit)
     made = [expression(writing, dimension, kind) for dimension, kind in zip(trend.by, kinds, strict=True)]
     keys = {"b": bucket_of(writing, unit)} if unit else {}
-    where = _where(writing, trend, source)
+    where = " AND ".join([_where(writing, trend, source), *_only_measured(writing, trend, measures)])
     if top is not None:
         is_top = f"({', '.join(map(_as_text, made))}) IN ({_largest(writing, trend, measures, made, top)})"
         if trend.other:
@@ -90,6 +90,13 @@ def compile_trend(trend: Trend, writing: Writing, span: Span) -> CompiledTrend:
 
 def _where(writing: Writing, trend: Trend, source: Source) -> str:
     return " AND ".join([*source.where, *filter(None, [conjunction(writing, trend.where)])]) or "1"
+
+
+def _only_measured(writing: Writing, trend: Trend, measures: Sequence[Resolved]) -> list[str]:
+    """The condition that an event is in some measure, so that no other is read; only without groups, which it could empty."""
+    if trend.by or not all(one.where for one in simple(measures)):
+        return []
+    return [f"({' OR '.join(dict.fromkeys(conjunction(writing, *one.where) for one in simple(measures)))})"]
 
 
 def _largest(writing: Writing, trend: Trend, measures: Sequence[Resolved], made: Sequence[str], top: int) -> str:

@@ -1,0 +1,1 @@
+"""The commerce family: metric queries and the summary of metrics."""

@@ -1,0 +1,1 @@
+"""The product family: funnels, cohorts and what happens now."""

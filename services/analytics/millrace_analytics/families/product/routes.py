@@ -1,0 +1,46 @@
+"""The product family's questions."""
+
+from fastapi import APIRouter
+
+from millrace_analytics.families.commerce.schemas import TenantHeader
+from millrace_analytics.families.product.asking import (
+    cohorts_of,
+    cohorts_question,
+    funnel_of,
+    funnel_result,
+    hour_question,
+    now_question,
+    realtime_of,
+)
+from millrace_analytics.families.product.schemas import CohortAnswer, CohortRequest, FunnelAnswer, FunnelRequest, Realtime
+from millrace_analytics.questioning import Questioning
+from millrace_core.access import tenant_of
+from millrace_web.access import Asking
+from millrace_web.problems import problem_responses
+
+
+def product_router(questioning: Questioning) -> APIRouter:
+    """``/api/v1/analytics/funnels``, ``/cohorts`` and ``/realtime``."""
+    router = APIRouter(prefix="/api/v1/analytics", tags=["product"])
+
+    @router.post("/funnels", response_model_exclude_none=True, responses=problem_responses(400, 401, 403, 429, 503))
+    async def funnels(asked: FunnelRequest, caller: Asking, tenant: TenantHeader = None) -> FunnelAnswer:
+        """How many people come how far."""
+        answer = await questioning.ask(tenant_of(caller, tenant, "view"), funnel_of(asked))
+        return FunnelAnswer(funnel=funnel_result(asked, answer))
+
+    @router.post("/cohorts", responses=problem_responses(400, 401, 403, 429, 503))
+    async def cohorts(asked: CohortRequest, caller: Asking, tenant: TenantHeader = None) -> CohortAnswer:
+        """How many come back."""
+        answer = await questioning.ask(tenant_of(caller, tenant, "view"), cohorts_question(asked))
+        return CohortAnswer(cohorts=cohorts_of(asked, answer))
+
+    @router.get("/realtime", responses=problem_responses(400, 401, 403, 429, 503))
+    async def realtime(caller: Asking, tenant: TenantHeader = None) -> Realtime:
+        """The last five minutes against those before."""
+        whose = tenant_of(caller, tenant, "view")
+        answer = await questioning.ask(whose, now_question())
+        hour = await questioning.ask(whose, hour_question(), counts=False)
+        return realtime_of(answer, hour, questioning.clock())
+
+    return router

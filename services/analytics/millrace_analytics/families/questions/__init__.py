@@ -1,0 +1,1 @@
+"""Questions of the metric layer as they are."""

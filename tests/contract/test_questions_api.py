@@ -1,0 +1,166 @@
+"""Questions of the metric layer over HTTP: who may ask, what is refused, and numbers computed by hand."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from millrace_core.time import iso_time, now_ms
+from tests.support.analytics import post, view
+from tests.support.server import Server
+
+_DAY = 86_400_000
+_NOON = now_ms() // _DAY * _DAY - _DAY // 2
+"""Yesterday's."""
+_YESTERDAY = {"start": iso_time(_NOON)[:10], "end": iso_time(_NOON)[:10]}
+_COUNT = {"kind": "trend", "measures": [{"measure": "count"}], "range": _YESTERDAY}
+
+
+@pytest.fixture(scope="module")
+def shop(server: Server) -> Server:
+    """Three people look, two put something into the cart, one buys twice; a bot looks, too; a neighbour buys."""
+    at = iso_time(_NOON)
+    events = [view("shop", f"v{number}", timestamp=at) for number in range(3)]
+    events += [view("shop", f"v{number}", event_type="add_to_cart", timestamp=at) for number in range(2)]
+    bought = [("v0", 10.5, "DE"), ("v0", 20, "AT")]
+    events += [
+        {**view("shop", who, event_type="purchase", timestamp=at), "properties": {"amount": amount, "country": country}}
+        for who, amount, country in bought
+    ]
+    events.append(view("shop", "bot", timestamp=at, context={"userAgent": "Googlebot/2.1"}))
+    events.append({**view("neighbour", event_type="purchase", timestamp=at), "properties": {"amount": 999}})
+    post(server, *events)
+    server.wait_until_stored()
+    return server
+
+
+def _ask(server: Server, body: Any, path: str = "/api/v1/questions", tenant: str = "shop") -> httpx.Response:
+    if path.startswith("/api/v1/questions") and isinstance(body, dict):
+        body = {"customer_id": tenant, **body}
+    return httpx.post(f"{server.url}{path}", json=body, headers={"X-Tenant-ID": tenant}, timeout=30)
+
+
+def test_an_answer_says_what_it_rests_on(shop: Server) -> None:
+    body = _ask(shop, {"question": {**_COUNT, "granularity": "day"}}).json()
+    assert body["rows"] == [[_YESTERDAY["start"], 7]]
+    assert body["series"] == [{"name": "events", "group": {}, "other": False, "values": [7]}]
+    assert (body["source"], body["sampled"], body["time_zone"]) == ("events_by_hour", False, "UTC")
+    assert body["freshness"]["last_event_at"] == iso_time(_NOON)
+    assert body["statements"][0]["values"]["tenant"] == "shop"
+
+
+def test_a_batch_answers_each_and_an_error_stays_with_its_question(shop: Server) -> None:
+    wrong = {"kind": "trend", "measures": [{"measure": "metric", "metric": "luck"}]}
+    answers = _ask(shop, {"questions": [_COUNT, wrong, _COUNT]}, "/api/v1/questions/batch").json()["answers"]
+    assert [one["success"] for one in answers] == [True, False, True]
+    assert answers[1]["code"] == "unknown_metric"
+    assert answers[2]["rows"] == [[7]]
+
+
+def test_a_stream_sends_the_answer_again_when_it_changes(shop: Server) -> None:
+    body = {"customer_id": "watched", "question": {"kind": "trend", "measures": [{"measure": "count"}]}}
+    with httpx.stream("POST", f"{shop.url}/api/v1/questions/stream", json=body, timeout=30) as response:
+        messages = (json.loads(line[5:]) for line in response.iter_lines() if line.startswith("data:"))
+        assert next(messages)["rows"] == [[0]]
+        post(shop, view("watched"))
+        assert next(messages)["rows"] == [[1]]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        {"question": {}},
+        {"question": {"kind": "trend"}},
+        {"question": {**_COUNT, "sql": "SELECT 1"}},
+        {"question": None},
+    ],
+    ids=str,
+)
+def test_what_is_no_question_is_refused(shop: Server, body: Any) -> None:
+    answer = _ask(shop, body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+
+
+def test_the_catalogue_names_everything_that_a_question_may(shop: Server) -> None:
+    found = httpx.get(f"{shop.url}/api/v1/catalogue", timeout=30).json()
+    questions = [{**_COUNT, "measures": [{"measure": "metric", "metric": one["name"]}]} for one in found["metrics"]]
+    questions += [{**_COUNT, "where": {"segment": one["name"]}} for one in found["segments"]]
+    questions += [{**_COUNT, "by": [one["name"]]} for one in found["dimensions"]]
+    for first in range(0, len(questions), 20):
+        asked = questions[first : first + 20]
+        answers = _ask(shop, {"questions": asked}, "/api/v1/questions/batch").json()["answers"]
+        assert [(question, one) for question, one in zip(asked, answers, strict=True) if not one["success"]] == []
+
+
+def test_commerce_asks_for_a_metric_by_dimensions(shop: Server) -> None:
+    body: dict[str, Any] = {"metric": "revenue", "dimensions": ["event_type", "date"], "filters": {"date_range": _YESTERDAY}}
+    answer = _ask(shop, body, "/api/v1/analytics/query").json()
+    assert answer["data"] == [{"date": _YESTERDAY["start"], "event_type": "purchase", "revenue": 30.5}]
+    assert answer["metadata"]["total_rows"] == 1
+    german = {**body, "dimensions": ["country"], "filters": {**body["filters"], "country": ["DE"]}, "aggregation": "max"}
+    assert _ask(shop, german, "/api/v1/analytics/query").json()["data"] == [{"country": "DE", "revenue": 10.5}]
+    own = {"metric": "amount", "aggregation": "avg", "filters": {"event_type": "purchase"}}
+    assert _ask(shop, own, "/api/v1/analytics/query").json()["data"] == [{"amount": 15.25}]
+
+
+def test_commerce_sums_up_the_last_week_against_the_one_before(shop: Server) -> None:
+    found = httpx.get(
+        f"{shop.url}/api/v1/analytics/metrics", params={"period": "week"}, headers={"X-Tenant-ID": "shop"}, timeout=30
+    ).json()
+    assert found["metrics"]["revenue"] == {"current": 30.5, "previous": 0, "change_percent": None}
+    assert {name: one["current"] for name, one in found["metrics"].items()} == {
+        "revenue": 30.5, "tickets_sold": 0, "customers": 1, "events": 7,
+    }  # fmt: skip
+
+
+def test_product_follows_people_through_a_funnel_and_back(shop: Server) -> None:
+    steps = [
+        {"name": "look", "event": "page_view"},
+        {"name": "cart", "event": "add_to_cart"},
+        {"name": "buy", "event": "purchase"},
+    ]
+    funnel = _ask(shop, {"name": "shop", "steps": steps, "date_range": _YESTERDAY}, "/api/v1/analytics/funnels").json()[
+        "funnel"
+    ]
+    assert (funnel["total_users"], funnel["completion_rate"]) == (3, 0.3333)
+    assert [(step["users"], step["percentage"], step.get("drop_off")) for step in funnel["steps"]] == [
+        (3, 100.0, None), (2, 66.67, 1), (1, 33.33, 1),
+    ]  # fmt: skip
+    cohorts = _ask(shop, {"group_by": "day", "date_range": _YESTERDAY}, "/api/v1/analytics/cohorts").json()
+    assert cohorts == {"cohorts": [{"cohort_date": _YESTERDAY["start"], "users": 3, "retention": {"day_0": 1.0}}]}
+
+
+def test_product_tells_what_happens_now(shop: Server) -> None:
+    post(shop, view("now", "v1"), view("now", "v2"))
+    asked = {"X-Tenant-ID": "now"}
+    shop.wait_until_stored()
+    found = httpx.get(f"{shop.url}/api/v1/analytics/realtime", headers=asked, timeout=30).json()
+    assert found["current"]["active_users"] == 2
+    assert found["trends"] == {"users_change": None, "conversations_change": None, "satisfaction_change": None}
+    assert found["alerts"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code"),
+    [
+        ("query", {"metric": "luck"}, "unknown_metric"),
+        ("query", {"metric": "conversion_rate", "aggregation": "max"}, "invalid_aggregation"),
+        ("query", {}, "invalid_request"),
+        ("funnels", {"name": "x", "steps": []}, "invalid_request"),
+        ("cohorts", {"date_range": {"start": "2026-02-02", "end": "2026-02-01"}}, "invalid_range"),
+    ],
+)
+def test_errors_of_commerce_and_product_are_problem_details(shop: Server, path: str, body: Any, code: str) -> None:
+    answer = _ask(shop, body, f"/api/v1/analytics/{path}")
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    problem = answer.json()
+    assert (problem["code"], problem["status"], problem["instance"]) == (code, 400, f"/api/v1/analytics/{path}")
+    assert problem["type"] == f"urn:millrace:error:{code}"
+
+
+def test_nobody_asks_without_saying_whose(shop: Server) -> None:
+    answer = httpx.post(f"{shop.url}/api/v1/questions", json={"question": _COUNT}, timeout=30)
+    assert (answer.status_code, answer.json()["code"]) == (400, "missing_customer_id")
