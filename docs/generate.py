@@ -15,6 +15,7 @@ import click
 from pydantic import ByteSize
 from pydantic.fields import FieldInfo
 
+from docs.catalogue_page import catalogue
 from millrace_core.metrics import CATALOGUE
 from millrace_ingestion.protocols.routes import ROUTES, Route
 from millrace_service.settings import PREFIX
@@ -193,6 +194,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "tables.md": tables,
     "commands.md": commands,
     "protocols.md": protocols,
+    "catalogue.md": catalogue,
 }
 
 
