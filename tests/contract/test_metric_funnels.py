@@ -1,4 +1,4 @@
-"""Funnels and retention against plain Python, over generated events."""
+"""Funnels, retention, stickiness and lifecycle against plain Python, over generated events."""
 
 import datetime
 import itertools
@@ -176,6 +176,43 @@ async def test_people_come_back_as_in_the_reference(
             came = sum((k in later) if mode == "fixed" else any(one >= k for one in later) for later in some)
             expected.append([periods[cohort], k, len(some), came, round(came / len(some), 4)])
     assert found.table.rows == expected
+
+
+@EXAMPLES
+@given(
+    stored=_long,
+    unit=st.sampled_from(["day", "week", "month"]),
+    zone=st.sampled_from(["UTC", "America/New_York"]),
+    begin=st.integers(0, 20),
+    days=st.integers(1, 30),
+)
+async def test_people_are_as_often_there_and_in_the_states_of_the_reference(
+    asker: Asker, stored: list[Event], unit: str, zone: str, begin: int, days: int
+) -> None:
+    everything = World(stored, ZoneInfo(zone))
+    world = World(stored, ZoneInfo(zone), BEGIN + begin * DAY + 5 * HOUR, BEGIN + (begin + days) * DAY)
+    now = BEGIN + 35 * DAY
+    periods = _periods(world, unit, now)
+    question = {
+        "unit": unit, "time_zone": zone, "range": {"start": iso_time(world.first), "end": iso_time(world.end)},
+    }  # fmt: skip
+    found = await asker.ask(stored, {"kind": "stickiness", **question}, now)
+    often = [len({_period(world, one.at, unit) for one in mine}) for mine in _people(world).values()]
+    assert [row[1] for row in found.table.rows] == [often.count(number) for number in range(1, len(periods) + 1)]
+    lived = await asker.ask(stored, {"kind": "lifecycle", **question}, now)
+    there = [{_period(world, one.at, unit) for one in mine if one.at < world.end} for mine in _people(everything).values()]
+    expected = []
+    for day in periods:
+        last = _period(world, _begin(world, day) - 1, unit)
+        new = sum(day in mine and not any(one < day for one in mine) for mine in there)
+        returning = sum(day in mine and last in mine for mine in there)
+        resurrecting = sum(day in mine and last not in mine and any(one < day for one in mine) for mine in there)
+        expected.append([day, new, returning, resurrecting, sum(last in mine and day not in mine for mine in there)])
+    assert lived.table.rows == expected
+
+
+def _begin(world: World, day: str) -> int:
+    return round(datetime.datetime.fromisoformat(day).replace(tzinfo=world.zone).timestamp() * 1000)
 
 
 def _period(world: World, at: int, unit: str) -> str:

@@ -164,3 +164,22 @@ def test_errors_of_commerce_and_product_are_problem_details(shop: Server, path: 
 def test_nobody_asks_without_saying_whose(shop: Server) -> None:
     answer = httpx.post(f"{shop.url}/api/v1/questions", json={"question": _COUNT}, timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (400, "missing_customer_id")
+
+
+def test_days_are_those_of_the_tenants_time_zone_where_the_question_names_none(shop: Server) -> None:
+    token = json.loads((shop.data_dir / "server.json").read_text())["token"]
+    settled = httpx.put(
+        f"{shop.url}/admin/v1/tenants/zoned",
+        json={"time_zone": "Asia/Tokyo"},
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=30,
+    )
+    assert settled.status_code == 200, settled.text
+    late = _NOON + 10 * 3_600_000  # in Tokyo the next day has begun
+    post(shop, view("zoned", timestamp=iso_time(late)))
+    shop.wait_until_stored()
+    question = {"kind": "trend", "measures": [{"measure": "count"}], "granularity": "day"}
+    tomorrow = iso_time(late + 9 * 3_600_000)[:10]
+    assert _ask(shop, {"question": question}, tenant="zoned").json()["rows"] == [[tomorrow, 1]]
+    utc = _ask(shop, {"question": {**question, "time_zone": "UTC"}}, tenant="zoned").json()
+    assert utc["rows"] == [[iso_time(late)[:10], 1]]

@@ -7,9 +7,9 @@ from typing import Any, Final, assert_never
 from zoneinfo import ZoneInfo
 
 from millrace_core.time import iso_time
-from millrace_warehouse.metrics import funnels, retentions
+from millrace_warehouse.metrics import funnels, habits, retentions
 from millrace_warehouse.metrics.answers import Answer, Column, Table
-from millrace_warehouse.metrics.questions import Funnel, Question, Retention, Trend
+from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Question, Retention, Stickiness, Trend
 from millrace_warehouse.metrics.ranges import EVERYTHING, Span, floor, local, millis_of, shifted, span_of, zone_of
 from millrace_warehouse.metrics.statements import Statement, Writing
 from millrace_warehouse.metrics.trends import CompiledTrend, compile_trend, table_of
@@ -51,6 +51,10 @@ async def answer(warehouse: TenantWarehouse, question: Question, moment: Moment)
             return await _funnel(asking, question)
         case Retention():
             return await _retention(asking, question)
+        case Stickiness():
+            return await _stickiness(asking, question)
+        case Lifecycle():
+            return await _lifecycle(asking, question)
         case _:
             assert_never(question)
 
@@ -141,6 +145,20 @@ async def _measured(asking: _Asking, trend: Trend, span: Span) -> tuple[Compiled
     writing = asking.writing()
     compiled = compile_trend(trend, writing, span)
     return compiled, table_of(compiled, await asking.rows(compiled.statement), writing, span)
+
+
+async def _stickiness(asking: _Asking, stickiness: Stickiness) -> Answer:
+    writing = asking.writing()
+    statement = habits.compile_stickiness(stickiness, writing)
+    table = habits.stickiness_table(stickiness, await asking.rows(statement), writing)
+    return await asking.answered(habits.STICKINESS, table, [statement])
+
+
+async def _lifecycle(asking: _Asking, lifecycle: Lifecycle) -> Answer:
+    writing = asking.writing()
+    statement = habits.compile_lifecycle(lifecycle, writing)
+    table = habits.lifecycle_table(lifecycle, await asking.rows(statement), writing)
+    return await asking.answered(habits.LIFECYCLE, table, [statement])
 
 
 def _told(span: Span) -> tuple[str, str] | None:

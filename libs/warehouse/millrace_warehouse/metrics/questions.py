@@ -108,4 +108,25 @@ class Retention(Asked):
     mode: Literal["fixed", "rolling"] = "fixed"
 
 
-Question = Annotated[Trend | Funnel | Retention, Field(discriminator="kind")]
+class Stickiness(Asked):
+    """In how many different periods of the range people were there: so many people in exactly so many of them."""
+
+    kind: Literal["stickiness"]
+    range: Range
+    unit: Literal["day", "week", "month"] = "day"
+
+
+class Lifecycle(Asked):
+    """Who is there in each period, and who is not any more.
+
+    ``new`` was never there before, ``returning`` also in the period before, ``resurrecting`` not in that, but earlier;
+    ``dormant`` was there in the one before and is not in this. Periods are whole, what was before the range counts as earlier,
+    and periods that have not begun are left out.
+    """
+
+    kind: Literal["lifecycle"]
+    range: Range
+    unit: Literal["day", "week", "month"] = "day"
+
+
+Question = Annotated[Trend | Funnel | Retention | Stickiness | Lifecycle, Field(discriminator="kind")]

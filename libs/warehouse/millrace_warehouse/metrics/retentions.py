@@ -10,6 +10,7 @@ from millrace_warehouse.metrics.buckets import begin_of, buckets
 from millrace_warehouse.metrics.conditions import condition, conjunction
 from millrace_warehouse.metrics.funnels import NAMED
 from millrace_warehouse.metrics.questions import Retention
+from millrace_warehouse.metrics.ranges import Unit
 from millrace_warehouse.metrics.statements import Statement, Writing
 
 MOST_PERIODS: Final = 64
@@ -25,10 +26,10 @@ def compile_retention(retention: Retention, writing: Writing) -> Statement:
     Raises:
         InvalidInput: ``too_many_rows``: there are more periods than bits.
     """
-    periods = _periods(retention, writing)
+    periods = periods_of(retention.unit, writing)
     start = "1" if retention.start is None else condition(writing, retention.start)
     back = "1" if retention.returning is None else condition(writing, retention.returning)
-    index = _index(retention, writing, "timestamp", periods[0])
+    index = index_of(retention.unit, writing, "timestamp", periods[0])
     bit = f"bitShiftLeft(toUInt64(1), {index})"
     where = [*writing.within(), *filter(None, [conjunction(writing, retention.where)]), NAMED]
     if "1" not in (start, back):
@@ -53,32 +54,32 @@ def compile_retention(retention: Retention, writing: Writing) -> Statement:
 
 def _returns_at_once(retention: Retention, writing: Writing, start: str, back: str, base: str) -> str:
     began = "min(timestamp)" if start == "1" else f"minIf(timestamp, {start})"
-    there = _index(retention, writing, "t", base)
+    there = index_of(retention.unit, writing, "t", base)
     times = "groupArray(timestamp)" if back == "1" else f"groupArrayIf(timestamp, {back})"
     return f"arrayExists(t -> t >= {began} AND {there} = cohort, {times})"
 
 
-def _periods(retention: Retention, writing: Writing) -> list[str]:
+def periods_of(unit: Unit, writing: Writing) -> list[str]:
     """The first day of each period of the range that has begun."""
     span = writing.span
-    found = [str(key) for key in buckets(span, retention.unit, writing.zone, MOST_PERIODS)]
+    found = [str(key) for key in buckets(span, unit, writing.zone, MOST_PERIODS)]
     begun = [day for day in found if begin_of(day, writing.zone) <= writing.now]
     if not begun:
         raise InvalidInput("the range has not begun", code="invalid_range")
     return begun
 
 
-def _index(retention: Retention, writing: Writing, at: str, base: str) -> str:
-    """The number of a time's period."""
+def index_of(unit: Unit, writing: Writing, at: str, base: str) -> str:
+    """The number of a time's period, counted from the one that begins on a day."""
     day = f"toDate({at}, {writing.zone_name})"
     first = writing.bind(datetime.date.fromisoformat(base), "Date")
-    match retention.unit:
-        case "day":
-            return f"toUInt8({day} - {first})"
-        case "week":
-            return f"toUInt8(intDiv({day} - {first}, 7))"
+    match unit:
         case "month":
             return f"toUInt8(toRelativeMonthNum({day}) - toRelativeMonthNum({first}))"
+        case "week":
+            return f"toUInt8(intDiv({day} - {first}, 7))"
+        case _:
+            return f"toUInt8({day} - {first})"
 
 
 COLUMNS: Final = (
@@ -93,7 +94,7 @@ COLUMNS: Final = (
 
 def table_of(retention: Retention, rows: Sequence[Sequence[Any]], writing: Writing) -> Table:
     """Every cohort that somebody is in."""
-    periods = _periods(retention, writing)
+    periods = periods_of(retention.unit, writing)
     return Table(
         [
             [periods[cohort], later, people, came[later], round(came[later] / people, 4)]
