@@ -1,0 +1,1 @@
+"""Claude as the reader of questions, through Anthropic's SDK; imported only where a key is set."""
