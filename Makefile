@@ -1,7 +1,7 @@
 # Every target installs what it needs into .venv first. Nothing here asks for root.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install run test tracker e2e sdks check bench faults lock format docs images up down logs
+.PHONY: help install run test tracker e2e sdks check bench eval faults lock format docs images up down logs
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -48,6 +48,9 @@ docs: $(VENV)/.installed-dev  ## Write docs/reference anew from the code
 
 bench: $(VENV)/.installed-dev  ## Measure the bars of docs/bench.md, ratios in one run (20 minutes ARGS=embedded, 12 ARGS=kafka, which needs Java and Maven)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+eval: $(VENV)/.installed-dev  ## How often questions in plain language are answered rightly (ARGS=--write writes docs/eval.md; with a key Claude, too)
+	@$(BIN)/python -m tests.eval $(ARGS)
 
 e2e: $(VENV)/.installed-dev $(TRACKER)  ## Kills and restarts, the platform on real neighbours and in containers (needs Java 17, Maven, Docker; says what is missing)
 	@$(BIN)/pytest -m "(brokers or images or minutes) and not long" $(ARGS)

@@ -40,6 +40,9 @@ _THEIRS: Final = {"headers": {"X-Tenant-ID": "theirs"}}
 _FOREIGN: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/query"): {"json": {"customer_id": "theirs", "sql": _SQL}},
     ("POST", "/query/"): {"json": {"customer_id": "theirs", "sql": _SQL}},
+    ("POST", "/ai/query"): {"json": {"customer_id": "theirs", "query": "events"}},
+    ("POST", "/ai/query/stream"): {"json": {"customer_id": "theirs", "query": "events"}},
+    ("POST", "/ai/feedback"): {"json": {"customer_id": "theirs", "answer_id": "0" * 16, "helpful": True}},
     ("GET", "/dashboard/realtime/{customer_id}"): {},
     ("GET", "/events/stream/{customer_id}"): {},
     ("GET", "/events/{event_id}"): {"params": {"customer_id": "theirs"}},

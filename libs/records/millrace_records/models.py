@@ -80,3 +80,27 @@ class ErasureRow(Base):
     actor: Mapped[str] = mapped_column(String(128))
     state: Mapped[str] = mapped_column(String(16), index=True)
     at: Mapped[int] = mapped_column(BigInteger)
+
+
+class VerifiedRow(Base):
+    """A question in plain language that somebody found well answered."""
+
+    __tablename__ = "verified_questions"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    question: Mapped[str] = mapped_column(String(1000), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    asked: Mapped[str] = mapped_column(Text)
+    sql: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String(128))
+    at: Mapped[int] = mapped_column(BigInteger)
+
+
+class SpendingRow(Base):
+    """What language models have cost a tenant on one day."""
+
+    __tablename__ = "model_spending"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    micro_usd: Mapped[int] = mapped_column(BigInteger)

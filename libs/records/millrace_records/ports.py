@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from millrace_core.privacy import Signals
 from millrace_records.access.ports import AccessPorts
+from millrace_records.questions import QuestionRecords
 
 Tier = Literal["default", "enterprise"]
 
@@ -143,6 +144,11 @@ class Records(Protocol):
     @property
     def erasures(self) -> Erasures:
         """Who was erased, likewise."""
+        ...
+
+    @property
+    def questions(self) -> QuestionRecords:
+        """Of questions in plain language, likewise."""
         ...
 
     async def tenants(self) -> Sequence[Tenant]:

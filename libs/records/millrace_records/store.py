@@ -17,6 +17,7 @@ from millrace_records.access.store import access_ports
 from millrace_records.erasures import SqlErasures
 from millrace_records.models import AuditRow, DecisionRow, TenantRow
 from millrace_records.ports import AuditState, Decision, Erasures, Tenant, Tier
+from millrace_records.questions import QuestionRecords, SqlQuestions
 from millrace_records.transactions import Transactions
 
 _ROLLUPS: Final = "rollups"
@@ -31,6 +32,12 @@ class SqlRecords:
         self._changing = Changing(self._transactions)
         self._access = access_ports(self._transactions)
         self._erasures = SqlErasures(self._transactions, self._changing)
+        self._questions = SqlQuestions(self._transactions)
+
+    @property
+    def questions(self) -> QuestionRecords:
+        """See Records."""
+        return self._questions
 
     @property
     def erasures(self) -> Erasures:

@@ -19,7 +19,9 @@ class Identity(BaseModel):
 
     service: str = Field(examples=["real-time-analytics-api"])
     status: str = Field(examples=["healthy"], description="`healthy`, or `degraded` while a check fails.")
-    ai_enabled: bool | None = Field(None, description="Whether plain-language questions are answered.")
+    ai_enabled: bool | None = Field(
+        None, description="Whether a language model reads questions in plain language; without one the offline matcher does."
+    )
     timestamp: str = Field(examples=["2026-02-16T12:00:00.000Z"])
 
 

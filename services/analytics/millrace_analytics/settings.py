@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import ByteSize, Field, field_validator, model_validator
 
+from millrace_analytics.ai.settings import AiSettings
 from millrace_service.settings import PREFIX, Settings
 
 
@@ -33,7 +34,7 @@ class AccountSettings(Settings):
         return given
 
 
-class AnalyticsSettings(AccountSettings):
+class AnalyticsSettings(AccountSettings, AiSettings):
     """Live streams and the dashboard."""
 
     stream_clients: int = Field(5_000, ge=1, description="Live streams at once in this process; more are answered 503.")

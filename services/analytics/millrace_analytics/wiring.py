@@ -11,6 +11,8 @@ from millrace_analytics.accounts.logins import Logins
 from millrace_analytics.accounts.mail import Mail
 from millrace_analytics.accounts.routes import accounts_router
 from millrace_analytics.accounts.setup import setup_router
+from millrace_analytics.ai.routes import ai_router
+from millrace_analytics.ai.wiring import OpenModel, build_desk
 from millrace_analytics.asking_limits import AskingLimit
 from millrace_analytics.families.commerce.routes import commerce_router
 from millrace_analytics.families.ingest.lookup import Lookups
@@ -95,12 +97,14 @@ def build(
     health: Health,
     access: AccessCheck | None = None,
     records: Records | None = None,
+    model: OpenModel | None = None,
 ) -> AnalyticsService:
     """Analytics on these ports; its check joins ``health``.
 
     Args:
         access: who may look at what; None lets everyone.
         records: what is settled for tenants; None where this process has none.
+        model: the language model; without one the offline matcher reads questions.
     """
     reads = warehouse.reads
     hub = Hub(log.tail, settings, metrics, FoundOut(reads))
@@ -125,8 +129,10 @@ def build(
     questioning = Questioning(reads, TenantZones(records), questions_limit, metrics)
     watching = Watching(settings.question_streams)
     live = LiveResponses(hub, settings, may_go_on)
+    desk = build_desk(settings, reads, cache, metrics, model or OpenModel(), records, is_metered=access is not None)
     routers = [
         realtime_router(reads, dashboards, live, metrics, sql_limit),
+        ai_router(desk),
         ingest_router(reads, lookups, live),
         questions_router(questioning, settings, watching, may_go_on),
         catalogue_router(),

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 from millrace_analytics import wiring as analytics
+from millrace_analytics.ai.wiring import open_model
 from millrace_consumer import wiring as consumer
 from millrace_consumer.partition import ignore_step
 from millrace_core.time import now_ms
@@ -72,29 +73,27 @@ async def open_platform(
         access = await open_access(stack, records, cache)
         checked = access if settings.requires_keys else None
         tracking = await _tracking(settings, log, cache, metrics, health, checked, records, clock)
-        answering = analytics.build(settings, warehouse, log, cache, metrics, health, checked, records)
+        model = await enter(open_model(settings, records))
+        answering = analytics.build(settings, warehouse, log, cache, metrics, health, checked, records, model)
         await enter(beside(tracking.limits.follow(records, cache.messages), answering.hub.forget_erased(cache.messages)))
         credentials = ServerToken(lambda: process.admin_token, access)
         status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
         accounts = await open_accounts(stack, settings, records, access, cache)
-        routers = [
-            health_router(analytics.SERVICE, health, metrics, status, ai_enabled=False),
-            *answering.routers,
-            *accounts.routers,
-            admin_router(
-                credentials,
-                status,
-                log,
-                warehouse.admin,
-                records,
-                cache.messages,
-                metrics,
-                service.privacy,
-                access_changed=access.changed,
-                probe=warehouse.writer.probe,
-                public_url=settings.public_url,
-            ),
-        ]
+        identity = health_router(analytics.SERVICE, health, metrics, status, ai_enabled=model.is_enabled)
+        admin = admin_router(
+            credentials,
+            status,
+            log,
+            warehouse.admin,
+            records,
+            cache.messages,
+            metrics,
+            service.privacy,
+            access_changed=access.changed,
+            probe=warehouse.writer.probe,
+            public_url=settings.public_url,
+        )
+        routers = [identity, *answering.routers, *accounts.routers, admin]
         app = _with_tracking(tracking.app, settings, metrics, routers, credentials, cache)
         process = Process(health, settings.shutdown_seconds, app, answering.close, notice=notice_of(accounts))
         await enter(consuming(service, process))
@@ -187,9 +186,11 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
         if records is not None and settings.requires_keys:
             access = await open_access(stack, records, cache)
             accounts = await open_accounts(stack, settings, records, access, cache)
-        answering = analytics.build(settings, warehouse, log, cache, metrics, health, access, records)
+        model = await stack.enter_async_context(open_model(settings, records))
+        answering = analytics.build(settings, warehouse, log, cache, metrics, health, access, records, model)
         await stack.enter_async_context(beside(answering.hub.forget_erased(cache.messages)))
-        routers = [health_router(analytics.SERVICE, health, metrics, ai_enabled=False), *answering.routers, *accounts.routers]
+        identity = health_router(analytics.SERVICE, health, metrics, ai_enabled=model.is_enabled)
+        routers = [identity, *answering.routers, *accounts.routers]
         app = _app(settings, metrics, routers, access, cache)
         yield Process(health, settings.shutdown_seconds, app, answering.close, notice=notice_of(accounts))
 

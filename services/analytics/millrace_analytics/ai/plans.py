@@ -1,8 +1,8 @@
 """What is asked of the metric layer for a question in plain language: one of its questions, and what is made of its answer."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from millrace_warehouse.metrics.parts import Part
 from millrace_warehouse.metrics.questions import Question
@@ -21,8 +21,25 @@ class MovingAverage(Part):
     periods: int = Field(7, ge=2, le=1_000)
 
 
+class Largest(Part):
+    """The times with the largest values alone, or those with the smallest, the most extreme first."""
+
+    then: Literal["largest"] = "largest"
+    count: int = Field(1, ge=1, le=1_000)
+    smallest: bool = False
+
+
+Then = Annotated[Growth | MovingAverage | Largest, Field(discriminator="then")]
+
+
 class Plan(Part):
     """A question, and what follows it; only a trend with a granularity can be followed by something."""
 
     question: Question
-    then: Annotated[Growth | MovingAverage, Field(discriminator="then")] | None = None
+    then: Then | None = None
+
+    @model_validator(mode="after")
+    def _follows_a_series(self) -> Self:
+        if self.then is not None and getattr(self.question, "granularity", None) is None:
+            raise ValueError("then needs a trend with a granularity")
+        return self

@@ -1,0 +1,175 @@
+"""What a plan computes, in a sentence made by code."""
+
+from collections.abc import Sequence
+from typing import Final, assert_never
+
+from millrace_analytics.ai.plans import Growth, Largest, MovingAverage, Plan
+from millrace_warehouse.metrics.catalogue import METRICS, SEGMENTS
+from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Did, Filter, InSegment, Not
+from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Unique
+from millrace_warehouse.metrics.parts import FieldName
+from millrace_warehouse.metrics.questions import Funnel, Question, Retention, Trend
+from millrace_warehouse.metrics.ranges import Between, Last, Range
+from millrace_warehouse.metrics.vocabulary import DIMENSIONS
+
+_SIGNS: Final = {
+    "eq": "is",
+    "ne": "is not",
+    "lt": "is less than",
+    "le": "is at most",
+    "gt": "is more than",
+    "ge": "is at least",
+    "between": "is between",
+    "in": "is one of",
+    "not_in": "is none of",
+    "contains": "contains",
+    "not_contains": "does not contain",
+    "starts_with": "begins with",
+    "ends_with": "ends with",
+    "matches": "matches",
+    "is_set": "is set",
+    "is_not_set": "is not set",
+}
+
+
+def explained(plan: Plan) -> str:
+    """``Revenue by country, where device is mobile, in the last whole month.``"""
+    question = plan.question
+    parts = [_asked(question)]
+    if question.where is not None:
+        parts.append(f"where {filter_in_words(question.where)}")
+    parts.append(range_in_words(question.range))
+    if isinstance(question, Trend) and question.compare is not None:
+        parts.append("beside the same of " + ("a year before" if question.compare == "previous_year" else "the time before"))
+    parts += _followed(plan)
+    text = ", ".join(parts)
+    return text[:1].upper() + text[1:] + "."
+
+
+def _asked(question: Question) -> str:
+    match question:
+        case Trend():
+            return _measured(question)
+        case Funnel():
+            steps = ", then ".join(step.name or filter_in_words(step.where) for step in question.steps)
+            by = f" by {field_in_words(question.by)}" if question.by is not None else ""
+            return f"how many people come how far: {steps}{by}"
+        case Retention():
+            return f"how many of the people who began in a {question.unit} came back in each later one"
+    assert_never(question)
+
+
+def _measured(question: Trend) -> str:
+    text = listed([measure_in_words(one) for one in question.measures])
+    if question.top is not None:
+        which = "smallest" if question.ascending else "largest"
+        text += f": the {question.top} {which} by {listed([field_in_words(one) for one in question.by])}"
+    elif question.by:
+        text += f" by {listed([field_in_words(one) for one in question.by])}"
+    return text + (f" per {question.granularity}" if question.granularity else "")
+
+
+def _followed(plan: Plan) -> list[str]:
+    match plan.then:
+        case None:
+            return []
+        case Growth():
+            return ["with the change against the one before, in percent"]
+        case MovingAverage(periods=periods):
+            return [f"with the average of each and those before it, {periods} together"]
+        case Largest(count=count, smallest=smallest):
+            return [f"only the {'lowest' if smallest else 'highest'}" + (f" {count}" if count > 1 else "")]
+    assert_never(plan.then)
+
+
+def measure_in_words(measure: Measure) -> str:
+    """``revenue (sum of amount …)``."""
+    match measure:
+        case MetricOf(metric=name):
+            metric = METRICS[name]
+            return f"{metric.label.lower()} ({metric.formula})"
+        case Count():
+            text = "events"
+        case Number(measure=how, field=asked):
+            text = f"{how} of {field_in_words(asked)}"
+        case Quantile(field=asked, level=level):
+            text = f"the {level:g} quantile of {field_in_words(asked)}"
+        case Unique(of=of):
+            text = "different " + (field_in_words(of) if isinstance(of, FieldName) else {"person": "people"}.get(of, f"{of}s"))
+        case Formula(parts=parts):
+            whole = {name: measure_in_words(part) for name, part in parts.items()}
+            if set(whole) == {"part", "whole"}:
+                return f"the share of {whole['part']} in {whole['whole']}, in percent"
+            return f"{measure.formula}, with " + listed([f"{name} = {text}" for name, text in whole.items()])
+        case _:
+            assert_never(measure)
+    return text + (f" where {filter_in_words(measure.where)}" if measure.where is not None else "")
+
+
+def field_in_words(asked: FieldName) -> str:
+    """The label of a dimension, or the property's name."""
+    known = DIMENSIONS.get(asked.name)
+    return known.label.lower() if known is not None else f"“{asked.name.removeprefix('properties.')}”"
+
+
+def filter_in_words(where: Filter) -> str:
+    """``country is DE and not (device is mobile)``."""
+    match where:
+        case Comparison(field=asked, operator=sign, value=value):
+            said = "" if value is None else f" {_value(value)}"
+            return f"{field_in_words(asked)} {_SIGNS[sign]}{said}"
+        case AllOf(all=parts):
+            return " and ".join(filter_in_words(one) for one in parts)
+        case AnyOf(any=parts):
+            return "(" + " or ".join(filter_in_words(one) for one in parts) + ")"
+        case Not(negated=inner):
+            return f"not ({filter_in_words(inner)})"
+        case InSegment(segment=name):
+            return SEGMENTS[name].label.lower() if name in SEGMENTS else name
+        case Did():
+            return _done(where)
+    assert_never(where)
+
+
+def _done(did: Did) -> str:
+    low, high = did.at_least, did.at_most
+    when = f" {range_in_words(did.range)}" if did.range is not None else ""
+    if high == 0:
+        often = "never"
+    elif high is None:
+        often = f"at least {low} times" if low is not None and low > 1 else "at least once"
+    elif low == high:
+        often = f"exactly {low} times"
+    else:
+        often = f"at most {high} times"
+    return f"the person had {often} an event whose {filter_in_words(did.did)}{when}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return listed([_value(one) for one in value[:10]])
+    return f"“{value[:80]}”" if isinstance(value, str) else str(value)
+
+
+def range_in_words(asked: Range | None) -> str:
+    """``in the last 7 days``."""
+    match asked:
+        case None:
+            return "over all time"
+        case Between(start=start, end=end):
+            return f"on {start}" if start == end else f"from {start} to {end}"
+        case Last(last=count, unit=unit, align=align):
+            if unit == "day" and count == 1 and align != "rolling":
+                return "today" if align == "to_date" else "yesterday"
+            many = unit if count == 1 else f"{count} {unit}s"
+            return {
+                "rolling": f"in the last {many}",
+                "to_date": f"in this {many} up to now",
+                "complete": f"in the last whole {many}",
+            }[align]
+    assert_never(asked)
+
+
+def listed(items: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + f" and {items[-1]}" if items else ""

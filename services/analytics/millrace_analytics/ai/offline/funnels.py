@@ -1,0 +1,156 @@
+"""Questions about steps that people take one behind the other, and about who comes back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from millrace_analytics.ai.offline import grammar
+from millrace_analytics.ai.offline.lexicon import DIMENSION, METRIC, SEGMENT, VALUE, Sense
+from millrace_analytics.ai.offline.people import event_of, noun_of
+from millrace_analytics.ai.offline.scanning import Piece
+from millrace_analytics.ai.offline.slots import NotUnderstood, Slots
+from millrace_analytics.ai.offline.trends import Reader, both, field_of
+from millrace_analytics.ai.plans import Plan
+from millrace_warehouse.metrics.filters import Comparison, Filter, InSegment, is_event
+from millrace_warehouse.metrics.questions import Funnel, Retention, Step
+from millrace_warehouse.metrics.ranges import Last, Range
+
+_SHOP: Final[tuple[str, ...]] = ("product_view", "add_to_cart", "checkout", "purchase")
+_BEGIN: Final = "page_view"
+_WEEKS: Final = 12
+_SAYS_NOTHING: Final = (
+    grammar.FUNNEL, grammar.THEN, grammar.AND, grammar.PROCESS, grammar.HOW_MANY, grammar.WHO, grammar.SHARE, grammar.ALL_TIME,
+    grammar.STEP,
+)  # fmt: skip
+
+
+def is_funnel(pieces: Sequence[Piece]) -> bool:
+    """Whether it is about steps: it says so, or names one event and then another."""
+    if any(piece.is_a(grammar.RETENTION, grammar.PATHS) for piece in pieces):
+        return False
+    if any(piece.is_a(grammar.FUNNEL) for piece in pieces):
+        return True
+    events = [at for at, piece in enumerate(pieces) if event_of(piece) is not None]
+    between = pieces[events[0] : events[-1]] if len(events) > 1 else ()
+    return any(piece.is_a(grammar.THEN) for piece in between)
+
+
+@dataclass(slots=True)
+class _Steps:
+    names: list[str] = field(default_factory=list)
+    filters: list[Filter] = field(default_factory=list)
+    values: list[tuple[Sense, ...]] = field(default_factory=list)
+    segments: list[Filter] = field(default_factory=list)
+    range: Range | None = None
+    by: Sense | None = None
+
+
+def funnel_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
+    """The funnel.
+
+    Raises:
+        NotUnderstood: a piece has no place.
+    """
+    found = _Steps()
+    is_grouping = False
+    for piece in (one for one in pieces if one.kind != "stop"):
+        if is_grouping and (dimension := piece.sense(DIMENSION)) is not None:
+            found.by, is_grouping = dimension, False
+        elif piece.is_a(grammar.BY) and not piece.is_content:
+            is_grouping = True
+        elif piece.kind == "when" and piece.when is not None and found.range is None:
+            found.range = piece.when.range
+        else:
+            _take(found, piece)
+    if is_grouping:
+        raise NotUnderstood("by what")
+    _complete(found, reader)
+    if found.range is None:
+        reader.assumptions.append("all time, as no time is named")
+    steps = tuple(Step(name=name, where=where) for name, where in zip(found.names, found.filters, strict=True))
+    where = reader.filters(Slots(values=found.values, segments=found.segments))
+    by = field_of(found.by) if found.by is not None else None
+    return Plan(question=Funnel(kind="funnel", steps=steps, where=where, range=found.range, by=by))
+
+
+def _take(found: _Steps, piece: Piece) -> None:
+    metric = piece.sense(METRIC)
+    pages = [one for one in piece.all(VALUE) if one.name == "page_path"]
+    if piece.is_a(*_SAYS_NOTHING) or (metric is not None and metric.name == "conversion_rate"):
+        return
+    if (happened := event_of(piece)) is not None:
+        found.names.append(piece.text)
+        found.filters.append(happened)
+    elif pages:
+        _on_page(found, piece, pages[0].detail)
+    elif piece.is_a(VALUE):
+        found.values.append(tuple(piece.all(VALUE)))
+    elif (segment := piece.sense(SEGMENT)) is not None:
+        found.segments.append(InSegment(segment=segment.name))
+    elif not noun_of(piece) and piece.text.lower() not in ("sessions", "session"):
+        raise NotUnderstood(f"“{piece.text}”")
+
+
+def _on_page(found: _Steps, piece: Piece, where: Filter) -> None:
+    """``view the pricing page`` is one step, ``pricing page`` alone is a view of it."""
+    views = is_event(_BEGIN)
+    if found.filters and found.filters[-1] == views:
+        found.filters.pop()
+        found.names.pop()
+    page = both(views, where)
+    assert page is not None
+    found.names.append(piece.text)
+    found.filters.append(page)
+
+
+def _complete(found: _Steps, reader: Reader) -> None:
+    """The steps before the one that is named alone: those that a shop has, else a page view."""
+    if len(found.filters) > 1:
+        return
+    wanted: list[str]
+    known: list[str] = [name for name in _SHOP if name in reader.events]
+    last = known[-1] if known else ""
+    if not found.filters and len(known) > 1:
+        wanted = list(known)
+    elif found.filters and found.filters[0] == is_event("purchase", "ticket_purchase", "order_completed") and len(known) > 1:
+        wanted = [name for name in known if name != "purchase"] + [last]
+    elif found.filters and isinstance(found.filters[0], Comparison) and found.filters[0].value != _BEGIN:
+        wanted = [_BEGIN, str(found.filters[0].value)]
+    else:
+        raise NotUnderstood("which steps the funnel has: name them, as in “from page view to signup”")
+    found.names, found.filters = wanted, [is_event(name) for name in wanted]
+    reader.assumptions.append("the steps are " + ", ".join(wanted))
+
+
+def is_retention(pieces: Sequence[Piece]) -> bool:
+    """Whether it is about who comes back."""
+    return any(piece.is_a(grammar.RETENTION) for piece in pieces)
+
+
+def retention_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
+    """The table of cohorts.
+
+    Raises:
+        NotUnderstood: a piece has no place.
+    """
+    unit, asked = None, None
+    values: list[tuple[Sense, ...]] = []
+    segments: list[Filter] = []
+    for piece in (one for one in pieces if one.kind != "stop"):
+        if piece.kind == "grain" and piece.unit in ("day", "week", "month") and unit is None:
+            unit = piece.unit
+        elif piece.kind == "when" and piece.when is not None and asked is None:
+            asked = piece.when.range
+        elif piece.is_a(VALUE):
+            values.append(tuple(piece.all(VALUE)))
+        elif (segment := piece.sense(SEGMENT)) is not None:
+            segments.append(InSegment(segment=segment.name))
+        elif not piece.is_a(grammar.RETENTION, grammar.BY, grammar.ALL_TIME) and not noun_of(piece):
+            raise NotUnderstood(f"“{piece.text}”")
+    if asked is None:
+        asked = Last(last=_WEEKS, unit="week", align="to_date")
+        reader.assumptions.append(f"the last {_WEEKS} weeks, as no time is named")
+    if unit is None:
+        reader.assumptions.append("weeks")
+    where = reader.filters(Slots(values=values, segments=segments))
+    return Plan(question=Retention(kind="retention", range=asked, unit=unit or "week", where=where))

@@ -1,0 +1,136 @@
+"""What words may mean: the metric layer's catalogue, a tenant's own names and values, and the grammar. One phrase may have
+several senses; its neighbours decide."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from millrace_analytics.ai.offline import grammar
+from millrace_analytics.ai.offline.countries import countries
+from millrace_analytics.ai.offline.words import stems_of
+from millrace_analytics.ai.ports import Vocabulary
+from millrace_warehouse.metrics.catalogue import METRICS, SEGMENTS
+from millrace_warehouse.metrics.filters import AnyOf, Comparison, Filter
+from millrace_warehouse.metrics.vocabulary import DIMENSIONS, EVENT_TYPES
+
+METRIC: Final = "metric"
+DIMENSION: Final = "dimension"
+EVENT: Final = "event"
+SEGMENT: Final = "segment"
+VALUE: Final = "value"
+
+LONGEST_PHRASE: Final = 7
+_LONGEST_NAME: Final = 100
+"""Of what somebody sent: nobody asks for longer ones in words."""
+_FROM_HOME: Final = ("homepage", "home page", "front page", "home", "start page")
+_UNITS_OF_TIME: Final = {"ms": "time", "millisecond": "time", "second": "time", "sec": "time"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """One meaning of a phrase."""
+
+    kind: str
+    name: str
+    """Of the metric, dimension, event type, segment or dimension of the value; of grammar its detail."""
+    detail: Any = None
+    """Of a value its filter; of a dimension the kind of its values."""
+
+
+Senses = dict[tuple[str, ...], list[Sense]]
+
+
+class Lexicon:
+    """Senses by phrase, for one tenant's vocabulary."""
+
+    def __init__(self, known: Vocabulary) -> None:
+        self.senses: Senses = defaultdict(list)
+        self.stops: Final = grammar.stop_stems()
+        for stems, (kind, detail) in grammar.phrases().items():
+            self.senses[stems].append(Sense(kind, detail))
+        self._grammar = frozenset(self.senses)
+        self._catalogue()
+        self._tenant(known)
+        self.words: Final = frozenset(stem for phrase in self.senses for stem in phrase) | self.stops
+
+    def _add(self, phrases: Iterable[str], sense: Sense) -> None:
+        for phrase in phrases:
+            stems = stems_of(phrase)
+            if 0 < len(stems) <= LONGEST_PHRASE and sense not in self.senses[stems]:
+                self.senses[stems].append(sense)
+
+    def _add_sent(self, phrases: Iterable[str], sense: Sense) -> None:
+        """Names that somebody sent: they take no word's place that the grammar has, and none that says nothing."""
+        for phrase in phrases:
+            stems = stems_of(phrase) if len(phrase) <= _LONGEST_NAME else ()
+            if stems and stems not in self._grammar and not all(stem in self.stops or len(stem) < 2 for stem in stems):
+                self._add([phrase], sense)
+
+    def _catalogue(self) -> None:
+        for metric in METRICS.values():
+            self._add((metric.name, metric.label, *metric.synonyms), Sense(METRIC, metric.name))
+        for one in DIMENSIONS.values():
+            self._add((one.name, one.label, *one.synonyms), Sense(DIMENSION, one.name, one.kind))
+        for event in EVENT_TYPES.values():
+            self._add((event.name, event.label, *event.synonyms), Sense(EVENT, event.name))
+        for segment in SEGMENTS.values():
+            self._add((segment.label, *segment.synonyms), Sense(SEGMENT, segment.name))
+        for code, names in countries().items():
+            where = Comparison(field="country", value=code)
+            self._add((name for name in names if name not in ("US", "states")), Sense(VALUE, "country", where))
+
+    def _tenant(self, known: Vocabulary) -> None:
+        for name in known.event_types:
+            self._add_sent([name], Sense(EVENT, name))
+        standing = {stems_of(name) for name in known.event_types}
+        for name in (name for name in known.event_names if len(name) <= _LONGEST_NAME):
+            if stems_of(name) not in standing:
+                self._add_sent([name], Sense(VALUE, "event_name", Comparison(field="event_name", value=name)))
+        columns = {name for one in DIMENSIONS.values() for name in (one.name, *one.properties)}
+        for one in known.properties:
+            if one.name not in columns and len(one.name) <= _LONGEST_NAME:
+                field = f"properties.{one.name}"
+                self._add_sent(_called(one.name), Sense(DIMENSION, field, one.kind))
+                self._values(field, one.values)
+        for name, values in known.values.items():
+            if name == "page_path":
+                self._pages(values)
+            elif name not in ("event_type", "event_name"):
+                self._values(name, values)
+
+    def _values(self, field: str, values: Iterable[str]) -> None:
+        same: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for value in (value for value in values if len(value) <= _LONGEST_NAME):
+            same[stems_of(value)].append(value)
+        for stems, written in same.items():
+            if field == "country" and len(written[0]) == 2 and written[0] != "US":
+                continue  # "in" and "be" are words; countries are known by their names
+            single = len(written) == 1
+            where = Comparison(field=field, operator="eq" if single else "in", value=written[0] if single else tuple(written))
+            if stems and not all(stem.isdecimal() for stem in stems):
+                self._add_sent([written[0]], Sense(VALUE, field, where))
+
+    def _pages(self, paths: Iterable[str]) -> None:
+        below: dict[str, list[str]] = defaultdict(list)
+        for path in (path for path in paths if len(path) <= _LONGEST_NAME):
+            parts = [part for part in path.split("/") if part]
+            names = list(dict.fromkeys([" ".join(parts), parts[-1]])) if parts else list(_FROM_HOME)
+            where = Comparison(field="page_path", value=path)
+            self._add_sent([*names, *(f"{name} page" for name in names)], Sense(VALUE, "page_path", where))
+            if len(parts) > 1:
+                below[parts[0]].append(path)
+        for first in below:
+            within = Comparison(field="page_path", operator="starts_with", value=f"/{first}/")
+            itself = Comparison(field="page_path", value=f"/{first}")
+            both: Filter = AnyOf(any=(itself, within)) if f"/{first}" in set(paths) else within
+            self._add_sent([f"{first} page", first], Sense(VALUE, "page_path", both))
+
+
+def _called(name: str) -> list[str]:
+    """How people may call a property: ``load_ms`` is the load time, ``cart.total`` the cart total."""
+    words = [word for word in name.replace(".", "_").split("_") if word]
+    called = [name, " ".join(words)]
+    if len(words) > 1 and (unit := _UNITS_OF_TIME.get(words[-1].lower())):
+        called += [" ".join([*words[:-1], unit]), " ".join([*words[:-1], "duration"]), " ".join(["page", *words[:-1], unit])]
+    return called

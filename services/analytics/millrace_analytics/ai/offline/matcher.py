@@ -1,0 +1,148 @@
+"""The offline matcher: it reads a question through the catalogue, and abstains where a word has no place in what it read."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
+
+from pydantic import ValidationError
+
+from millrace_analytics.ai.offline import grammar
+from millrace_analytics.ai.offline.funnels import funnel_plan, is_funnel, is_retention, retention_plan
+from millrace_analytics.ai.offline.lexicon import Lexicon
+from millrace_analytics.ai.offline.people import PeopleReader, is_about_people
+from millrace_analytics.ai.offline.scanning import Piece, pieces_of
+from millrace_analytics.ai.offline.slots import NotUnderstood, SlotReader
+from millrace_analytics.ai.offline.times import Times
+from millrace_analytics.ai.offline.trends import Ambiguous, Reader
+from millrace_analytics.ai.offline.words import tokens_of
+from millrace_analytics.ai.plans import Plan
+from millrace_analytics.ai.ports import Asked, Conversation, Planned, Reading, Unanswerable, Usage, Vocabulary
+from millrace_core.errors import InvalidInput
+
+_LONGEST: Final = 500
+"""Characters. Whoever writes more tells a story, and each word of it would have to be placed."""
+_LEXICONS: Final = 32
+_SURE: Final = 0.9
+_SLIP: Final = 0.1
+_ASSUMED: Final = 0.05
+
+
+class OfflineMatcher:
+    """LanguageModel without a network."""
+
+    source: Literal["offline"] = "offline"
+
+    def __init__(self) -> None:
+        self._lexicons: OrderedDict[str, Lexicon] = OrderedDict()
+
+    def about(self, asked: Asked) -> Conversation:
+        """See LanguageModel."""
+        return _Talk(asked, self._lexicon(asked.tenant, asked.vocabulary))
+
+    def _lexicon(self, tenant: str, known: Vocabulary) -> Lexicon:
+        key = f"{tenant}:{known.version}"
+        if (found := self._lexicons.get(key)) is None:
+            found = self._lexicons[key] = Lexicon(known)
+            if len(self._lexicons) > _LEXICONS:
+                self._lexicons.popitem(last=False)
+        self._lexicons.move_to_end(key)
+        return found
+
+
+class _Talk:
+    """Conversation: one reading and no other."""
+
+    def __init__(self, asked: Asked, lexicon: Lexicon) -> None:
+        self._asked = asked
+        self._lexicon = lexicon
+        self._usage = Usage()
+
+    @property
+    def usage(self) -> Usage:
+        """See Conversation."""
+        return self._usage
+
+    async def read(self) -> Reading:
+        """See Conversation."""
+        return reading_of(self._asked, self._lexicon)
+
+    async def repair(self, problem: str) -> Reading | None:
+        """See Conversation."""
+        del problem
+        return None
+
+    async def phrase(self, facts: Sequence[str]) -> str | None:
+        """See Conversation."""
+        del facts
+        return None
+
+
+def reading_of(asked: Asked, lexicon: Lexicon) -> Reading:
+    """What the question asks."""
+    tokens = tokens_of(asked.text[: _LONGEST + 1])
+    if not tokens:
+        return Unanswerable("There is no question.")
+    if len(asked.text) > _LONGEST:
+        return Unanswerable(f"Questions longer than {_LONGEST} characters are not read without a language model.")
+    pieces = pieces_of(tokens, lexicon, Times(asked.now, asked.time_zone))
+    reader = Reader(asked.text, asked.now, asked.time_zone, frozenset(asked.vocabulary.event_types))
+    understood = tuple(_understood(pieces))
+    try:
+        plan = _plan(reader, pieces)
+    except Ambiguous as several:
+        return several.unclear
+    except NotUnderstood as missing:
+        return Unanswerable(f"I cannot tell {_missing(str(missing))}.", understood)
+    except (ValidationError, InvalidInput):
+        return Unanswerable("The parts of the question do not fit together.", understood)
+    slips = [f"{piece.slip} is read as {_shown(piece)}" for piece in pieces if piece.slip]
+    doubt = _SLIP * len(slips) + _ASSUMED * len(reader.assumptions)
+    return Planned(plan, round(max(_SURE - doubt, 0.3), 2), understood, (*slips, *reader.assumptions))
+
+
+def _shown(piece: Piece) -> str:
+    """What a word was taken for: the name of it, or the kind of word that it is."""
+    first = piece.senses[0] if piece.senses else None
+    if first is None:
+        return piece.when.named if piece.when is not None else piece.text
+    return (first.name or first.kind).removeprefix("properties.").replace("_", " ")
+
+
+def _missing(what: str) -> str:
+    return f"what {what} means here" if what.startswith("“") else what
+
+
+def _plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
+    unknown = [piece.text for piece in pieces if piece.kind == "unknown"]
+    if unknown:
+        raise NotUnderstood(", ".join(f"“{word[:60]}”" for word in unknown[:5]))
+    for is_such, read in _KINDS:
+        if is_such(pieces):
+            return read(reader, pieces)
+    return reader.plan(SlotReader(pieces).read())
+
+
+def _people(reader: Reader, pieces: Sequence[Piece]) -> Plan:
+    return PeopleReader(reader, pieces).plan()
+
+
+_KINDS: Final[tuple[tuple[Callable[[Sequence[Piece]], bool], Callable[[Reader, Sequence[Piece]], Plan]], ...]] = (
+    (is_retention, retention_plan),
+    (is_funnel, funnel_plan),
+    (is_about_people, _people),
+)
+
+
+def _understood(pieces: Sequence[Piece]) -> list[str]:
+    """Each part of the question and what it was taken for."""
+    said = []
+    for piece in pieces:
+        if piece.kind == "when" and piece.when is not None:
+            said.append(f"{piece.text}: {piece.when.named}")
+        elif piece.is_content:
+            names = list(dict.fromkeys(f"{one.kind} {one.name}" for one in piece.senses if one.kind not in _GRAMMAR))
+            said.append(f"{piece.text}: {' or '.join(names[:3])}")
+    return said
+
+
+_GRAMMAR: Final = frozenset(value for name, value in vars(grammar).items() if name.isupper() and isinstance(value, str))

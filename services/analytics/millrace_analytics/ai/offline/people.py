@@ -1,0 +1,283 @@
+"""Questions about people by what they did: ``who bought but never clicked``, ``visitors with three or more purchases``."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from millrace_analytics.ai.offline import grammar
+from millrace_analytics.ai.offline.lexicon import EVENT, METRIC, SEGMENT, VALUE, Sense
+from millrace_analytics.ai.offline.scanning import Piece
+from millrace_analytics.ai.offline.slots import PEOPLE, NotUnderstood, Slots
+from millrace_analytics.ai.offline.trends import Reader, both
+from millrace_analytics.ai.plans import Plan
+from millrace_warehouse.metrics.catalogue import METRICS
+from millrace_warehouse.metrics.filters import AllOf, Comparison, Did, Filter, InSegment, Not, is_event
+from millrace_warehouse.metrics.measures import Count, Formula, Unique
+from millrace_warehouse.metrics.parts import FieldName
+from millrace_warehouse.metrics.questions import Trend
+from millrace_warehouse.metrics.ranges import Between, Range, local, zone_of
+
+_PEOPLE: Final = frozenset({"people", "users", "unique_visitors", "customers"})
+_LISTED: Final = 1_000
+_ANYTHING: Final = Comparison(field="event_type", operator="is_set")
+_OF: Final[dict[str, Any]] = {"person": "person", "user_id": "user", "visitor_id": "visitor"}
+
+
+@dataclass(slots=True)
+class _Clause:
+    """One thing that somebody did or did not."""
+
+    negated: bool = False
+    what: Filter | None = None
+    values: list[tuple[Sense, ...]] = field(default_factory=list)
+    at_least: int | None = None
+    at_most: int | None = None
+    range: Range | None = None
+    is_later: bool = False
+    """Whether it is about the time behind the clause before."""
+
+
+@dataclass(slots=True)
+class _Described:
+    """People, and what they did."""
+
+    noun: str = ""
+    clauses: list[_Clause] = field(default_factory=list)
+    values: list[tuple[Sense, ...]] = field(default_factory=list)
+    segments: list[Filter] = field(default_factory=list)
+    counted: bool = False
+    share: bool = False
+    ordered: bool = False
+
+
+def is_about_people(pieces: Sequence[Piece]) -> bool:
+    """Whether it asks for people by what they did."""
+    named = [at for at, piece in enumerate(pieces) if noun_of(piece) or piece.is_a(grammar.WHO) or piece.text.lower() == "who"]
+    if not named:
+        return False
+    behind = pieces[named[0] + 1 :]
+    did = [piece for piece in behind if event_of(piece) is not None or piece.is_a(grammar.ACTIVE)]
+    if not did or any(
+        piece.is_a(grammar.BY, grammar.TOP, grammar.BOTTOM, grammar.COMPARE, grammar.RETENTION) for piece in pieces
+    ):
+        return False
+    noun = next((piece for piece in pieces if noun_of(piece)), None)
+    is_list = noun is not None and not any(piece.is_a(grammar.AND) for piece in pieces[: pieces.index(did[0])])
+    return is_list or any(piece.is_a(grammar.WHO) or piece.is_a(grammar.NOT, grammar.TIMES) for piece in pieces)
+
+
+def noun_of(piece: Piece) -> str:
+    """By which dimension the people are listed that a word names; empty where it names none."""
+    metric = piece.sense(METRIC)
+    if metric is not None and metric.name in _PEOPLE:
+        said = piece.text.lower().split()
+        return "person" if metric.name == "users" and said[-1:] == said else PEOPLE[metric.name]
+    return ""
+
+
+def event_of(piece: Piece) -> Filter | None:
+    """Which events a word of doing means: of an event type, or of a metric that counts some."""
+    event = piece.sense(EVENT)
+    metric = piece.sense(METRIC)
+    if metric is not None and metric.name not in PEOPLE | {"events": ""}:
+        measure = METRICS[metric.name].measure
+        if isinstance(measure, Count) and measure.where is not None:
+            return measure.where
+    if metric is not None and metric.name == "page_views":
+        return is_event("page_view")
+    return is_event(event.name) if event is not None else None
+
+
+def _is_page(piece: Piece) -> bool:
+    return any(one.name == "page_path" for one in piece.all(VALUE))
+
+
+class PeopleReader:
+    """Reads such a question."""
+
+    def __init__(self, reader: Reader, pieces: Sequence[Piece]) -> None:
+        self._reader = reader
+        self._pieces = [piece for piece in pieces if piece.kind != "stop"]
+        self._found = _Described()
+        self._clause = _Clause()
+        self._number: int | None = None
+        self._bound = ""
+        self._ranges: list[Range] = []
+
+    def plan(self) -> Plan:
+        """The plan.
+
+        Raises:
+            NotUnderstood: a piece has no place.
+        """
+        for piece in self._pieces:
+            self._take(piece)
+        self._close()
+        if self._number is not None or self._bound:
+            raise NotUnderstood("a number")
+        return self._planned()
+
+    def _take(self, piece: Piece) -> None:
+        match piece.kind:
+            case "unknown" | "unit" | "grain" | "period":
+                raise NotUnderstood(f"“{piece.text}”")
+            case "when":
+                assert piece.when is not None
+                self._ranges.append(piece.when.range)
+                self._clause.range = piece.when.range
+            case "number":
+                self._take_number(piece)
+            case _:
+                self._take_phrase(piece)
+
+    def _take_number(self, piece: Piece) -> None:
+        if piece.text.lower() in ("once", "twice"):
+            self._count(piece.number)
+        else:
+            self._number = piece.number
+
+    def _take_phrase(self, piece: Piece) -> None:
+        clause = self._clause
+        if (happened := event_of(piece)) is not None and (self._found.noun or self._has_who):
+            self._did(happened)
+        elif (noun := noun_of(piece)) and not self._found.noun:
+            self._found.noun = noun
+        elif piece.is_a(grammar.ABOVE, grammar.BELOW, grammar.EXACTLY):
+            sense = piece.sense(grammar.ABOVE, grammar.BELOW, grammar.EXACTLY)
+            assert sense is not None
+            self._bound = f"{sense.kind}{sense.name}"
+        elif piece.is_a(grammar.OR_MORE) and self._number is not None:
+            self._bound = f"{grammar.ABOVE}0"
+        elif piece.is_a(grammar.TIMES) and self._number is not None:
+            self._count(self._number)
+        elif piece.is_a(VALUE) and clause.what is None and not (self._found.clauses and _is_page(piece)):
+            self._found.values.append(tuple(piece.all(VALUE)))
+        elif piece.is_a(VALUE):
+            clause.what = clause.what or is_event("page_view")  # "after the pricing page"
+            clause.values.append(tuple(piece.all(VALUE)))
+        else:
+            self._take_grammar(piece)
+
+    def _take_grammar(self, piece: Piece) -> None:
+        found = self._found
+        if (segment := piece.sense(SEGMENT)) is not None and self._clause.what is None:
+            found.segments.append(InSegment(segment=segment.name))
+        elif piece.is_a(grammar.ACTIVE):
+            self._did(_ANYTHING)
+        elif piece.is_a(grammar.NOT):
+            self._close()
+            self._clause.negated = True
+        elif piece.is_a(grammar.SINCE) and not piece.is_a(grammar.AFTER):
+            if self._clause.what is None:
+                self._clause.what = _ANYTHING
+            self._clause.is_later = True
+        elif piece.is_a(grammar.AFTER, grammar.THEN):
+            self._close()
+            found.ordered = True
+        elif piece.is_a(grammar.HOW_MANY, grammar.SHARE):
+            found.share = piece.is_a(grammar.SHARE)
+            found.counted = not found.share
+        elif not piece.is_a(grammar.AND, grammar.WHO, grammar.WHICH, grammar.ALL_TIME, grammar.UNIQUE):
+            raise NotUnderstood(f"“{piece.text}”")
+
+    @property
+    def _has_who(self) -> bool:
+        return any(piece.is_a(grammar.WHO) for piece in self._pieces)
+
+    def _did(self, what: Filter) -> None:
+        """A word of doing; a number that stood before it (``three purchases``) says how often."""
+        if self._clause.what is not None:
+            self._close()
+        self._clause.what = what
+        if self._number is not None:
+            self._count(self._number)
+
+    def _count(self, number: int) -> None:
+        clause = self._clause
+        low, high = {
+            f"{grammar.ABOVE}1": (number + 1, None), f"{grammar.ABOVE}0": (number, None),
+            f"{grammar.BELOW}1": (None, number - 1), f"{grammar.BELOW}0": (None, number),
+            grammar.EXACTLY: (number, number),
+        }.get(self._bound, (number, number))  # fmt: skip
+        clause.at_least, clause.at_most = low, high
+        self._number, self._bound = None, ""
+
+    def _close(self) -> None:
+        """The clause is whole."""
+        if self._clause.what is not None:
+            self._found.clauses.append(self._clause)
+            self._clause = _Clause(negated=False)
+        elif self._clause.range is not None and self._found.clauses:
+            raise NotUnderstood("when")
+
+    # What it becomes
+
+    def _planned(self) -> Plan:
+        found = self._found
+        if not found.clauses:
+            raise NotUnderstood("what they did")
+        noun = found.noun or "person"
+        ranged = [clause for clause in found.clauses if clause.range is not None or clause.is_later]
+        asked = self._ranges[0] if len(self._ranges) == 1 and not any(one.is_later for one in found.clauses) else None
+        did = [self._filter(clause, at, shared=asked is not None) for at, clause in enumerate(found.clauses)]
+        if len(self._ranges) > 1 and len(ranged) < len(self._ranges):
+            raise NotUnderstood("which time belongs to what")
+        if found.ordered:
+            self._reader.assumptions.append("what they did is taken in any order")
+        if asked is None and not ranged:
+            self._reader.assumptions.append("all time, as no time is named")
+        general = self._reader.filters(Slots(values=found.values, segments=found.segments))
+        if noun == "user_id":
+            general = both(general, Comparison(field="user_id", operator="is_set"))
+        where = both(general, did[0] if len(did) == 1 else AllOf(all=tuple(did)))
+        counted = Unique(measure="unique", of=_OF[noun], name="people")
+        if found.share:
+            parts: Any = {"part": counted.model_copy(update={"where": where, "name": None}),
+                          "whole": counted.model_copy(update={"where": general, "name": None})}  # fmt: skip
+            share = Formula(measure="formula", formula="100 * part / whole", parts=parts, unit="%", name="share_percent")
+            return Plan(question=Trend(kind="trend", measures=(share,), range=asked))
+        if found.counted:
+            return Plan(question=Trend(kind="trend", measures=(counted,), where=where, range=asked))
+        events = Count(measure="count", name="events", where=self._counted(found.clauses))
+        listed = Trend(
+            kind="trend", measures=(events,), by=(FieldName(name=noun),), where=where, range=asked, top=_LISTED, other=False
+        )
+        return Plan(question=listed)
+
+    def _counted(self, clauses: Sequence[_Clause]) -> Filter | None:
+        """Events to show beside each person: those that had to be there so many times, else the first thing done."""
+        done = [clause for clause in clauses if not clause.negated]
+        chosen = next((one for one in done if one.at_least is not None), done[0] if done else None)
+        return self._what(chosen) if chosen is not None else None
+
+    def _what(self, clause: _Clause) -> Filter:
+        assert clause.what is not None
+        of_values = self._reader.filters(Slots(values=clause.values))
+        whole = both(clause.what, of_values)
+        assert whole is not None
+        return whole
+
+    def _filter(self, clause: _Clause, at: int, *, shared: bool) -> Filter:
+        asked = None if shared else clause.range
+        if clause.is_later:
+            asked = self._behind(at)
+        given: dict[str, Any] = {"did": self._what(clause), "range": asked}
+        if clause.at_least is not None:
+            given["at_least"] = clause.at_least
+        if clause.at_most is not None:
+            given["at_most"] = clause.at_most
+            given.setdefault("at_least", 1 if clause.at_most > 0 else 0)
+        done = Did(**given)
+        if clause.negated and clause.at_least is None and clause.at_most is None:
+            return Did(did=done.did, at_most=0, range=asked)
+        return Not.model_validate({"not": done}) if clause.negated else done
+
+    def _behind(self, at: int) -> Range:
+        """From the end of the time of the clause before up to today."""
+        before = self._found.clauses[at - 1].range if at else None
+        if not isinstance(before, Between):
+            raise NotUnderstood("since when")
+        today = local(self._reader.now, zone_of(self._reader.time_zone)).date()
+        begin = datetime.date.fromisoformat(before.end[:10]) + datetime.timedelta(days=1)
+        return Between(start=begin.isoformat(), end=max(begin, today).isoformat())

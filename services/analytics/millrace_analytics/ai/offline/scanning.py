@@ -1,0 +1,193 @@
+"""A question cut into the parts that mean something: the fewest parts, the longest phrases, and no word left out."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Final, Literal
+
+from millrace_analytics.ai.offline import grammar
+from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, LONGEST_PHRASE, METRIC, SEGMENT, VALUE, Lexicon, Sense
+from millrace_analytics.ai.offline.times import UNITS, Times, When, grain_at, period_words_at
+from millrace_analytics.ai.offline.words import Token, nearest, number_of, ordinal_of, stems_of
+from millrace_warehouse.metrics.filters import Comparison
+from millrace_warehouse.metrics.ranges import Unit
+
+Kind = Literal["phrase", "when", "grain", "period", "unit", "number", "sign", "stop", "unknown"]
+
+_CONTENT: Final = frozenset({METRIC, DIMENSION, EVENT, SEGMENT, VALUE})
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some words of a question, and what they may mean."""
+
+    kind: Kind
+    text: str
+    senses: tuple[Sense, ...] = ()
+    when: When | None = None
+    unit: Unit | None = None
+    number: int = 0
+    slip: str = ""
+    """What was written, where a typing error was read as another word."""
+    words: int = 1
+    plural: bool = False
+
+    def sense(self, *kinds: str) -> Sense | None:
+        """The first sense of one of these kinds, in the order of the kinds."""
+        return next((one for kind in kinds for one in self.senses if one.kind == kind), None)
+
+    def all(self, kind: str) -> list[Sense]:
+        """Every sense of a kind."""
+        return [one for one in self.senses if one.kind == kind]
+
+    def is_a(self, *kinds: str) -> bool:
+        """Whether it may mean one of these."""
+        return any(one.kind in kinds for one in self.senses)
+
+    @property
+    def is_content(self) -> bool:
+        """Whether it names something of the catalogue or of the tenant."""
+        return any(one.kind in _CONTENT for one in self.senses)
+
+
+@dataclass(slots=True)
+class _Best:
+    cost: float
+    pieces: list[Piece] = field(default_factory=list)
+
+
+def pieces_of(tokens: Sequence[Token], lexicon: Lexicon, times: Times) -> list[Piece]:
+    """The pieces of a question, in order. What nothing knows is ``unknown``; stop words are left in."""
+    return _cheapest(_corrected(tokens, lexicon, times), lexicon, times)
+
+
+def _cheapest(tokens: Sequence[tuple[Token, str]], lexicon: Lexicon, times: Times) -> list[Piece]:
+    words = [token for token, _ in tokens]
+    best: list[_Best | None] = [None] * (len(words) + 1)
+    best[len(words)] = _Best(0)
+    for at in range(len(words) - 1, -1, -1):
+        for end, piece, cost in _candidates(words, at, lexicon, times):
+            rest = best[end]
+            assert rest is not None, "every place has a piece that ends behind it"
+            total = cost + rest.cost
+            standing = best[at]
+            if standing is None or total < standing.cost:
+                slips = " ".join(slip for _, slip in tokens[at:end] if slip)
+                plural = words[end - 1].text.endswith("s") and words[end - 1].stem != words[end - 1].text
+                whole = replace(piece, slip=slips, words=end - at, plural=plural)
+                best[at] = _Best(total, [whole, *rest.pieces])
+    found = best[0]
+    assert found is not None
+    return found.pieces
+
+
+_Candidate = tuple[int, Piece, float]
+_UNKNOWN_COST: Final = 100.0
+_PIECE_COST: Final = 1.0
+_STOP_COST: Final = 1.05  # a word that says something is more than one that does not
+
+
+def _candidates(tokens: Sequence[Token], at: int, lexicon: Lexicon, times: Times) -> list[_Candidate]:
+    token = tokens[at]
+    found: list[_Candidate] = [(at + 1, Piece("unknown", token.raw), _UNKNOWN_COST)]
+    text = " ".join
+    if (when := times.at(tokens, at)) is not None:
+        shown = text(one.raw for one in tokens[at : when.end])
+        found.append((when.end, Piece("when", shown, when=when), _PIECE_COST - 0.2))
+    for kind, read in (("grain", grain_at), ("period", period_words_at)):
+        if (unit := read(tokens, at)) is not None:
+            shown = text(one.raw for one in tokens[at : unit[0]])
+            found.append((unit[0], Piece("grain" if kind == "grain" else "period", shown, unit=unit[1]), _PIECE_COST - 0.1))
+    if (bucket := UNITS.get(token.stem)) is not None:
+        found.append((at + 1, Piece("unit", token.raw, unit=bucket), _PIECE_COST))
+    found += _phrases(tokens, at, lexicon)
+    if (number := number_of(token)) is not None or (number := ordinal_of(token)) is not None:
+        found.append((at + 1, Piece("number", token.raw, number=number), _PIECE_COST))
+    found += _percentiles(tokens, at)
+    if token.kind == "sign":
+        found.append((at + 1, _sign(token), _PIECE_COST))
+    if token.raw == "US":  # "us" is a word of its own
+        america = Comparison(field="country", value="US")
+        found.append((at + 1, Piece("phrase", token.raw, (Sense(VALUE, "country", america),)), _PIECE_COST - 0.1))
+    if token.kind == "path":
+        found.append((at + 1, Piece("phrase", token.raw, (Sense(VALUE, "page_path", _at_page(token.raw)),)), _PIECE_COST))
+    if token.stem in lexicon.stops:
+        found.append((at + 1, Piece("stop", token.raw), _STOP_COST))
+    return found
+
+
+def _percentiles(tokens: Sequence[Token], at: int) -> list[_Candidate]:
+    """``p95``, ``95th percentile``."""
+    if re.fullmatch(r"p\d\d", tokens[at].text):
+        return [(at + 1, Piece("phrase", tokens[at].raw, (Sense(grammar.AGGREGATE, tokens[at].text),)), _PIECE_COST)]
+    number = ordinal_of(tokens[at]) if tokens[at].kind == "ordinal" else number_of(tokens[at])
+    if number is None or not 0 < number < 100 or at + 1 >= len(tokens) or tokens[at + 1].stem != "percentil":
+        return []
+    shown = f"{tokens[at].raw} {tokens[at + 1].raw}"
+    return [(at + 2, Piece("phrase", shown, (Sense(grammar.AGGREGATE, f"p{number:02}"),)), _PIECE_COST)]
+
+
+def _phrases(tokens: Sequence[Token], at: int, lexicon: Lexicon) -> list[_Candidate]:
+    found: list[_Candidate] = []
+    stems: tuple[str, ...] = ()
+    for end in range(at, min(at + LONGEST_PHRASE, len(tokens))):
+        token = tokens[end]
+        if token.kind == "sign":
+            break
+        stems += stems_of(token.raw) if token.kind in ("name", "quoted", "path") else (token.stem,)
+        if senses := lexicon.senses.get(stems):
+            shown = " ".join(one.raw for one in tokens[at : end + 1])
+            found.append((end + 1, Piece("phrase", shown, tuple(senses)), _PIECE_COST - 0.01 * (end - at)))
+    return found
+
+
+def _sign(token: Token) -> Piece:
+    match token.text:
+        case "&" | ",":
+            return Piece("phrase", token.raw, (Sense(grammar.AND, ","),))
+        case "+":
+            return Piece("phrase", token.raw, (Sense(grammar.OR_MORE, ""), Sense(grammar.AND, "")))
+        case "%":
+            return Piece("phrase", token.raw, (Sense(grammar.SHARE, ""),))
+        case ">":
+            return Piece("phrase", token.raw, (Sense(grammar.ABOVE, "1"), Sense(grammar.THEN, "")))
+        case "<":
+            return Piece("phrase", token.raw, (Sense(grammar.BELOW, "1"),))
+        case "->" | "→":
+            return Piece("phrase", token.raw, (Sense(grammar.THEN, ""),))
+        case _:
+            return Piece("stop", token.raw)
+
+
+def _at_page(path: str) -> Comparison:
+    kept = path.rstrip(".") if len(path) > 1 else path
+    return Comparison(field="page_path", value=kept)
+
+
+def _corrected(tokens: Sequence[Token], lexicon: Lexicon, times: Times) -> list[tuple[Token, str]]:
+    """Words that nobody knows, read as the one word that they are a typing error of."""
+    plain = _cheapest([(token, "") for token in tokens], lexicon, times)
+    unknown, at = set(), 0
+    for piece in plain:
+        if piece.kind == "unknown":
+            unknown.add(at)
+        at += piece.words
+    corrected = []
+    for place, token in enumerate(tokens):
+        right = _right(token, lexicon) if place in unknown and token.kind == "word" else None
+        corrected.append((token, "") if right is None else (replace(token, text=right, stem=right), token.raw))
+    return corrected
+
+
+def _right(token: Token, lexicon: Lexicon) -> str | None:
+    known = _known_words(lexicon)
+    found = nearest(token.stem, known)
+    return found[0] if len(found) == 1 else None
+
+
+@lru_cache(maxsize=64)
+def _known_words(lexicon: Lexicon) -> tuple[str, ...]:
+    times = """today yesterday week month hour quarter weekly monthly daily hourly january february march april june july august
+september october november december""".split()
+    return (*sorted(lexicon.words), *times)

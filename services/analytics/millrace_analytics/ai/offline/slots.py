@@ -1,0 +1,294 @@
+"""What a question about measures says, part by part: read from left to right, each part in the light of those before it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from millrace_analytics.ai.offline import grammar
+from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, SEGMENT, VALUE, Sense
+from millrace_analytics.ai.offline.scanning import Piece
+from millrace_analytics.ai.offline.times import When
+from millrace_warehouse.metrics.filters import Filter, InSegment, Not
+from millrace_warehouse.metrics.ranges import Unit
+
+PEOPLE: Final = {
+    "people": "person", "users": "user_id", "unique_visitors": "visitor_id", "customers": "person", "sessions": "session_id",
+    "events": "event_type", "page_views": "page_path",
+}  # fmt: skip
+"""Metrics whose noun is also what they count: by which dimension it is listed."""
+
+PERSON_DIMENSIONS: Final = frozenset({"person", "user_id", "visitor_id"})
+
+
+class NotUnderstood(Exception):
+    """Some words cannot be placed. The message says which."""
+
+
+@dataclass(slots=True)
+class Slots:
+    """The parts of a question about measures."""
+
+    measures: list[Sense] = field(default_factory=list)
+    """Metrics, events and dimensions to be measured."""
+    joined: bool = False
+    """Whether the measures stand in a list (``purchases and revenue``)."""
+    by: list[Sense] = field(default_factory=list)
+    values: list[tuple[Sense, ...]] = field(default_factory=list)
+    """Each with every field that it may be a value of."""
+    excluded: list[tuple[Sense, ...]] = field(default_factory=list)
+    segments: list[Filter] = field(default_factory=list)
+    numbers: list[tuple[Sense | None, str, int]] = field(default_factory=list)
+    """Field, operator and number of comparisons."""
+    ranges: list[When] = field(default_factory=list)
+    grain: Unit | None = None
+    period: Unit | None = None
+    aggregate: str = ""
+    unique: bool = False
+    top: int | None = None
+    is_ranked: bool = False
+    is_superlative: bool = False
+    ascending: bool = False
+    single: bool = False
+    """Whether one is asked for (``which country has the highest …``)."""
+    share: bool = False
+    compare: bool = False
+    previous: Literal["", "period", "year"] = ""
+    growth: bool = False
+    moving: int = 0
+    is_moving: bool = False
+    over_time: bool = False
+    counted: bool = False
+    """Whether it begins with ``how many``."""
+    either: bool = False
+    which_unit: Unit | None = None
+    """``which day``: a bucket of time is what is asked for."""
+    understood: list[str] = field(default_factory=list)
+
+
+class SlotReader:
+    """Reads pieces into slots."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self.slots = Slots()
+        self._pieces = [piece for piece in pieces if piece.kind != "stop"]
+        self._role = ""
+        self._negated = False
+        self._number: Piece | None = None
+        self._comparing: tuple[str, str] | None = None
+
+    def read(self) -> Slots:
+        """The slots.
+
+        Raises:
+            NotUnderstood: a piece has no place.
+        """
+        for piece in self._pieces:
+            self._take(piece)
+        if self._number is not None:
+            raise NotUnderstood(f"the number {self._number.text}")
+        last = self._pieces[-1] if self._pieces else None
+        if last is not None and not last.is_content and last.is_a(grammar.BY, grammar.WHICH):
+            raise NotUnderstood(f"what should stand behind “{last.text}”")
+        if self._comparing is not None or self._negated:
+            raise NotUnderstood("what is compared or left out")
+        return self.slots
+
+    def _take(self, piece: Piece) -> None:
+        slots = self.slots
+        match piece.kind:
+            case "unknown":
+                raise NotUnderstood(f"“{piece.text}”")
+            case "when":
+                assert piece.when is not None
+                slots.ranges.append(piece.when)
+                slots.understood.append(f"{piece.text}: {piece.when.named}")
+                self._role = ""
+            case "grain":
+                slots.grain = piece.unit
+            case "period":
+                slots.period = piece.unit
+            case "unit":
+                self._take_unit(piece)
+            case "number":
+                self._take_number(piece)
+            case _:
+                if not self._take_grammar(piece):
+                    self._take_content(piece)
+
+    def _take_number(self, piece: Piece) -> None:
+        if self._comparing is not None:
+            self._compare(piece.number)
+        elif self._role == grammar.TOP and self.slots.top is None:
+            self.slots.top = piece.number
+        else:
+            self._number = piece  # of "10 most common", "7 day moving average"
+
+    def _take_unit(self, piece: Piece) -> None:
+        slots = self.slots
+        if self._number is not None:
+            slots.moving, self._number = self._number.number, None
+            slots.grain = slots.grain or piece.unit
+        elif self._role in (grammar.WHICH, grammar.TOP, grammar.ORDER) and not slots.by:
+            slots.which_unit, self._role = piece.unit, ""
+            slots.single = not piece.plural
+        else:
+            raise NotUnderstood(f"“{piece.text}”")
+
+    def _compare(self, number: int) -> None:
+        assert self._comparing is not None
+        operator, strict = self._comparing
+        signs = {("above", "1"): "gt", ("above", "0"): "ge", ("below", "1"): "lt", ("below", "0"): "le", ("exactly", ""): "eq"}
+        target = next((one for one in reversed(self.slots.measures) if one.kind == DIMENSION), None)
+        if target is not None:
+            self.slots.measures.remove(target)
+        self.slots.numbers.append((target, signs[operator, strict], number))
+        self._comparing = None
+
+    def _take_grammar(self, piece: Piece) -> bool:
+        """Whether the piece is a word of the grammar, and in its place."""
+        sense = piece.sense(*_GRAMMAR)
+        if sense is None or (piece.is_content and self._role in (grammar.BY, grammar.WHICH, grammar.TOP)):
+            return False
+        if not (self._take_role(sense) or self._take_flag(sense)) and sense.kind not in _SAYS_NOTHING:
+            raise NotUnderstood(f"“{piece.text}”")
+        return True
+
+    def _take_role(self, sense: Sense) -> bool:
+        """What decides how the words behind it are read."""
+        slots = self.slots
+        match sense.kind:
+            case grammar.BY | grammar.WHICH:
+                self._role = sense.kind
+            case grammar.HOW_MANY:
+                slots.counted, self._role = True, ""
+            case grammar.SHARE:
+                slots.share, self._role = True, ""
+            case grammar.COMPARE:
+                slots.compare, self._role = True, ""
+            case grammar.TOP | grammar.BOTTOM:
+                self._rank(sense.kind)
+            case grammar.ORDER:
+                self._order(sense.name)
+            case grammar.NOT:
+                self._negated = True
+            case grammar.ABOVE | grammar.BELOW | grammar.EXACTLY:
+                self._comparing = (sense.kind, sense.name)
+            case _:
+                return False
+        return True
+
+    def _take_flag(self, sense: Sense) -> bool:
+        """What says something about the whole question."""
+        slots = self.slots
+        match sense.kind:
+            case grammar.UNIQUE:
+                slots.unique = True
+            case grammar.AGGREGATE:
+                slots.aggregate = sense.name
+            case grammar.PREVIOUS:
+                slots.previous = "year" if sense.name == "year" else "period"
+            case grammar.GROWTH:
+                slots.growth = True
+            case grammar.MOVING:
+                self._move()
+            case grammar.OR:
+                slots.either = True
+            case grammar.AND | grammar.OR_MORE:
+                slots.joined = slots.joined or (bool(slots.measures) and not slots.by and not slots.values)
+            case grammar.OVER_TIME:
+                slots.over_time = True
+            case _:
+                return False
+        return True
+
+    def _rank(self, kind: str) -> None:
+        slots = self.slots
+        slots.is_ranked = slots.is_superlative = True
+        slots.ascending = kind == grammar.BOTTOM
+        if self._number is not None:
+            slots.top, self._number = self._number.number, None
+        self._role = grammar.TOP if not slots.by and slots.which_unit is None else ""
+
+    def _move(self) -> None:
+        slots = self.slots
+        if self._number is not None:
+            slots.moving, self._number = self._number.number, None
+        slots.is_moving = True
+
+    def _order(self, how: str) -> None:
+        slots = self.slots
+        slots.is_ranked = True
+        if how == "by":
+            self._role = grammar.ORDER
+        else:
+            slots.ascending = how == "ascending"
+
+    def _take_content(self, piece: Piece) -> None:
+        slots = self.slots
+        role = self._role
+        if not piece.is_content:
+            raise NotUnderstood(f"“{piece.text}”")
+        if self._negated and (values := piece.all(VALUE)):
+            slots.excluded.append(tuple(values))
+            self._negated = False
+        elif self._negated and (segment := piece.sense(SEGMENT)) is not None:
+            slots.segments.append(Not.model_validate({"not": InSegment(segment=segment.name)}))
+            self._negated = False
+        elif self._negated:
+            raise NotUnderstood(f"“not {piece.text}”")
+        elif role in (grammar.BY, grammar.WHICH, grammar.TOP):
+            self._take_listed(piece)
+        elif (values := piece.all(VALUE)) and not piece.is_a(METRIC, EVENT):
+            slots.values.append(tuple(values))
+        else:
+            self._take_measure(piece)
+        self._tell(piece)
+
+    def _take_listed(self, piece: Piece) -> None:
+        """What stands behind ``by``, ``which`` or ``top``."""
+        slots = self.slots
+        dimension, metric = piece.sense(DIMENSION), piece.sense(METRIC)
+        if self._role == grammar.BY and slots.by and metric is not None and slots.is_ranked:
+            slots.measures.append(metric)  # "top pages by views"
+        elif dimension is not None and (self._role != grammar.TOP or not slots.by):
+            slots.by.append(dimension)
+            if self._role == grammar.WHICH:
+                slots.single = not piece.plural
+            if self._role != grammar.BY:
+                self._role = ""
+        elif self._role in (grammar.TOP, grammar.WHICH) and metric is not None and metric.name in PEOPLE and not slots.by:
+            slots.by.append(Sense(DIMENSION, PEOPLE[metric.name], "text"))
+            slots.single = self._role == grammar.WHICH and not piece.plural
+            self._role = ""
+        elif metric is not None or piece.is_a(EVENT):
+            self._take_measure(piece)
+        elif piece.is_a(VALUE):
+            slots.values.append(tuple(piece.all(VALUE)))
+        else:
+            self._take_measure(piece)
+
+    def _take_measure(self, piece: Piece) -> None:
+        sense = piece.sense(METRIC, EVENT, DIMENSION, SEGMENT, VALUE)
+        assert sense is not None
+        slots = self.slots
+        if (slots.aggregate or slots.unique) and not slots.measures and (dimension := piece.sense(DIMENSION)) is not None:
+            wants_number = bool(slots.aggregate) and dimension.detail == "number"
+            if wants_number or (slots.unique and not piece.is_a(METRIC)):
+                sense = dimension
+        if sense.kind == SEGMENT:
+            slots.segments.append(InSegment(segment=sense.name))
+        elif sense.kind == VALUE:
+            slots.values.append(tuple(piece.all(VALUE)))
+        elif sense not in slots.measures:
+            slots.measures.append(sense)
+
+    def _tell(self, piece: Piece) -> None:
+        if piece.slip:
+            self.slots.understood.append(f"{piece.slip}: read as {piece.text}")
+
+
+_GRAMMAR: Final = tuple(
+    value for name, value in vars(grammar).items() if name.isupper() and isinstance(value, str) and not name.startswith("_")
+)
+_SAYS_NOTHING: Final = frozenset({grammar.ALL_TIME, grammar.WHO, grammar.ACTIVE, grammar.THEN})
+"""Whoever is counted has an event, so is active."""

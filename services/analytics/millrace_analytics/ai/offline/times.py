@@ -1,0 +1,333 @@
+"""When: what people write of days, weeks and months, as ranges of the metric layer."""
+
+import calendar
+import datetime
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from millrace_analytics.ai.offline.words import Token, number_of, ordinal_of
+from millrace_warehouse.metrics.ranges import Between, Last, Range, RangeUnit, Unit, local, zone_of
+
+_UNITS: Final[dict[str, RangeUnit]] = {
+    "minut": "minute", "min": "minute", "hour": "hour", "hr": "hour", "day": "day", "week": "week", "wk": "week",
+    "month": "month", "quarter": "quarter", "year": "year", "yr": "year",
+}  # fmt: skip
+_GRAINS: Final[dict[str, Unit]] = {
+    "hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "minutely": "minute",
+}  # fmt: skip
+UNITS: Final[dict[str, Unit]] = {"minut": "minute", "hour": "hour", "day": "day", "week": "week", "month": "month"}
+_MONTHS: Final = (
+    {name.lower(): number for number, name in enumerate(calendar.month_name) if name}
+    | {name.lower(): number for number, name in enumerate(calendar.month_abbr) if name and name != "May"}
+    | {"sept": 9}
+)
+_PREPOSITIONS: Final = frozenset({"in", "during", "for", "over", "on", "within", "of", "from", "since", "the", "at"})
+_LAST: Final = frozenset({"last", "past", "previous", "recent", "latest", "preceding", "prior"})
+_THIS: Final = frozenset({"this", "current"})
+_PARTS: Final = {"first": 0, "second": 1, "last": 1, "1st": 0, "2nd": 1, "latter": 1, "early": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A range that some words of a question name."""
+
+    first: int
+    end: int
+    """The words: from here up to, but not including, there."""
+    range: Range
+    named: str
+    """``today``, ``last week``, …: as it was understood."""
+    role: Literal["within", "since", "before"] = "within"
+    text_says_previous: bool = False
+    """Whether it was called the previous one."""
+
+
+class Times:
+    """Finds ranges, at one moment."""
+
+    def __init__(self, now: int, time_zone: str) -> None:
+        self._today = local(now, zone_of(time_zone)).date()
+        self._now = local(now, zone_of(time_zone))
+
+    def at(self, tokens: Sequence[Token], first: int) -> When | None:
+        """The longest range whose words begin here."""
+        begin = first
+        while begin < len(tokens) and tokens[begin].text in _PREPOSITIONS - {"since", "from"}:
+            begin += 1
+        if begin >= len(tokens) or begin - first > 2:
+            return None
+        for read in (self._spanned, self._since, self._relative, self._to_date, self._part, self._absolute):
+            if (found := read(tokens, begin)) is not None:
+                end, given, named, role = found
+                asked = self._begun(given)
+                said = {token.text for token in tokens[begin:end]}
+                return When(first, end, asked, named, role, bool(said & {"previous", "prior", "preceding", "before"}))
+        return None
+
+    def _begun(self, asked: Range) -> Range:
+        """What lies ahead is left out: it is not zero, it has not begun."""
+        today = self._today.isoformat()
+        if isinstance(asked, Between) and asked.start <= today < asked.end:
+            return Between(start=asked.start, end=today)
+        return asked
+
+    def _relative(self, tokens: Sequence[Token], at: int) -> "_Found | None":
+        word = tokens[at].text
+        if word in ("today", "yesterday"):
+            align: Literal["to_date", "complete"] = "to_date" if word == "today" else "complete"
+            return at + 1, Last(last=1, unit="day", align=align), word, "within"
+        if word in ("this", "current") and (unit := _unit(tokens, at + 1)):
+            end = at + 2 + (2 if _texts(tokens, at + 2, 2) == ("so", "far") else 0)
+            return end, Last(last=1, unit=unit, align="to_date"), f"this {unit} up to now", "within"
+        if word not in _LAST:
+            return self._ago(tokens, at)
+        if unit := _unit(tokens, at + 1):
+            if word in ("past", "recent", "latest") or unit in ("hour", "minute", "day"):
+                return at + 2, Last(last=1, unit=unit), f"the {unit} up to now", "within"
+            return at + 2, Last(last=1, unit=unit, align="complete"), f"the last whole {unit}", "within"
+        count = number_of(tokens[at + 1]) if at + 1 < len(tokens) else None
+        extra = 1
+        if count is None and _texts(tokens, at + 1, 2) == ("couple", "of"):
+            count, extra = 2, 2
+        after = at + 1 + extra
+        while after < len(tokens) and tokens[after].text in ("full", "complete", "whole", "calendar"):
+            if count and (unit := _unit(tokens, after + 1)):
+                return after + 2, Last(last=count, unit=unit, align="complete"), f"the last {count} whole {unit}s", "within"
+            after += 1
+        if count and (unit := _unit(tokens, after)):
+            return after + 1, Last(last=count, unit=unit), f"the {count} {unit}s up to now", "within"
+        return None
+
+    def _ago(self, tokens: Sequence[Token], at: int) -> "_Found | None":
+        if _texts(tokens, at, 3) == ("day", "before", "yesterday"):
+            day = self._today - datetime.timedelta(days=2)
+            return at + 3, _days(day, day), day.isoformat(), "within"
+        return None
+
+    def _to_date(self, tokens: Sequence[Token], at: int) -> "_Found | None":
+        unit = _unit(tokens, at)
+        if unit and _texts(tokens, at + 1, 2) == ("to", "date"):
+            return at + 3, Last(last=1, unit=unit, align="to_date"), f"this {unit} up to now", "within"
+        short: dict[str, RangeUnit] = {"ytd": "year", "mtd": "month", "qtd": "quarter", "wtd": "week"}
+        if (named := short.get(tokens[at].text)) is not None:
+            return at + 1, Last(last=1, unit=named, align="to_date"), f"this {named} up to now", "within"
+        if _texts(tokens, at, 2) in (("all", "time"), ("all", "times")) or tokens[at].text in ("ever", "overall"):
+            return None
+        return None
+
+    def _part(self, tokens: Sequence[Token], at: int) -> "_Found | None":
+        """``first half of March``, ``first week of March``, ``first 10 days of March``."""
+        if (part := _PARTS.get(tokens[at].text)) is None:
+            return None
+        count, after = 1, at + 1
+        if after < len(tokens) and (said := number_of(tokens[after])) is not None:
+            count, after = said, after + 1
+        if after >= len(tokens) or tokens[after].stem not in ("half", "week", "day"):
+            return None
+        unit = tokens[after].stem
+        after += 1
+        while after < len(tokens) and tokens[after].text in ("of", "in", "the"):
+            after += 1
+        month = self._month(tokens, after)
+        if month is None:
+            return None
+        end, year, number = month
+        length = calendar.monthrange(year, number)[1]
+        if unit == "half":
+            first, last = ((1, 15), (16, length))[part]
+        else:
+            days = min(count * (7 if unit == "week" else 1), length)
+            if tokens[at].text == "second":
+                first, last = days + 1, min(2 * days, length)
+            else:
+                first, last = (1, days) if part == 0 else (length - days + 1, length)
+        span = datetime.date(year, number, first), datetime.date(year, number, last)
+        return end, _days(*span), f"{span[0]} to {span[1]}", "within"
+
+    def _absolute(self, tokens: Sequence[Token], at: int) -> "_Found | None":
+        if (one := self._day(tokens, at)) is not None:
+            end, day = one
+            return end, _days(day, day), day.isoformat(), "within"
+        if (month := self._month(tokens, at)) is not None:
+            end, year, number = month
+            first = datetime.date(year, number, 1)
+            last = datetime.date(year, number, calendar.monthrange(year, number)[1])
+            return end, _days(first, last), f"{calendar.month_name[number]} {year}", "within"
+        return self._quarter(tokens, at) or self._year(tokens, at)
+
+    def _quarter(self, tokens: Sequence[Token], at: int) -> "_Found | None":
+        if not (match := re.fullmatch("q([1-4])", tokens[at].text)):
+            return None
+        number, end, year = int(match[1]), at + 1, self._today.year
+        if end < len(tokens) and (said := _year_of(tokens[end])) is not None:
+            year, end = said, end + 1
+        first = datetime.date(year, 3 * number - 2, 1)
+        last = datetime.date(year, 3 * number, calendar.monthrange(year, 3 * number)[1])
+        return end, _days(first, last), f"quarter {number} of {year}", "within"
+
+    def _year(self, tokens: Sequence[Token], at: int) -> "_Found | None":
+        year = _year_of(tokens[at])
+        if year is None or at == 0 or tokens[at - 1].text not in _PREPOSITIONS | {"year", "between", "and", "to"}:
+            return None
+        return at + 1, _days(datetime.date(year, 1, 1), datetime.date(year, 12, 31)), str(year), "within"
+
+    def _since(self, tokens: Sequence[Token], at: int) -> "_Found | None":
+        word = tokens[at].text
+        if word not in ("since", "until", "till", "before", "after", "from"):
+            return None
+        after = at + 1
+        while after < len(tokens) and tokens[after].text in ("the", "on", "in"):
+            after += 1
+        if after >= len(tokens) or (found := self._relative(tokens, after) or self._absolute(tokens, after)) is None:
+            return None
+        end, asked, _, _ = found
+        days = self._days_of(asked)
+        if days is None:
+            return None
+        first, last = days
+        if word in ("since", "from", "after"):
+            if word == "from" and _texts(tokens, end, 1) not in ((), ("on",), ("onwards",), ("onward",)):
+                return None
+            begin = last + datetime.timedelta(days=1) if word == "after" else first
+            end += 1 if _texts(tokens, end, 1) in (("on",), ("onwards",), ("onward",)) else 0
+            until = max(self._today, begin)
+            return end, _days(begin, until), f"{begin} up to now", "since"
+        stop = first - datetime.timedelta(days=1) if word == "before" else last
+        return end, _days(datetime.date(2000, 1, 1), stop), f"up to {stop}", "before"
+
+    def _spanned(self, tokens: Sequence[Token], at: int) -> "_Found | None":
+        """``between A and B``, ``from A to B``, ``A to B``."""
+        begin = at + 1 if tokens[at].text in ("between", "from") else at
+        if begin >= len(tokens) or (one := self._absolute(tokens, begin)) is None:
+            return None
+        middle, asked, _, _ = one
+        joining = ("and",) if tokens[at].text == "between" else ("to", "until", "till", "through")
+        if middle >= len(tokens) or tokens[middle].text not in joining:
+            return None
+        after = middle + 1
+        while after < len(tokens) and tokens[after].text == "the":
+            after += 1
+        other = self._absolute(tokens, after) if after < len(tokens) else None
+        if other is None and after < len(tokens) and tokens[after].text in ("today", "now"):
+            other = after + 1, _days(self._today, self._today), "today", "within"
+        if other is None:
+            return self._same_month(tokens, after, asked)
+        first, last = self._days_of(asked), self._days_of(other[1])
+        if first is None or last is None or first[0] > last[1]:
+            return None
+        return other[0], _days(first[0], last[1]), f"{first[0]} to {last[1]}", "within"
+
+    def _same_month(self, tokens: Sequence[Token], at: int, begun: Range) -> "_Found | None":
+        """``March 1 to 7``."""
+        days = self._days_of(begun)
+        day = (ordinal_of(tokens[at]) or number_of(tokens[at])) if at < len(tokens) else None
+        if days is None or day is None or not days[0].day <= day <= calendar.monthrange(days[0].year, days[0].month)[1]:
+            return None
+        last = days[0].replace(day=day)
+        return at + 1, _days(days[0], last), f"{days[0]} to {last}", "within"
+
+    def _day(self, tokens: Sequence[Token], at: int) -> tuple[int, datetime.date] | None:
+        """``2026-03-05``, ``March 5th``, ``5 March 2026``."""
+        if at >= len(tokens):
+            return None
+        if tokens[at].kind == "date":
+            try:
+                return at + 1, datetime.date.fromisoformat(tokens[at].text)
+            except ValueError:
+                return None
+        number = ordinal_of(tokens[at]) if tokens[at].kind == "ordinal" else number_of(tokens[at])
+        if number is not None:
+            month_at = at + 2 if _texts(tokens, at + 1, 1) == ("of",) else at + 1
+            month = self._month(tokens, month_at)
+            return None if month is None else self._date(month[0], month[1], month[2], number)
+        month = self._month(tokens, at, with_year=False)
+        if month is None or month[0] >= len(tokens):
+            return None
+        end = month[0] + (1 if tokens[month[0]].text == "the" else 0)
+        number = (ordinal_of(tokens[end]) or number_of(tokens[end])) if end < len(tokens) else None
+        if number is None or number > 31:
+            return None
+        year, end = month[1], end + 1
+        if end < len(tokens) and (said := _year_of(tokens[end])) is not None:
+            year, end = said, end + 1
+        return self._date(end, year, month[2], number)
+
+    def _date(self, end: int, year: int, month: int, day: int) -> tuple[int, datetime.date] | None:
+        try:
+            return end, datetime.date(year, month, day)
+        except ValueError:
+            return None
+
+    def _month(self, tokens: Sequence[Token], at: int, *, with_year: bool = True) -> tuple[int, int, int] | None:
+        """Where it ends, its year and its number; without a year the last one that has begun."""
+        if at >= len(tokens) or (number := _MONTHS.get(tokens[at].text)) is None:
+            return None
+        end = at + 1
+        if tokens[at].text == "may" and not (at and tokens[at - 1].text in _PREPOSITIONS | {"between", "and", "to", "vs"}):
+            return None
+        if with_year and end < len(tokens):
+            year_at = end + 1 if tokens[end].text in ("of", "in") and end + 1 < len(tokens) else end
+            if (year := _year_of(tokens[year_at])) is not None:
+                return year_at + 1, year, number
+        return end, self._today.year - (1 if number > self._today.month else 0), number
+
+    def _days_of(self, asked: Range) -> tuple[datetime.date, datetime.date] | None:
+        if isinstance(asked, Between):
+            return datetime.date.fromisoformat(asked.start), datetime.date.fromisoformat(asked.end)
+        if asked.unit == "day" and asked.last == 1 and asked.align != "rolling":
+            day = self._today - datetime.timedelta(days=1 if asked.align == "complete" else 0)
+            return day, day
+        if asked.unit == "week" and asked.last == 1 and asked.align != "rolling":
+            monday = self._today - datetime.timedelta(days=self._today.weekday() + (7 if asked.align == "complete" else 0))
+            return monday, monday + datetime.timedelta(days=6)
+        return None
+
+
+_Found = tuple[int, Range, str, Literal["within", "since", "before"]]
+
+
+def grain_at(tokens: Sequence[Token], at: int) -> tuple[int, Unit] | None:
+    """``daily``, ``per week``, ``by month``, ``each day``, ``a day``, ``over time`` (days); where it ends, and the unit."""
+    word = tokens[at].text
+    if (grain := _GRAINS.get(word)) is not None:
+        return at + 1, grain
+    if word in ("per", "by", "each", "every", "a") and at + 1 < len(tokens):
+        after = at + 2 if word in ("by", "per") and tokens[at + 1].text in ("the", "calendar") else at + 1
+        if after < len(tokens) and (unit := UNITS.get(tokens[after].stem)) is not None:
+            if word == "each" and after + 1 < len(tokens) and tokens[after + 1].text == "of":
+                return None
+            return after + 1, unit
+    if word in ("day", "week", "month", "hour") and _texts(tokens, at + 1, 2) == ("by", word):
+        return at + 3, UNITS[word]
+    if word in ("for", "in") and _texts(tokens, at + 1, 1) in (("each",), ("every",)):
+        return grain_at(tokens, at + 1)
+    return None
+
+
+def period_words_at(tokens: Sequence[Token], at: int) -> tuple[int, Unit] | None:
+    """``week over week``, ``month-on-month``, ``wow``, ``mom``."""
+    short: dict[str, Unit] = {"wow": "week", "mom": "month", "dod": "day"}
+    if (unit := short.get(tokens[at].text)) is not None:
+        return at + 1, unit
+    unit = UNITS.get(tokens[at].stem)
+    if unit and at + 2 < len(tokens) and tokens[at + 1].text in ("over", "on", "to") and tokens[at + 2].stem == tokens[at].stem:
+        return at + 3, unit
+    return None
+
+
+def _unit(tokens: Sequence[Token], at: int) -> RangeUnit | None:
+    return _UNITS.get(tokens[at].stem) if at < len(tokens) else None
+
+
+def _texts(tokens: Sequence[Token], at: int, count: int) -> tuple[str, ...]:
+    return tuple(token.text for token in tokens[at : at + count])
+
+
+def _year_of(token: Token) -> int | None:
+    return int(token.text) if re.fullmatch(r"20[0-4]\d", token.text) else None
+
+
+def _days(first: datetime.date, last: datetime.date) -> Between:
+    return Between(start=first.isoformat(), end=last.isoformat())

@@ -1,0 +1,338 @@
+"""A question about measures, from its parts."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, Sense
+from millrace_analytics.ai.offline.slots import PERSON_DIMENSIONS, NotUnderstood, Slots
+from millrace_analytics.ai.offline.times import When
+from millrace_analytics.ai.plans import Growth, Largest, MovingAverage, Plan
+from millrace_analytics.ai.ports import Unclear
+from millrace_warehouse.metrics.catalogue import METRICS
+from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Filter, Not, is_event
+from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Simple, Unique
+from millrace_warehouse.metrics.parts import NAME, FieldName, Kind
+from millrace_warehouse.metrics.questions import Trend
+from millrace_warehouse.metrics.ranges import (
+    Between,
+    Last,
+    Range,
+    Span,
+    Unit,
+    floor,
+    local,
+    millis_of,
+    shifted,
+    span_of,
+    zone_of,
+)
+
+_TOP: Final = 10
+_DAY_MS: Final = 86_400_000
+_PURCHASES: Final = frozenset({"purchases", "revenue", "average_order_value", "median_order_value"})
+
+
+class Ambiguous(Exception):
+    """There are several readings."""
+
+    def __init__(self, unclear: Unclear) -> None:
+        super().__init__(unclear.reason)
+        self.unclear = unclear
+
+
+@dataclass(slots=True)
+class Reader:
+    """Makes plans of slots, at a moment."""
+
+    text: str
+    now: int
+    time_zone: str
+    events: frozenset[str] = frozenset()
+    """Types that the tenant has."""
+    assumptions: list[str] = field(default_factory=list)
+
+    def plan(self, slots: Slots) -> Plan:
+        """The plan.
+
+        Raises:
+            NotUnderstood: the parts make no question.
+            Ambiguous: they make several.
+        """
+        by = self._dimensions(slots)
+        where = self.filters(slots)
+        measures = self._measures(slots, by)
+        if slots.share:
+            where, measures = self._share(where, measures)
+        grain, then = self._following(slots, by)
+        asked_range, grain, compare = self._time(slots, grain, is_growing=then is not None)
+        top, ascending = self._ranking(slots, by, then)
+        question: dict[str, Any] = {"top": top, "other": False} if top is not None else {}
+        trend = Trend(
+            kind="trend",
+            measures=tuple(measures),
+            by=tuple(by),
+            where=where,
+            range=asked_range,
+            granularity=grain,
+            compare=compare,
+            ascending=ascending,
+            **question,
+        )
+        return Plan(question=trend, then=then)
+
+    # What is measured
+
+    def _measures(self, slots: Slots, by: list[FieldName]) -> list[Measure]:
+        senses = list(slots.measures)
+        if not senses:
+            senses = [self._default(slots, by)]
+        if len(senses) > 1 and not slots.joined:
+            raise NotUnderstood("how " + " and ".join(one.name for one in senses) + " belong together")
+        found = [self.measure(one, slots) for one in senses]
+        if len(found) > 1 and (slots.aggregate or slots.unique):
+            raise NotUnderstood("what is aggregated")
+        return found
+
+    def _default(self, slots: Slots, by: list[FieldName]) -> Sense:
+        """What is counted where the question names nothing to count."""
+        fields = [one.name for one in by]
+        if slots.counted and not fields and slots.values:
+            raise NotUnderstood("what is to be counted")
+        if fields and fields[0] == "page_path":
+            return Sense(METRIC, "page_views")
+        if fields and (fields[0] in PERSON_DIMENSIONS or fields[0] in ("event_type", "event_name")):
+            return Sense(METRIC, "events")
+        if slots.values or fields or slots.segments:
+            text = self.text.rstrip(" ?.!")
+            options = tuple(f"{text} by {what}" for what in ("events", "visitors"))
+            raise Ambiguous(Unclear("It does not say what is to be counted.", options))
+        raise NotUnderstood("what is to be measured")
+
+    def measure(self, sense: Sense, slots: Slots) -> Measure:
+        """What a sense measures, aggregated as the question says."""
+        if sense.kind == EVENT:
+            if slots.aggregate or slots.unique:
+                raise NotUnderstood(f"the {slots.aggregate or 'unique'} of {sense.name}")
+            return Count(measure="count", name=name_of(sense.name), where=is_event(sense.name))
+        if sense.kind == DIMENSION:
+            return self._of_field(sense, slots)
+        metric = METRICS[sense.name]
+        if not slots.aggregate or isinstance(metric.measure, Formula):
+            if slots.aggregate not in ("", "avg"):
+                raise NotUnderstood(f"the {slots.aggregate} of {metric.label}")
+            return MetricOf(measure="metric", metric=metric.name, name=metric.name)
+        if isinstance(metric.measure, (Number, Quantile)):
+            return _aggregated(metric.measure.field, slots.aggregate, metric.measure.where, f"{slots.aggregate}_{metric.name}")
+        if slots.aggregate == "sum":
+            return MetricOf(measure="metric", metric=metric.name, name=metric.name)
+        raise NotUnderstood(f"the {slots.aggregate} of {metric.label.lower()}: of what")
+
+    def _of_field(self, sense: Sense, slots: Slots) -> Measure:
+        asked = field_of(sense)
+        name = name_of(sense.name)
+        if slots.aggregate and sense.detail == "number":
+            return _aggregated(asked, slots.aggregate, None, f"{slots.aggregate}_{name}")
+        if slots.unique or slots.counted:
+            return Unique(measure="unique", of=asked, name=f"unique_{name}")
+        raise NotUnderstood(f"what about {sense.name}")
+
+    def _share(self, where: Filter | None, measures: list[Measure]) -> tuple[Filter | None, list[Measure]]:
+        if len(measures) != 1 or where is None:
+            raise NotUnderstood("the share of what in what")
+        whole = measures[0]
+        if isinstance(whole, MetricOf):
+            whole = METRICS[whole.metric].measure
+        if not isinstance(whole, (Count, Unique, Number)):
+            raise NotUnderstood("the share of a rate")
+        plain = whole.model_copy(update={"name": None})
+        part = plain.model_copy(update={"where": both(plain.where, where)})
+        parts: dict[str, Simple] = {"part": part, "whole": plain}
+        return None, [Formula(measure="formula", formula="100 * part / whole", parts=parts, unit="%", name="share_percent")]
+
+    # Groups and filters
+
+    def _dimensions(self, slots: Slots) -> list[FieldName]:
+        senses = list(slots.by)
+        if not slots.aggregate and not slots.unique and not slots.counted:
+            for one in [one for one in slots.measures if one.kind == DIMENSION]:
+                slots.measures.remove(one)
+                senses.append(one)
+        found = [field_of(one) for one in dict.fromkeys(senses)]
+        for name in self._split(slots):
+            if name not in [one.name for one in found]:
+                found.append(FieldName(name=name))
+        return found
+
+    def _split(self, slots: Slots) -> list[str]:
+        """Fields of which several values are named beside each other: each is one row then."""
+        if slots.either or slots.share or (slots.counted and not slots.compare):
+            return []
+        fields = [self._one_field(senses).name for senses in slots.values]
+        return sorted({name for name in fields if fields.count(name) > 1})
+
+    def filters(self, slots: Slots) -> Filter | None:
+        """Which events the question is about."""
+        chosen = [self._one_field(senses) for senses in slots.values]
+        fields = list(dict.fromkeys(one.name for one in chosen))
+        if slots.either and (len(fields) != 1 or len(chosen) < 2):
+            raise NotUnderstood("what “or” stands between")
+        found: list[Filter] = [_any_of([one.detail for one in chosen if one.name == name]) for name in fields]
+        found += [Not.model_validate({"not": self._one_field(senses).detail}) for senses in slots.excluded]
+        found += slots.segments
+        found += [self._number(target, sign, number, slots) for target, sign, number in slots.numbers]
+        return _all_of(found)
+
+    def _one_field(self, senses: tuple[Sense, ...]) -> Sense:
+        """The field that a value belongs to: a column before a property, for it is filled by the platform."""
+        columns = [one for one in senses if not one.name.startswith("properties.")] or list(senses)
+        if len({one.name for one in columns}) == 1:
+            return columns[0]
+        text = self.text.rstrip(" ?.!")
+        options = tuple(f"{text} (by {one.name.removeprefix('properties.')})" for one in columns[:4])
+        raise Ambiguous(Unclear("A value that is named stands in several fields.", options))
+
+    def _number(self, target: Sense | None, sign: str, number: int, slots: Slots) -> Filter:
+        if target is None:
+            named = {one.name for one in slots.measures}
+            if not named or not named <= _PURCHASES or slots.by:
+                raise NotUnderstood(f"what {number} is a limit of")
+            target = Sense(DIMENSION, "order_value", "number")
+        if target.detail != "number":
+            raise NotUnderstood(f"what {number} says of {target.name}")
+        return Comparison.model_validate({"field": {"name": target.name, "type": "number"}, "operator": sign, "value": number})
+
+    # Time
+
+    def _following(self, slots: Slots, by: list[FieldName]) -> tuple[Unit | None, Growth | MovingAverage | Largest | None]:
+        grain = slots.grain or slots.period
+        if slots.is_moving:
+            return grain or "day", MovingAverage(periods=slots.moving or 7)
+        if slots.moving:
+            raise NotUnderstood(f"what {slots.moving} {grain or ''} are for")
+        if slots.which_unit is not None:
+            if by or not slots.is_ranked:
+                raise NotUnderstood(f"which {slots.which_unit}")
+            count = slots.top or (1 if slots.single else _TOP)
+            return slots.which_unit, Largest(count=count, smallest=slots.ascending)
+        if slots.period is not None or (slots.growth and grain is not None):
+            return grain, Growth()
+        return grain, None
+
+    def _time(self, slots: Slots, grain: Unit | None, *, is_growing: bool) -> tuple[Range | None, Unit | None, Any]:
+        if len(slots.ranges) > 2:
+            raise NotUnderstood("which times are compared")
+        if len(slots.ranges) == 2:
+            return self._two_times(slots, grain)
+        asked = slots.ranges[0].range if slots.ranges else None
+        compare = {"": None, "period": "previous_period", "year": "previous_year"}[slots.previous]
+        if slots.growth and not is_growing and compare is None:
+            compare = "previous_period"
+        if compare is not None and asked is None:
+            text = self.text.rstrip(" ?.!")
+            options = (f"{text} in the last 7 days", f"{text} this month", f"{text} week over week")
+            raise Ambiguous(Unclear("It does not say which time is compared with the one before.", options))
+        if slots.compare and compare is None and not slots.values and not slots.by:
+            raise NotUnderstood("what is compared")
+        if asked is None:
+            self.assumptions.append("all time, as no time is named")
+        if grain is None and slots.over_time:
+            grain = self._fitting(asked)
+        return asked, grain, compare
+
+    def _fitting(self, asked: Range | None) -> Unit:
+        span = self._span(asked)
+        days = (span.end - span.first) / _DAY_MS
+        found: Unit = "hour" if days <= 2 else "day" if days <= 120 or asked is None else "week" if days <= 730 else "month"
+        self.assumptions.append(f"a value for each {found}")
+        return found
+
+    def _two_times(self, slots: Slots, grain: Unit | None) -> tuple[Range | None, Unit | None, Any]:
+        one, other = slots.ranges
+        if grain is not None or slots.previous:
+            raise NotUnderstood("which times are compared")
+        first, second = self._whole(one.range), self._whole(other.range)
+        if first == second and other.text_says_previous:
+            return one.range, None, "previous_period"
+        unit = _unit_of(one) if _unit_of(one) == _unit_of(other) else None
+        earlier, later = sorted((first, second), key=lambda span: span.first)
+        if unit is None or earlier.end != later.first:
+            raise NotUnderstood(f"how “{one.named}” and “{other.named}” are compared")
+        days = [self._day(earlier.first), self._day(later.end - 1)]
+        self.assumptions.append(f"a row for each {unit}")
+        return Between(start=days[0], end=days[1]), unit, None
+
+    def _whole(self, asked: Range) -> Span:
+        """The span; of a unit that goes on its whole."""
+        if not isinstance(asked, Last) or asked.align == "rolling":
+            return self._span(asked)
+        zone = zone_of(self.time_zone)
+        current = floor(local(self.now, zone), asked.unit)
+        begin = current if asked.align == "to_date" else shifted(current, asked.unit, -1)
+        return Span(millis_of(shifted(begin, asked.unit, 1 - asked.last), zone), millis_of(shifted(begin, asked.unit, 1), zone))
+
+    def _day(self, millis: int) -> str:
+        return local(millis, zone_of(self.time_zone)).date().isoformat()
+
+    def _span(self, asked: Range | None) -> Span:
+        return span_of(asked, self.now, zone_of(self.time_zone))
+
+    def _ranking(self, slots: Slots, by: list[FieldName], then: Any) -> tuple[int | None, bool]:
+        if isinstance(then, Largest):
+            return None, False
+        if slots.is_ranked and not by and not slots.grain:
+            raise NotUnderstood("what is ranked")
+        if not by:
+            if slots.top is not None:
+                raise NotUnderstood(f"what the first {slots.top} are of")
+            return None, False
+        if slots.top is not None:
+            return slots.top, slots.ascending
+        if slots.is_ranked and slots.is_superlative:
+            return (1 if slots.single else _TOP), slots.ascending
+        return None, slots.ascending
+
+
+def _unit_of(when: When) -> Unit | None:
+    """The calendar unit that a range is one of."""
+    asked = when.range
+    if isinstance(asked, Last):
+        is_one = asked.last == 1 and asked.align != "rolling"
+        return asked.unit if is_one and asked.unit in ("day", "week", "month") else None
+    if asked.start == asked.end:
+        return "day"
+    return "month" if re.fullmatch(r"[A-Z][a-z]+ \d{4}", when.named) else None
+
+
+def field_of(sense: Sense) -> FieldName:
+    """The field of a dimension; of a property with the kind that its values have."""
+    kind: Kind | None = sense.detail if sense.name.startswith("properties.") else None
+    return FieldName(name=sense.name, type=kind)
+
+
+def name_of(text: str) -> str:
+    """A name for a column of the answer."""
+    cut = re.sub(r"[^a-z0-9]+", "_", text.removeprefix("properties.").lower()).strip("_")[:40]
+    return cut if re.match(NAME, cut) else f"m_{cut}"
+
+
+def _aggregated(asked: FieldName, how: str, where: Filter | None, name: str) -> Number | Quantile:
+    if how.startswith("p") or how == "median":
+        level = 0.5 if how == "median" else int(how[1:]) / 100
+        return Quantile(measure="quantile", field=asked, level=level, where=where, name=name)
+    return Number.model_validate({"measure": how, "field": asked, "where": where, "name": name})
+
+
+def both(one: Filter | None, other: Filter | None) -> Filter | None:
+    """Where both hold."""
+    return _all_of([each for each in (one, other) if each is not None])
+
+
+def _all_of(filters: list[Filter]) -> Filter | None:
+    if not filters:
+        return None
+    return filters[0] if len(filters) == 1 else AllOf(all=tuple(filters))
+
+
+def _any_of(filters: list[Filter]) -> Filter:
+    return filters[0] if len(filters) == 1 else AnyOf(any=tuple(filters))

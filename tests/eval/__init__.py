@@ -1,0 +1,1 @@
+"""How often questions in plain language are answered rightly: `make eval`."""

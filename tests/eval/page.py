@@ -1,0 +1,34 @@
+"""docs/eval.md."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from tests.eval.asked import Scored
+
+_HEAD: Final = """# How often questions in plain language are answered rightly
+
+Made by `make eval ARGS=--write`. Each question is put to the two tenants of a fixture of 6,000 events, and the rows of its
+answer are compared with those of a gold statement, by value: columns may be called otherwise, and more may stand beside
+them. *Right* is the gold answer for both tenants, *abstained* is no answer with a reason, and *wrong* counts double.
+
+Sets (`tests/eval`): `questions` (18, written before the matcher, and seen while it was written), `samples` (the five of the
+API's documentation), `paraphrases` (written from the catalogue alone by somebody who has not read the matcher; none yet).
+"""
+_NO_MODEL: Final = "Claude was not asked: no key was set when this page was written."
+
+
+def page_of(found: Mapping[str, Mapping[str, Sequence[Scored]]]) -> str:
+    """The page of these scores."""
+    lines = [_HEAD, "| reader | set | questions | right | wrong | abstained | points |", "|---|---|---|---|---|---|---|"]
+    for reader, sets in found.items():
+        for name, scored in sets.items():
+            right, wrong, abstained = (sum(one.verdict == each for one in scored) for each in ("right", "wrong", "abstained"))
+            points = right - 2 * wrong
+            lines.append(f"| {reader} | {name} | {len(scored)} | {right} | {wrong} | {abstained} | {points} |")
+    if len(found) == 1:
+        lines += ["", _NO_MODEL]
+    lines += ["", "## Not right", ""]
+    for reader, sets in found.items():
+        for scored in sets.values():
+            lines += [f"- {reader}, {one.verdict}: “{one.question}” {one.why}" for one in scored if one.verdict != "right"]
+    return "\n".join(lines) + "\n"
