@@ -96,6 +96,22 @@ async def test_the_asynchronous_client_tracks_and_asks(server: Server) -> None:
     assert [row["event_type"] for row in answer.data] == ["identify", "page_view"]
 
 
+async def test_a_question_in_plain_language_is_answered_or_says_why_not(server: Server) -> None:
+    with Millrace(server.url, customer_id="py_plain", options=_QUICK) as client:
+        for visitor in ("v1", "v2"):
+            client.page("/", visitor_id=visitor)
+        assert client.flush(60)
+        server.wait_until_stored()
+        answer = client.ask("How many unique visitors today?")
+        assert (answer.success, answer.data) == (True, [{"unique_visitors": 2}])
+        assert "Unique visitors: 2." in answer.insights
+        assert client.ask("page views by page", execute=False).data == []
+    async with AsyncMillrace(server.url, customer_id="py_plain") as other:
+        lost = await other.ask("How many flurbs?")
+    assert (lost.success, lost.status, lost.data) == (False, "unanswerable", [])
+    assert "flurbs" in lost.reason
+
+
 async def test_a_question_that_is_refused_says_why(server: Server) -> None:
     with Millrace(server.url, customer_id="py_refused") as client:
         with pytest.raises(MillraceError) as refused:

@@ -5,7 +5,7 @@ from millrace_client.client import Millrace
 from millrace_client.errors import Failure, MillraceError, Stats
 from millrace_client.live import AsyncLiveStream, LiveStream
 from millrace_client.options import Options
-from millrace_client.questions import Rows
+from millrace_client.questions import PlainAnswer, Rows
 
 __all__ = [
     "AsyncLiveStream",
@@ -15,6 +15,7 @@ __all__ = [
     "Millrace",
     "MillraceError",
     "Options",
+    "PlainAnswer",
     "Rows",
     "Stats",
 ]

@@ -3,8 +3,9 @@
 import asyncio
 import atexit
 import time
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -13,7 +14,7 @@ from millrace_client.delivery import Answer, Pause
 from millrace_client.errors import MillraceError
 from millrace_client.live import AsyncLiveStream
 from millrace_client.options import Options, log
-from millrace_client.questions import PATH, Rows, question, rows_of
+from millrace_client.questions import ASK_PATH, PATH, PlainAnswer, Rows, plain_answer_of, plain_question, question, rows_of
 from millrace_client.sending import Sender, at_exit, begin_anew_after_fork
 from millrace_client.tracking import Tracker
 
@@ -88,12 +89,27 @@ class AsyncMillrace(Tracker):
         Raises:
             MillraceError: it was not answered.
         """
+        answer = await self._post(PATH, question(sql, customer_id or self._customer_id))
+        return rows_of(answer.status_code, answer.headers, answer.content)
+
+    async def ask(self, text: str, *, customer_id: str | None = None, execute: bool = True) -> PlainAnswer:
+        """The answer to a question in plain language.
+
+        Args:
+            execute: False asks for the statement alone.
+
+        Raises:
+            MillraceError: the server did not answer. A question that cannot be answered is an answer without success.
+        """
+        answer = await self._post(ASK_PATH, plain_question(text, customer_id or self._customer_id, execute=execute))
+        return plain_answer_of(answer.status_code, answer.headers, answer.content)
+
+    async def _post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
         self._attach()
         try:
-            answer = await self._connected().post(PATH, json=question(sql, customer_id or self._customer_id))
+            return await self._connected().post(path, json=body)
         except httpx.HTTPError as error:
             raise MillraceError(f"the server cannot be asked: {error!r}", code="unreachable") from error
-        return rows_of(answer.status_code, answer.headers, answer.content)
 
     def stream(self, *, customer_id: str | None = None, last_event_id: str | None = None) -> AsyncLiveStream:
         """The events of a tenant as they are accepted; iterate over it with ``async for``.

@@ -2,15 +2,16 @@
 
 import atexit
 import time
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
 from millrace_client.errors import MillraceError
 from millrace_client.live import LiveStream
 from millrace_client.options import Options
-from millrace_client.questions import PATH, Rows, question, rows_of
+from millrace_client.questions import ASK_PATH, PATH, PlainAnswer, Rows, plain_answer_of, plain_question, question, rows_of
 from millrace_client.sending import Sender, at_exit, begin_anew_after_fork
 from millrace_client.tracking import Tracker
 
@@ -73,13 +74,20 @@ class Millrace(Tracker):
         Raises:
             MillraceError: it was not answered.
         """
-        if self._asking is None:
-            self._asking = self._connect()
-        try:
-            answer = self._asking.post(PATH, json=question(sql, customer_id or self._customer_id))
-        except httpx.HTTPError as error:
-            raise MillraceError(f"the server cannot be asked: {error!r}", code="unreachable") from error
+        answer = self._post(PATH, question(sql, customer_id or self._customer_id))
         return rows_of(answer.status_code, answer.headers, answer.content)
+
+    def ask(self, text: str, *, customer_id: str | None = None, execute: bool = True) -> PlainAnswer:
+        """The answer to a question in plain language.
+
+        Args:
+            execute: False asks for the statement alone.
+
+        Raises:
+            MillraceError: the server did not answer. A question that cannot be answered is an answer without success.
+        """
+        answer = self._post(ASK_PATH, plain_question(text, customer_id or self._customer_id, execute=execute))
+        return plain_answer_of(answer.status_code, answer.headers, answer.content)
 
     def stream(self, *, customer_id: str | None = None, last_event_id: str | None = None) -> LiveStream:
         """The events of a tenant as they are accepted; iterate over it, in a thread of its own.
@@ -104,6 +112,14 @@ class Millrace(Tracker):
             self._ends_here = True
             at_exit(self.close)
         self._sender.start()
+
+    def _post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
+        if self._asking is None:
+            self._asking = self._connect()
+        try:
+            return self._asking.post(path, json=body)
+        except httpx.HTTPError as error:
+            raise MillraceError(f"the server cannot be asked: {error!r}", code="unreachable") from error
 
     def _connect(self) -> httpx.Client:
         return httpx.Client(base_url=self._url, headers=self._headers, timeout=self._options.timeout_seconds)

@@ -1,4 +1,4 @@
-"""Questions in SQL: the request, and what the answer holds."""
+"""Questions in SQL and in plain language: the request, and what the answer holds."""
 
 import json
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from typing import Any, Final
 from millrace_client.errors import MillraceError
 
 PATH: Final = "/query"
+ASK_PATH: Final = "/ai/query"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,65 @@ class Rows:
     data: list[dict[str, Any]]
     columns: list[str]
     execution_time_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlainAnswer:
+    """The answer to a question in plain language, or why there is none.
+
+    Attributes:
+        success: whether it was answered; ``status`` and ``reason`` say why not.
+        data: a dict a row, by column.
+        sql: the statement that answered it.
+        explanation: what was computed.
+        insights: what the rows show; each number in it was computed from them.
+        options: questions with one reading each, where this one has several.
+        whole: everything that the server said.
+    """
+
+    success: bool
+    status: str
+    data: list[dict[str, Any]]
+    sql: str
+    explanation: str
+    insights: str
+    reason: str
+    options: list[str]
+    related_queries: list[str]
+    warnings: list[str]
+    whole: dict[str, Any]
+
+
+def plain_question(text: str, customer_id: str | None, *, execute: bool) -> dict[str, Any]:
+    """The body of ``POST /ai/query``."""
+    return {"query": text, "execute": execute} | ({"customer_id": customer_id} if customer_id is not None else {})
+
+
+def plain_answer_of(status: int, headers: Mapping[str, str], content: bytes) -> PlainAnswer:
+    """What an answer holds.
+
+    Raises:
+        MillraceError: it is none.
+    """
+    if status != 200:
+        raise error_of(status, headers, content)
+    try:
+        said = json.loads(content)
+        names = (
+            "success",
+            "status",
+            "data",
+            "sql",
+            "explanation",
+            "insights",
+            "reason",
+            "options",
+            "related_queries",
+            "warnings",
+        )
+        return PlainAnswer(**{name: said[name] for name in names}, whole=said)
+    except (ValueError, KeyError, TypeError) as error:
+        raise MillraceError("what answered is no Millrace server", code="unexpected_answer", status=status) from error
 
 
 def question(sql: str, customer_id: str | None) -> dict[str, str]:
