@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace_analytics.ai.offline.matcher import OfflineMatcher
-from millrace_analytics.ai.ports import Asked, Planned, Property, Reading, Unanswerable, Unclear, Vocabulary
+from millrace_analytics.ai.ports import Asked, InSql, Planned, Property, Reading, Unanswerable, Unclear, Vocabulary
 from millrace_analytics.ai.related import related_to
 
 _NOW = int(datetime.datetime(2026, 3, 18, 12, tzinfo=datetime.UTC).timestamp() * 1000)
@@ -145,6 +145,18 @@ def test_funnels_and_retention() -> None:
     steps = question("how many people go from page view to signup to purchase")["steps"]
     assert [step["name"] for step in steps] == ["page view", "signup", "purchase"]
     assert question("monthly retention")["unit"] == "month"
+
+
+def test_bounces_and_sequences_are_statements_with_nothing_of_the_text_in_them() -> None:
+    bounced = read("Which pages have the lowest bounce rate in the last 7 days?")
+    assert isinstance(bounced, InSql)
+    assert "toDateTime64('2026-03-11 12:00:00.000', 3, 'UTC')" in bounced.sql
+    assert "bounce_rate_percent ASC" in bounced.sql
+    paths = read("top 5 4-step event sequences within a session")
+    assert isinstance(paths, InSql)
+    assert "length(seen) >= 4" in paths.sql
+    assert "LIMIT 5" in paths.sql
+    assert isinstance(read("bounce rate of flurbs"), Unanswerable)
 
 
 def test_two_times_beside_each_other_are_rows_of_one_series() -> None:

@@ -269,6 +269,8 @@ def _describe(way: _Way, reading: Reading) -> None:
 def _explained(way: _Way, reading: InSql) -> str:
     rows = way.told.result.rows if way.told.result is not None else ()
     said = reading.explanation.strip()
+    if said and way.told.source == "offline":
+        return said  # code has made it
     if said and not unfounded(said, computed_of(rows, way.asked.text)):
         return said
     return "The answer of the statement that is shown."

@@ -33,6 +33,7 @@ OVER_TIME: Final = "over_time"
 FUNNEL: Final = "funnel"
 RETENTION: Final = "retention"
 PATHS: Final = "paths"
+BOUNCE: Final = "bounce"
 FIRST_SEEN: Final = "first_seen"
 STEP: Final = "step"
 PREVIOUS: Final = "previous"
@@ -96,6 +97,7 @@ retention: retention, cohort retention, retention table, retention rate, cohort,
   back, return rate, retained, returning rate, retain
 paths: path, sequence, event sequence, journey, user journey, user path, event path, sequence of event, flow, navigation
   path, user flow, step sequence, paths through
+bounce: bounce rate, bounce, bouncing, bounced session, bounced visit, session that bounce, visit that bounce
 first_seen: first seen, first visit, who joined, who first came, acquired, first active, new in, started in, who
   started, first came, arriving first, joined, who arrived
 step: step

@@ -14,6 +14,7 @@ from millrace_analytics.ai.offline.scanning import Piece, pieces_of
 from millrace_analytics.ai.offline.slots import NotUnderstood, SlotReader
 from millrace_analytics.ai.offline.times import Times
 from millrace_analytics.ai.offline.trends import Ambiguous, Reader
+from millrace_analytics.ai.offline.visits import is_about_visits, visits_in_sql
 from millrace_analytics.ai.offline.words import tokens_of
 from millrace_analytics.ai.plans import Plan
 from millrace_analytics.ai.ports import Asked, Conversation, Planned, Reading, Unanswerable, Usage, Vocabulary
@@ -88,6 +89,9 @@ def reading_of(asked: Asked, lexicon: Lexicon) -> Reading:
     reader = Reader(asked.text, asked.now, asked.time_zone, frozenset(asked.vocabulary.event_types))
     understood = tuple(_understood(pieces))
     try:
+        _know_all(pieces)
+        if is_about_visits(pieces):
+            return visits_in_sql(reader, pieces)
         plan = _plan(reader, pieces)
     except Ambiguous as several:
         return several.unclear
@@ -112,10 +116,13 @@ def _missing(what: str) -> str:
     return f"what {what} means here" if what.startswith("“") else what
 
 
-def _plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
+def _know_all(pieces: Sequence[Piece]) -> None:
     unknown = [piece.text for piece in pieces if piece.kind == "unknown"]
     if unknown:
         raise NotUnderstood(", ".join(f"“{word[:60]}”" for word in unknown[:5]))
+
+
+def _plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
     for is_such, read in _KINDS:
         if is_such(pieces):
             return read(reader, pieces)

@@ -260,6 +260,8 @@ class Reader:
             raise NotUnderstood(f"how “{one.named}” and “{other.named}” are compared")
         days = [self._day(earlier.first), self._day(later.end - 1)]
         self.assumptions.append(f"a row for each {unit}")
+        if later.end > self.now:
+            self.assumptions.append(f"the last {unit} is not over")
         return Between(start=days[0], end=days[1]), unit, None
 
     def _whole(self, asked: Range) -> Span:
