@@ -97,6 +97,7 @@ def build(
     health: Health,
     access: AccessCheck | None = None,
     records: Records | None = None,
+    *,
     model: OpenModel | None = None,
 ) -> AnalyticsService:
     """Analytics on these ports; its check joins ``health``.
@@ -126,10 +127,11 @@ def build(
 
     sql_limit = limit("sql", settings.query_sql_a_minute, _SQL_A_MINUTE)
     questions_limit = limit("questions", settings.query_questions_a_minute, _QUESTIONS_A_MINUTE)
-    questioning = Questioning(reads, TenantZones(records), questions_limit, metrics)
+    zones = TenantZones(records)
+    questioning = Questioning(reads, zones, questions_limit, metrics)
     watching = Watching(settings.question_streams)
     live = LiveResponses(hub, settings, may_go_on)
-    desk = build_desk(settings, reads, cache, metrics, model or OpenModel(), records, is_metered=access is not None)
+    desk = build_desk(settings, reads, cache, metrics, model or OpenModel(), zones, records, is_metered=access is not None)
     routers = [
         realtime_router(reads, dashboards, live, metrics, sql_limit),
         ai_router(desk),

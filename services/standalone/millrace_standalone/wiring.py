@@ -74,7 +74,7 @@ async def open_platform(
         checked = access if settings.requires_keys else None
         tracking = await _tracking(settings, log, cache, metrics, health, checked, records, clock)
         model = await enter(open_model(settings, records))
-        answering = analytics.build(settings, warehouse, log, cache, metrics, health, checked, records, model)
+        answering = analytics.build(settings, warehouse, log, cache, metrics, health, checked, records, model=model)
         await enter(beside(tracking.limits.follow(records, cache.messages), answering.hub.forget_erased(cache.messages)))
         credentials = ServerToken(lambda: process.admin_token, access)
         status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
@@ -187,7 +187,7 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
             access = await open_access(stack, records, cache)
             accounts = await open_accounts(stack, settings, records, access, cache)
         model = await stack.enter_async_context(open_model(settings, records))
-        answering = analytics.build(settings, warehouse, log, cache, metrics, health, access, records, model)
+        answering = analytics.build(settings, warehouse, log, cache, metrics, health, access, records, model=model)
         await stack.enter_async_context(beside(answering.hub.forget_erased(cache.messages)))
         identity = health_router(analytics.SERVICE, health, metrics, ai_enabled=model.is_enabled)
         routers = [identity, *answering.routers, *accounts.routers]

@@ -14,6 +14,7 @@ from millrace_analytics.ai.settings import AiSettings
 from millrace_analytics.ai.shaping import answer_of
 from millrace_analytics.ai.spending import Spending, day_of
 from millrace_analytics.asking_limits import AskingLimit
+from millrace_analytics.tenant_zones import TenantZones
 from millrace_core import metrics as names
 from millrace_core.errors import MillraceError, NotFound, Unavailable
 from millrace_core.time import now_ms
@@ -31,7 +32,8 @@ class Desk:
 
     Args:
         limit: how many questions a tenant may ask.
-        records: time zones and verified questions of tenants; None where there are none.
+        zones: of tenants.
+        records: where verified questions are kept; None where there are none.
         spending: what models have cost; None where no model is.
         clock: milliseconds since the epoch.
     """
@@ -43,8 +45,10 @@ class Desk:
         limit: AskingLimit,
         cache: Cache,
         metrics: Metrics,
+        zones: TenantZones,
         records: Records | None = None,
         spending: Spending | None = None,
+        *,
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self._questions = questions
@@ -52,6 +56,7 @@ class Desk:
         self._limit = limit
         self._cache = cache
         self._metrics = metrics
+        self._zones = zones
         self._records = records
         self._spending = spending
         self._clock = clock
@@ -82,7 +87,7 @@ class Desk:
         """What is done, and the answer at the end; counted, not limited. Raises as :meth:`answer` does."""
         label, started, status = self._metrics.capped("customer_id", tenant), time.perf_counter(), "error"
         try:
-            async for step in self._questions.steps(tenant, question, await self._time_zone(tenant), execute=execute):
+            async for step in self._questions.steps(tenant, question, await self._zones.of(tenant), execute=execute):
                 if isinstance(step, Told):
                     status = step.status
                 yield step
@@ -102,7 +107,7 @@ class Desk:
             await self._cache.put(_key(tenant, answer_id), json.dumps(kept).encode(), _KEPT_SECONDS)
         has_model = self._spending is not None
         budget = self._settings.ai_budget_usd if has_model else None
-        return answer_of(told, answer_id, await self._time_zone(tenant), await self._spent(tenant), budget)
+        return answer_of(told, answer_id, await self._zones.of(tenant), await self._spent(tenant), budget)
 
     async def judge(self, tenant: str, answer_id: str, actor: str, *, helpful: bool) -> bool:
         """Keep the question of an answer, or forget it; whether it is kept.
@@ -124,14 +129,6 @@ class Desk:
         verified = Verified(tenant, said["question"], said["kind"], said["asked"], said["sql"], actor, self._clock())
         await self._records.questions.put_verified(verified)
         return True
-
-    async def _time_zone(self, tenant: str) -> str:
-        if self._records is None:
-            return "UTC"
-        try:
-            return (await self._records.tenant(tenant)).time_zone
-        except (NotFound, Unavailable):
-            return "UTC"
 
     async def _spent(self, tenant: str) -> float | None:
         if self._spending is None:

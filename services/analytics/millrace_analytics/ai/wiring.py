@@ -15,6 +15,7 @@ from millrace_analytics.ai.ports import LanguageModel
 from millrace_analytics.ai.settings import AiSettings
 from millrace_analytics.ai.spending import MemorySpending, Spending
 from millrace_analytics.asking_limits import AskingLimit
+from millrace_analytics.tenant_zones import TenantZones
 from millrace_core.errors import StartRefused
 from millrace_records.cache.ports import CachePorts
 from millrace_records.ports import Records
@@ -69,6 +70,7 @@ def build_desk(
     cache: CachePorts,
     metrics: Metrics,
     opened: OpenModel,
+    zones: TenantZones,
     records: Records | None,
     *,
     is_metered: bool,
@@ -84,4 +86,4 @@ def build_desk(
     memory = records.questions if records is not None else None
     knowledge = Knowledge(warehouse, settings.ai_vocabulary_seconds)
     questions = Questions(warehouse, knowledge, OfflineMatcher(), opened.model, memory)
-    return Desk(questions, settings, limit, cache.cache, metrics, records, opened.spending)
+    return Desk(questions, settings, limit, cache.cache, metrics, zones, records, opened.spending)
