@@ -159,6 +159,29 @@ def test_bounces_and_sequences_are_statements_with_nothing_of_the_text_in_them()
     assert isinstance(read("bounce rate of flurbs"), Unanswerable)
 
 
+def test_a_measure_is_divided_by_people_or_sessions() -> None:
+    (measure,) = question("revenue per session by country")["measures"]
+    assert measure["formula"] == "amount / each"
+    assert measure["parts"]["each"] == {"measure": "unique", "of": "session"}
+    assert question("revenue per session by country")["by"] == [{"name": "country"}]
+
+
+def test_the_noun_behind_a_value_says_what_it_is_a_value_of() -> None:
+    assert measured("total revenue from mobile users") == ["revenue"]
+    assert question("signups of the free plan")["where"]["value"] == "free"
+
+
+def test_a_word_that_says_nothing_is_no_correction_of_one_that_says_something() -> None:
+    assert isinstance(read("revenue bxing"), Unanswerable)
+
+
+@pytest.mark.parametrize("text", ["best customers", "Who are our worst customers?", "top countries"])
+def test_a_ranking_without_a_measure_is_asked_back(text: str) -> None:
+    reading = read(text)
+    assert isinstance(reading, Unclear)
+    assert all(isinstance(read(option), Planned) for option in reading.options)
+
+
 def test_two_times_beside_each_other_are_rows_of_one_series() -> None:
     asked = question("Compare page views today vs yesterday")
     assert (asked["range"], asked["granularity"]) == ({"start": "2026-03-17", "end": "2026-03-18"}, "day")

@@ -101,7 +101,7 @@ def _column(name: str, values: Sequence[Any]) -> Column:
     """What a column of somebody's statement seems to be."""
     seen = [value for value in values if value is not None]
     if seen and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in seen):
-        return Column(name, "measure", "number")
+        return Column(name, "measure", "number", "%" if name.endswith("_percent") else "")
     is_time = bool(seen) and all(isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d", value) for value in seen)
     return Column(name, "time" if is_time else "dimension", "time" if is_time else "text")
 

@@ -53,12 +53,11 @@ which: which, what kind of, which of the, which of our
 how_many: how many, number of, count of, how often, total number of, the number of, count, volume of, amount of
 unique: unique, distinct, different
 top: top, most, highest, best, biggest, largest, most common, most popular, most frequent, leading, greatest, busiest,
-  most often, strongest, slowest, longest, most active, most valuable
-bottom: bottom, least, lowest, worst, smallest, fewest, least common, least popular, rarest, quietest, weakest, fastest,
-  shortest, least active
+  most often, most active
+bottom: bottom, least, lowest, worst, smallest, fewest, least common, least popular, rarest, quietest, least active
 aggregate avg: average, mean, avg, on average, typical
 aggregate median: median
-aggregate sum: sum, sum of, summed, total amount of, cumulative
+aggregate sum: sum, sum of, summed, total amount of
 aggregate max: maximum, max, peak
 aggregate min: minimum, min
 share: percentage, percent, share, proportion, fraction, what percentage, percentage of, percent of, share of,
@@ -111,8 +110,8 @@ lifecycle: lifecycle, life cycle, new returning resurrected dormant, resurrected
 all_time: all time, ever, in total, overall, altogether, of all time, so far, to date, until now, in all, all together,
   at all
 process: process, flow for, steps for
-within: within a session, in a session, within one session, per session, within session, in one session, during a
-  session, in a visit, within a visit, inside a session
+within: within a session, in a session, within one session, within session, in one session, during a session, in a
+  visit, within a visit, inside a session
 """
 """Kind and detail, then the phrases; a line that is set in goes on."""
 
@@ -125,8 +124,8 @@ current currently now total number say describe explain up were where when into 
 anybody one ones any some altogether between go tracked collected came does has registered logged across stat
 statistic kpi metric count amount level calculate compute determine check try time sort rank order first respectively
 site website app shop store platform business company happened occurred took place taken performed done fired send
-sent every question answer ok hey hi hello thanks thank kinds kind sorts types hit had gotten made being been if
-generated during
+sent every question answer ok hey hi hello thanks thank bring brought earn kinds kind sorts types hit had gotten made
+being been if generated during
 """.split()
 
 _MISLEADING: Final = frozenset(

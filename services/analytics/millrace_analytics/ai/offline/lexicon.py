@@ -52,7 +52,8 @@ class Lexicon:
         self._grammar = frozenset(self.senses)
         self._catalogue()
         self._tenant(known)
-        self.words: Final = frozenset(stem for phrase in self.senses for stem in phrase) | self.stops
+        self.words: Final = frozenset(stem for phrase in self.senses for stem in phrase) - self.stops
+        """What a slip of the pen may have been. A word that says nothing is none: what is taken for one is passed over."""
 
     def _add(self, phrases: Iterable[str], sense: Sense) -> None:
         for phrase in phrases:
@@ -70,8 +71,10 @@ class Lexicon:
     def _catalogue(self) -> None:
         for metric in METRICS.values():
             self._add((metric.name, metric.label, *metric.synonyms), Sense(METRIC, metric.name))
+        for one in DIMENSIONS.values():  # what people say comes before what a column is called
+            self._add((one.label, *one.synonyms), Sense(DIMENSION, one.name, one.kind))
         for one in DIMENSIONS.values():
-            self._add((one.name, one.label, *one.synonyms), Sense(DIMENSION, one.name, one.kind))
+            self._add([one.name], Sense(DIMENSION, one.name, one.kind))
         for event in EVENT_TYPES.values():
             self._add((event.name, event.label, *event.synonyms), Sense(EVENT, event.name))
         for segment in SEGMENTS.values():

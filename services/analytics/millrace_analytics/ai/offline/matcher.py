@@ -22,6 +22,7 @@ from millrace_core.errors import InvalidInput
 
 _LONGEST: Final = 500
 """Characters. Whoever writes more tells a story, and each word of it would have to be placed."""
+_MOST_WORDS: Final = 100
 _LEXICONS: Final = 32
 _SURE: Final = 0.9
 _SLIP: Final = 0.1
@@ -83,8 +84,8 @@ def reading_of(asked: Asked, lexicon: Lexicon) -> Reading:
     tokens = tokens_of(asked.text[: _LONGEST + 1])
     if not tokens:
         return Unanswerable("There is no question.")
-    if len(asked.text) > _LONGEST:
-        return Unanswerable(f"Questions longer than {_LONGEST} characters are not read without a language model.")
+    if len(tokens) > _MOST_WORDS or len(asked.text) > _LONGEST:
+        return Unanswerable(f"Questions of more than {_MOST_WORDS} words are not read without a language model.")
     pieces = pieces_of(tokens, lexicon, Times(asked.now, asked.time_zone))
     reader = Reader(asked.text, asked.now, asked.time_zone, frozenset(asked.vocabulary.event_types))
     understood = tuple(_understood(pieces))

@@ -149,6 +149,8 @@ class PeopleReader:
             self._bound = f"{sense.kind}{sense.name}"
         elif piece.is_a(grammar.OR_MORE) and self._number is not None:
             self._bound = f"{grammar.ABOVE}0"
+        elif piece.is_a(grammar.OR_MORE) and clause.at_least is not None and clause.at_least == clause.at_most:
+            clause.at_most = None  # "twice or more"
         elif piece.is_a(grammar.TIMES) and self._number is not None:
             self._count(self._number)
         elif piece.is_a(VALUE) and clause.what is None and not (self._found.clauses and _is_page(piece)):

@@ -20,6 +20,9 @@ PEOPLE: Final = {
 PERSON_DIMENSIONS: Final = frozenset({"person", "user_id", "visitor_id"})
 
 
+_DIVISORS: Final = frozenset({"people", "users", "unique_visitors", "customers", "sessions"})
+
+
 class NotUnderstood(Exception):
     """Some words cannot be placed. The message says which."""
 
@@ -60,6 +63,8 @@ class Slots:
     counted: bool = False
     """Whether it begins with ``how many``."""
     either: bool = False
+    per: str = ""
+    """Metric whose people or sessions a measure is divided by (``revenue per session``)."""
     which_unit: Unit | None = None
     """``which day``: a bucket of time is what is asked for."""
     understood: list[str] = field(default_factory=list)
@@ -73,6 +78,8 @@ class SlotReader:
         self._pieces = [piece for piece in pieces if piece.kind != "stop"]
         self._role = ""
         self._negated = False
+        self._is_per = False
+        self._before: Piece | None = None
         self._number: Piece | None = None
         self._comparing: tuple[str, str] | None = None
 
@@ -84,6 +91,7 @@ class SlotReader:
         """
         for piece in self._pieces:
             self._take(piece)
+            self._before = piece
         if self._number is not None:
             raise NotUnderstood(f"the number {self._number.text}")
         last = self._pieces[-1] if self._pieces else None
@@ -149,6 +157,7 @@ class SlotReader:
         sense = piece.sense(*_GRAMMAR)
         if sense is None or (piece.is_content and self._role in (grammar.BY, grammar.WHICH, grammar.TOP)):
             return False
+        self._is_per = sense.kind == grammar.BY and piece.text.lower() in ("per", "for each", "for every")
         if not (self._take_role(sense) or self._take_flag(sense)) and sense.kind not in _SAYS_NOTHING:
             raise NotUnderstood(f"“{piece.text}”")
         return True
@@ -165,6 +174,7 @@ class SlotReader:
                 slots.share, self._role = True, ""
             case grammar.COMPARE:
                 slots.compare, self._role = True, ""
+                slots.joined = slots.joined or bool(slots.measures)
             case grammar.TOP | grammar.BOTTOM:
                 self._rank(sense.kind)
             case grammar.ORDER:
@@ -238,6 +248,8 @@ class SlotReader:
             raise NotUnderstood(f"“not {piece.text}”")
         elif role in (grammar.BY, grammar.WHICH, grammar.TOP):
             self._take_listed(piece)
+        elif self._names_the_kind(piece):
+            pass
         elif (values := piece.all(VALUE)) and not piece.is_a(METRIC, EVENT):
             slots.values.append(tuple(values))
         else:
@@ -248,6 +260,9 @@ class SlotReader:
         """What stands behind ``by``, ``which`` or ``top``."""
         slots = self.slots
         dimension, metric = piece.sense(DIMENSION), piece.sense(METRIC)
+        if self._is_per and slots.measures and metric is not None and metric.name in _DIVISORS and not slots.per:
+            slots.per, self._is_per, self._role = metric.name, False, ""
+            return
         if self._role == grammar.BY and slots.by and metric is not None and slots.is_ranked:
             slots.measures.append(metric)  # "top pages by views"
         elif dimension is not None and (self._role != grammar.TOP or not slots.by):
@@ -281,6 +296,16 @@ class SlotReader:
             slots.values.append(tuple(piece.all(VALUE)))
         elif sense not in slots.measures:
             slots.measures.append(sense)
+
+    def _names_the_kind(self, piece: Piece) -> bool:
+        """``users`` of ``mobile users``, ``plan`` of ``the pro plan``: what a value before it is a value of."""
+        before = self._before
+        if before is None or before.is_a(METRIC, EVENT) or not before.is_a(VALUE, SEGMENT):
+            return False
+        fields = {one.name for one in before.all(VALUE)}
+        if any(one.name in fields for one in piece.all(DIMENSION)):
+            return True
+        return bool(self.slots.measures) and any(one.name in PEOPLE for one in piece.all(METRIC))
 
     def _tell(self, piece: Piece) -> None:
         if piece.slip:

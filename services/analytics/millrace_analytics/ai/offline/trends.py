@@ -90,13 +90,35 @@ class Reader:
         if len(senses) > 1 and not slots.joined:
             raise NotUnderstood("how " + " and ".join(one.name for one in senses) + " belong together")
         found = [self.measure(one, slots) for one in senses]
+        if slots.per:
+            found = [self._per(one, slots.per) for one in found]
         if len(found) > 1 and (slots.aggregate or slots.unique):
             raise NotUnderstood("what is aggregated")
         return found
 
+    def _per(self, amount: Measure, divisor: str) -> Measure:
+        """One measure for each of somebody or something that the metric counts."""
+        each = METRICS[divisor].measure
+        if isinstance(amount, MetricOf):
+            amount = METRICS[amount.metric].measure
+        if not isinstance(amount, (Count, Unique, Number)) or not isinstance(each, Unique):
+            raise NotUnderstood(f"what for each of {METRICS[divisor].label.lower()}")
+        if isinstance(amount, Number) and amount.measure != "sum":
+            raise NotUnderstood(f"the {amount.measure} for each of {METRICS[divisor].label.lower()}")
+        parts: dict[str, Simple] = {"amount": amount.model_copy(update={"name": None}), "each": each}
+        return Formula(measure="formula", formula="amount / each", parts=parts, name=f"per_{divisor}")
+
     def _default(self, slots: Slots, by: list[FieldName]) -> Sense:
         """What is counted where the question names nothing to count."""
         fields = [one.name for one in by]
+        said = frozenset(re.findall("[a-z]+", self.text.lower()))
+        if slots.which_unit is not None and said & {"busiest", "quietest"}:
+            return Sense(METRIC, "events")
+        if fields and said & {"best", "worst", "customers", "customer", "buyers", "shoppers"}:
+            text = self.text.rstrip(" ?.!")
+            raise Ambiguous(
+                Unclear("It does not say by what they are the best.", (f"{text} by revenue", f"{text} by purchases"))
+            )
         if slots.counted and not fields and slots.values:
             raise NotUnderstood("what is to be counted")
         if fields and fields[0] == "page_path":
@@ -232,7 +254,7 @@ class Reader:
             text = self.text.rstrip(" ?.!")
             options = (f"{text} in the last 7 days", f"{text} this month", f"{text} week over week")
             raise Ambiguous(Unclear("It does not say which time is compared with the one before.", options))
-        if slots.compare and compare is None and not slots.values and not slots.by:
+        if slots.compare and compare is None and not slots.values and not slots.by and len(slots.measures) < 2:
             raise NotUnderstood("what is compared")
         if asked is None:
             self.assumptions.append("all time, as no time is named")
