@@ -112,21 +112,12 @@ class Questions:
         self._memory = memory
         self._clock = clock
 
-    async def answer(self, tenant: str, question: str, time_zone: str, *, execute: bool) -> Told:
-        """The answer.
+    async def steps(self, tenant: str, question: str, time_zone: str, *, execute: bool) -> AsyncIterator[Step | Told]:
+        """What is done, as it is done; the answer at the end.
 
         Raises:
             WarehouseUnavailable, TooManyRequests: it cannot be asked now.
         """
-        told: Told | None = None
-        async for step in self.steps(tenant, question, time_zone, execute=execute):
-            if isinstance(step, Told):
-                told = step
-        assert told is not None, "the last step is the answer"
-        return told
-
-    async def steps(self, tenant: str, question: str, time_zone: str, *, execute: bool) -> AsyncIterator[Step | Told]:
-        """What is done, as it is done; the answer at the end. Raises as :meth:`answer` does."""
         started = time.perf_counter()
         told = Told(question)
         yield Step("accepted", {"question": question[:500]})

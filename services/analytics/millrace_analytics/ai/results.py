@@ -113,7 +113,7 @@ def _table(found: Answer) -> tuple[list[Column], list[list[Any]]]:
         return columns, rows
     measures = [at for at, one in enumerate(columns) if one.role == "measure"]
     keys = [at for at, one in enumerate(columns) if one.role not in ("measure", "time")]
-    before = _earlier(columns, keys, found.previous.rows)
+    before = _earlier(keys, found.previous.rows)
     seen: dict[tuple[Any, ...], int] = {}
     for row in rows:
         key = tuple(row[at] for at in keys)
@@ -131,11 +131,8 @@ def _table(found: Answer) -> tuple[list[Column], list[list[Any]]]:
     return columns, rows
 
 
-def _earlier(
-    columns: Sequence[Column], keys: Sequence[int], rows: Sequence[Sequence[Any]]
-) -> Mapping[tuple[Any, ...], Sequence[Any]]:
+def _earlier(keys: Sequence[int], rows: Sequence[Sequence[Any]]) -> Mapping[tuple[Any, ...], Sequence[Any]]:
     """Rows of the time before by their group and, in a series, by their place in it."""
-    del columns
     found: dict[tuple[Any, ...], Sequence[Any]] = {}
     seen: dict[tuple[Any, ...], int] = {}
     for row in rows:

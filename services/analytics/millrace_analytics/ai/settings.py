@@ -1,6 +1,5 @@
 """Settings of questions in plain language."""
 
-from datetime import timedelta
 from typing import Final
 
 from pydantic import AliasChoices, Field, SecretStr
@@ -51,8 +50,3 @@ class AiSettings(Settings):
     ai_vocabulary_seconds: float = Field(
         300.0, gt=0, le=86_400, description="How long names of events, properties and values are remembered between questions."
     )
-
-    @property
-    def ai_timeout(self) -> timedelta:
-        """Of one call."""
-        return timedelta(seconds=self.ai_seconds)

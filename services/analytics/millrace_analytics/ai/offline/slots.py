@@ -67,7 +67,6 @@ class Slots:
     """Metric whose people or sessions a measure is divided by (``revenue per session``)."""
     which_unit: Unit | None = None
     """``which day``: a bucket of time is what is asked for."""
-    understood: list[str] = field(default_factory=list)
 
 
 class SlotReader:
@@ -109,7 +108,6 @@ class SlotReader:
             case "when":
                 assert piece.when is not None
                 slots.ranges.append(piece.when)
-                slots.understood.append(f"{piece.text}: {piece.when.named}")
                 self._role = ""
             case "grain":
                 slots.grain = piece.unit
@@ -254,7 +252,6 @@ class SlotReader:
             slots.values.append(tuple(values))
         else:
             self._take_measure(piece)
-        self._tell(piece)
 
     def _take_listed(self, piece: Piece) -> None:
         """What stands behind ``by``, ``which`` or ``top``."""
@@ -306,10 +303,6 @@ class SlotReader:
         if any(one.name in fields for one in piece.all(DIMENSION)):
             return True
         return bool(self.slots.measures) and any(one.name in PEOPLE for one in piece.all(METRIC))
-
-    def _tell(self, piece: Piece) -> None:
-        if piece.slip:
-            self.slots.understood.append(f"{piece.slip}: read as {piece.text}")
 
 
 _GRAMMAR: Final = tuple(
