@@ -114,7 +114,9 @@ def _shown(piece: Piece) -> str:
 
 
 def _missing(what: str) -> str:
-    return f"what {what} means here" if what.startswith("“") else what
+    if not what.startswith("“"):
+        return what
+    return f"what {what} {'mean' if '”, “' in what else 'means'} here"
 
 
 def _know_all(pieces: Sequence[Piece]) -> None:
