@@ -145,6 +145,8 @@ def test_funnels_and_retention() -> None:
     steps = question("how many people go from page view to signup to purchase")["steps"]
     assert [step["name"] for step in steps] == ["page view", "signup", "purchase"]
     assert question("monthly retention")["unit"] == "month"
+    assert question("stickiness in March")["kind"] == "stickiness"
+    assert question("weekly lifecycle of mobile users")["kind"] == "lifecycle"
 
 
 def test_bounces_and_sequences_are_statements_with_nothing_of_the_text_in_them() -> None:

@@ -8,7 +8,7 @@ from millrace_warehouse.metrics.catalogue import METRICS, SEGMENTS
 from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Did, Filter, InSegment, Not
 from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Unique
 from millrace_warehouse.metrics.parts import FieldName
-from millrace_warehouse.metrics.questions import Funnel, Question, Retention, Trend
+from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Question, Retention, Stickiness, Trend
 from millrace_warehouse.metrics.ranges import Between, Last, Range
 from millrace_warehouse.metrics.vocabulary import DIMENSIONS
 
@@ -56,6 +56,10 @@ def _asked(question: Question) -> str:
             return f"how many people come how far: {steps}{by}"
         case Retention():
             return f"how many of the people who began in a {question.unit} came back in each later one"
+        case Stickiness():
+            return f"how many people were there in how many different {question.unit}s"
+        case Lifecycle():
+            return f"how many people were new, returning, back again or gone in each {question.unit}"
     assert_never(question)
 
 

@@ -12,7 +12,8 @@ from millrace_analytics.ai.plans import Growth, Largest, MovingAverage, Plan
 from millrace_warehouse.metrics.answers import Answer, Column
 from millrace_warehouse.metrics.asking import Moment, answer, span_before
 from millrace_warehouse.metrics.funnels import compile_funnel
-from millrace_warehouse.metrics.questions import Funnel, Question, Retention, Trend
+from millrace_warehouse.metrics.habits import compile_lifecycle, compile_stickiness
+from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Question, Retention, Stickiness, Trend
 from millrace_warehouse.metrics.ranges import Span, span_of, zone_of
 from millrace_warehouse.metrics.retentions import compile_retention
 from millrace_warehouse.metrics.statements import Statement, Writing
@@ -83,6 +84,10 @@ def _statements(question: Question, writing: Callable[[], Writing], span: Span, 
             return [compile_funnel(question, writing())]
         case Retention():
             return [compile_retention(question, writing())]
+        case Stickiness():
+            return [compile_stickiness(question, writing())]
+        case Lifecycle():
+            return [compile_lifecycle(question, writing())]
     assert_never(question)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.lexicon import DIMENSION, METRIC, SEGMENT, VALUE, Sense
@@ -12,12 +12,13 @@ from millrace_analytics.ai.offline.slots import NotUnderstood, Slots
 from millrace_analytics.ai.offline.trends import Reader, both, field_of
 from millrace_analytics.ai.plans import Plan
 from millrace_warehouse.metrics.filters import Comparison, Filter, InSegment, is_event
-from millrace_warehouse.metrics.questions import Funnel, Retention, Step
+from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Retention, Step, Stickiness
 from millrace_warehouse.metrics.ranges import Last, Range
 
 _SHOP: Final[tuple[str, ...]] = ("product_view", "add_to_cart", "checkout", "purchase")
 _BEGIN: Final = "page_view"
 _WEEKS: Final = 12
+_Unit = Literal["day", "week", "month"]
 _SAYS_NOTHING: Final = (
     grammar.FUNNEL, grammar.THEN, grammar.AND, grammar.PROCESS, grammar.HOW_MANY, grammar.WHO, grammar.SHARE, grammar.ALL_TIME,
     grammar.STEP,
@@ -122,18 +123,22 @@ def _complete(found: _Steps, reader: Reader) -> None:
     reader.assumptions.append("the steps are " + ", ".join(wanted))
 
 
-def is_retention(pieces: Sequence[Piece]) -> bool:
-    """Whether it is about who comes back."""
-    return any(piece.is_a(grammar.RETENTION) for piece in pieces)
+_HABITS: Final = (grammar.RETENTION, grammar.STICKINESS, grammar.LIFECYCLE)
 
 
-def retention_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
-    """The table of cohorts.
+def is_habit(pieces: Sequence[Piece]) -> bool:
+    """Whether it is about who comes back, how often, and who is new or gone."""
+    return any(piece.is_a(*_HABITS) for piece in pieces)
+
+
+def habit_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
+    """The table of cohorts, of days, or of who is new and gone.
 
     Raises:
         NotUnderstood: a piece has no place.
     """
-    unit, asked = None, None
+    unit: _Unit | None = None
+    asked: Range | None = None
     values: list[tuple[Sense, ...]] = []
     segments: list[Filter] = []
     for piece in (one for one in pieces if one.kind != "stop"):
@@ -145,12 +150,23 @@ def retention_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
             values.append(tuple(piece.all(VALUE)))
         elif (segment := piece.sense(SEGMENT)) is not None:
             segments.append(InSegment(segment=segment.name))
-        elif not piece.is_a(grammar.RETENTION, grammar.BY, grammar.ALL_TIME) and not noun_of(piece):
+        elif not piece.is_a(*_HABITS, grammar.BY, grammar.ALL_TIME) and not noun_of(piece):
             raise NotUnderstood(f"“{piece.text}”")
     if asked is None:
         asked = Last(last=_WEEKS, unit="week", align="to_date")
         reader.assumptions.append(f"the last {_WEEKS} weeks, as no time is named")
+    return Plan(question=_habit(reader, pieces, asked, unit, reader.filters(Slots(values=values, segments=segments))))
+
+
+def _habit(
+    reader: Reader, pieces: Sequence[Piece], asked: Range, unit: _Unit | None, where: Filter | None
+) -> Retention | Stickiness | Lifecycle:
+    is_sticky = any(piece.is_a(grammar.STICKINESS) for piece in pieces)
     if unit is None:
-        reader.assumptions.append("weeks")
-    where = reader.filters(Slots(values=values, segments=segments))
-    return Plan(question=Retention(kind="retention", range=asked, unit=unit or "week", where=where))
+        unit = "day" if is_sticky else "week"
+        reader.assumptions.append(f"{unit}s")
+    if is_sticky:
+        return Stickiness(kind="stickiness", range=asked, unit=unit, where=where)
+    if any(piece.is_a(grammar.LIFECYCLE) for piece in pieces):
+        return Lifecycle(kind="lifecycle", range=asked, unit=unit, where=where)
+    return Retention(kind="retention", range=asked, unit=unit, where=where)
