@@ -55,7 +55,7 @@ def event_of(event_id: str) -> dict[str, str]:
 def is_visible(client: httpx.Client, url: str, event_id: str) -> bool:
     """Whether SQL sees it."""
     sql = f"SELECT count() FROM events_raw WHERE customer_id = '{_TENANT}' AND event_id = '{event_id}'"
-    answer = client.post(f"{url}/query", json={"customer_id": _TENANT, "sql": sql})
+    answer = client.post(f"{url}/query", json={"customer_id": _TENANT, "sql": sql}, headers={"Cache-Control": "no-cache"})
     return answer.status_code == 200 and bool(answer.json()["data"][0]["count()"] == 1)
 
 

@@ -43,6 +43,7 @@ _FOREIGN: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/ai/query"): {"json": {"customer_id": "theirs", "query": "events"}},
     ("POST", "/ai/query/stream"): {"json": {"customer_id": "theirs", "query": "events"}},
     ("POST", "/ai/feedback"): {"json": {"customer_id": "theirs", "answer_id": "0" * 16, "helpful": True}},
+    ("POST", "/query/check"): {"json": {"customer_id": "theirs", "sql": _SQL}},
     ("GET", "/dashboard/realtime/{customer_id}"): {},
     ("GET", "/events/stream/{customer_id}"): {},
     ("GET", "/events/{event_id}"): {"params": {"customer_id": "theirs"}},

@@ -38,6 +38,7 @@ def test_an_answer_has_the_documented_fields(server: Server) -> None:
         "data": [{"total": 43}],
         "columns": ["total"],
         "row_count": 1,
+        "truncated": False,
         "execution_time_ms": 0,
     }
     assert body["execution_time_ms"] > 0

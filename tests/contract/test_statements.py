@@ -4,7 +4,6 @@ import asyncio
 import csv
 import io
 import json
-import time
 from typing import Any, assert_never
 
 import pyarrow as pa
@@ -275,7 +274,6 @@ async def test_a_look_tells_tables_columns_and_rows_and_asks_nothing(warehouse: 
         some = await look("SELECT 1 FROM events_raw WHERE event_type = ? AND timestamp >= '2026-03-01 11:10:00'", ["page_view"])
         days = await look("SELECT 1 FROM events_raw WHERE toDate(timestamp) = '2026-03-02'")
         twice = await look("SELECT a.visitor_id FROM events_raw AS a JOIN users AS u ON u.person_id = a.visitor_id")
-        began = time.monotonic()
         endless = await look("WITH (SELECT sum(number) FROM numbers(90000000000)) AS s SELECT s")
 
     assert (all_rows.tables, all_rows.estimated_rows) == (("events_raw",), 12)
@@ -283,7 +281,6 @@ async def test_a_look_tells_tables_columns_and_rows_and_asks_nothing(warehouse: 
     assert (some.estimated_rows, days.estimated_rows) == (4, 6)
     assert (twice.tables, twice.estimated_rows) == (("events_raw", "users"), 24)
     assert (endless.estimated_rows, endless.columns) == (0, None)
-    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,9 @@ def ask(server: Server, customer: str, columns: str) -> list[Any]:
 def ask_now(server: Server, customer: str, columns: str) -> list[Any]:
     """The same about what is stored by now."""
     sql = f"SELECT {columns} FROM events_raw WHERE customer_id = '{customer}'"
-    answer = httpx.post(f"{server.url}/query", json={"customer_id": customer, "sql": sql}, timeout=30)
+    answer = httpx.post(
+        f"{server.url}/query", json={"customer_id": customer, "sql": sql}, headers={"Cache-Control": "no-cache"}, timeout=30
+    )
     assert answer.status_code == 200, answer.text
     return list(answer.json()["data"][0].values())
 

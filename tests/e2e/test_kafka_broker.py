@@ -126,7 +126,12 @@ def _until_all_are_stored(server: Server, events: int) -> None:
         counted = 0
         for tenant in ("fault_a", "fault_b"):
             sql = f"SELECT count() AS n FROM events_raw WHERE customer_id = '{tenant}'"
-            answer = httpx.post(f"{server.url}/query", json={"customer_id": tenant, "sql": sql}, timeout=30).json()
+            answer = httpx.post(
+                f"{server.url}/query",
+                json={"customer_id": tenant, "sql": sql},
+                headers={"Cache-Control": "no-cache"},
+                timeout=30,
+            ).json()
             assert answer.get("success"), answer
             counted += answer["data"][0]["n"]
         if counted >= events:

@@ -51,7 +51,9 @@ def _run(server: Server, block: str) -> str:
 def _rows(server: Server, columns: str) -> list[list[Any]]:
     server.wait_until_stored()
     sql = f"SELECT {columns} FROM events_raw WHERE customer_id = 'shop'"
-    answer = httpx.post(f"{server.url}/query", json={"customer_id": "shop", "sql": sql}, timeout=30)
+    answer = httpx.post(
+        f"{server.url}/query", json={"customer_id": "shop", "sql": sql}, headers={"Cache-Control": "no-cache"}, timeout=30
+    )
     assert answer.status_code == 200, answer.text
     return sorted(list(row.values()) for row in answer.json()["data"])
 

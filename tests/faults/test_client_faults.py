@@ -36,7 +36,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def _count(server: Server, tenant: str) -> int:
     server.wait_until_stored()
     sql = f"SELECT count() AS n, uniqExact(event_id) AS ids FROM events_raw WHERE customer_id = '{tenant}'"
-    (row,) = httpx.post(f"{server.url}/query", json={"customer_id": tenant, "sql": sql}, timeout=30).json()["data"]
+    (row,) = httpx.post(
+        f"{server.url}/query", json={"customer_id": tenant, "sql": sql}, headers={"Cache-Control": "no-cache"}, timeout=30
+    ).json()["data"]
     assert row["n"] == row["ids"]
     return int(row["n"])
 

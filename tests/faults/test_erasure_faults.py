@@ -137,7 +137,12 @@ class _Shop:
         self.server.wait_until_stored()
 
     def ask(self, sql: str) -> list[Any]:
-        answer = httpx.post(f"{self.server.url}/query", json={"customer_id": "shop", "sql": sql}, timeout=30)
+        answer = httpx.post(
+            f"{self.server.url}/query",
+            json={"customer_id": "shop", "sql": sql},
+            headers={"Cache-Control": "no-cache"},
+            timeout=30,
+        )
         assert answer.status_code == 200, answer.text
         return [list(row.values()) for row in answer.json()["data"]]
 

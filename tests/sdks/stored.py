@@ -25,7 +25,9 @@ def rows(server: Server, tenant: str, columns: str = "*") -> list[dict[str, Any]
     """What is stored of a tenant."""
     server.wait_until_stored()
     sql = f"SELECT {columns} FROM events_raw WHERE customer_id = '{tenant}' ORDER BY event_type, properties"
-    answer = httpx.post(f"{server.url}/query", json={"customer_id": tenant, "sql": sql}, timeout=30)
+    answer = httpx.post(
+        f"{server.url}/query", json={"customer_id": tenant, "sql": sql}, headers={"Cache-Control": "no-cache"}, timeout=30
+    )
     assert answer.status_code == 200, answer.text
     return list(answer.json()["data"])
 

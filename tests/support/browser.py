@@ -146,7 +146,9 @@ def opened(context: BrowserContext, site: Site, path: str = "/") -> Page:
 def stored(server: Server, tenant: str) -> list[dict[str, Any]]:
     """The tenant's events in the order of time, ``properties`` decoded."""
     sql = f"SELECT * FROM events_raw WHERE customer_id = '{tenant}' ORDER BY timestamp, event_id"
-    answer = httpx.post(f"{server.url}/query", json={"customer_id": tenant, "sql": sql}, timeout=30)
+    answer = httpx.post(
+        f"{server.url}/query", json={"customer_id": tenant, "sql": sql}, headers={"Cache-Control": "no-cache"}, timeout=30
+    )
     assert answer.status_code == 200, answer.text
     return [{**row, "properties": json.loads(row["properties"])} for row in answer.json()["data"]]
 

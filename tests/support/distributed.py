@@ -79,7 +79,12 @@ class Distributed:
 
     def ask(self, tenant: str, sql: str) -> list[dict[str, Any]]:
         """The rows of a tenant's statement."""
-        answer = httpx.post(f"{self.analytics.url}/query", json={"customer_id": tenant, "sql": sql}, timeout=30)
+        answer = httpx.post(
+            f"{self.analytics.url}/query",
+            json={"customer_id": tenant, "sql": sql},
+            headers={"Cache-Control": "no-cache"},
+            timeout=30,
+        )
         assert answer.status_code == 200, answer.text
         return list(answer.json()["data"])
 

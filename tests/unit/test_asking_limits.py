@@ -2,7 +2,7 @@
 
 import pytest
 
-from millrace_analytics.asking_limits import AskingLimit
+from millrace_analytics.asking.limits import AskingLimit
 from millrace_core.errors import TooManyRequests
 from millrace_records.cache.memory import MemoryCache
 from millrace_service.metrics import Metrics

@@ -168,6 +168,17 @@ AUDIT_DIFFERENCES = Metric(
 WAREHOUSE_DISCARDED = Metric(
     "millrace_warehouse_connections_discarded_total", "counter", "connections", "Engine connections closed after an error."
 )
+WAREHOUSE_CIRCUIT_OPEN = Metric(
+    "millrace_warehouse_circuit_open", "gauge", "boolean", "1 while the warehouse does not answer and is not asked."
+)
+ANSWERS = Metric(
+    "millrace_answers_total",
+    "counter",
+    "answers",
+    "Answers by where they are from: hit (kept, or being asked by somebody else), miss (asked), stale (kept, as the warehouse "
+    "is away), bypass (asked, and never kept).",
+    ("outcome",),
+)
 SSE_CONNECTIONS = Metric("millrace_sse_connections", "gauge", "connections", "Open live streams.")
 SSE_LAGGED = Metric("millrace_sse_lagged_events_total", "counter", "events", "Events skipped for clients that read too slowly.")
 SSE_FOLLOWS = Metric(

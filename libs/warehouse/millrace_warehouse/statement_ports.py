@@ -1,6 +1,6 @@
 """The port of what people and models ask in SQL of their own."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -60,6 +60,8 @@ class Described:
     """How many it would read: of events by hours and types, as far as its conditions name any; of views everything."""
     columns: Sequence[tuple[str, str]] | None
     """Names and types of what it answers; None where they are known only once it is asked."""
+    parameters: Mapping[str, str]
+    """Names and types of its placeholders that have names."""
 
 
 class Statements(Protocol):
@@ -85,12 +87,12 @@ class Statements(Protocol):
         """
         ...
 
-    def file(self, prepared: Prepared, form: FileForm, seconds: float | None = None) -> AsyncIterator[bytes]:
+    def file(self, prepared: Prepared, form: FileForm, seconds: float | None = None) -> AsyncGenerator[bytes]:
         """Ask it for all of its rows as a file, piece by piece. Raises as ``run``; ``result_too_large`` where there are more
         than a file may have, as a part of a file would look like all of it."""
         ...
 
-    async def describe(self, sql: str, values: Values | None = None) -> Described:
+    async def describe(self, sql: str, values: Values | None = None, *, require_tenant_filter: bool = False) -> Described:
         """Look at it without asking it: no row of a table is read."""
         ...
 

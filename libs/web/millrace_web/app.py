@@ -18,7 +18,8 @@ from millrace_core.errors import MillraceError
 from millrace_service.metrics import Metrics
 from millrace_web.access import Credentials, RequireCaller
 from millrace_web.bodies import BodyLimit
-from millrace_web.errors import error_headers, status_of
+from millrace_web.disconnects import ClientGone, answer_nobody
+from millrace_web.errors import error_body, error_headers, status_of
 from millrace_web.hosts import HostCheck
 from millrace_web.idempotency import AnswerCache, Idempotency
 from millrace_web.problems import error_response
@@ -80,6 +81,7 @@ def create_app(
     app.add_exception_handler(MillraceError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientGone, answer_nobody)
     app.add_exception_handler(Exception, _unexpected)
     if repeating is not None:
         app.add_middleware(Idempotency, cache=repeating.cache, seconds=repeating.seconds)
@@ -92,7 +94,16 @@ def create_app(
             allow_origins=list(origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["content-type", "authorization", "x-api-key", "idempotency-key", "x-request-id", "last-event-id"],
-            expose_headers=["x-request-id", "retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"],
+            expose_headers=[
+                "x-request-id",
+                "retry-after",
+                "x-cache",
+                "age",
+                "server-timing",
+                "x-ratelimit-limit",
+                "x-ratelimit-remaining",
+                "x-ratelimit-reset",
+            ],
         )
     app.add_middleware(HostCheck, hosts=hosts)
 

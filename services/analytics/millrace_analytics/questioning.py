@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from millrace_analytics.asking_limits import AskingLimit
+from millrace_analytics.asking.limits import AskingLimit
 from millrace_analytics.tenant_zones import TenantZones
 from millrace_core import metrics as names
 from millrace_core.errors import InvalidInput, MillraceError, QueryError

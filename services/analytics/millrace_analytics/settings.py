@@ -85,6 +85,23 @@ class AnalyticsSettings(AccountSettings, AiSettings):
     question_stream_seconds: float = Field(
         5.0, ge=0.2, le=3600, description="How often a question is asked again whose answer is watched."
     )
+    answers_open_seconds: float = Field(
+        1.0,
+        ge=0,
+        le=60,
+        description="How long an answer that new events may change serves everyone who asks the same; one that took longer to "
+        "find serves as long as it took, up to the next.",
+    )
+    answers_open_most_seconds: float = Field(5.0, ge=0, le=60, description="The longest such time.")
+    answers_closed_seconds: float = Field(
+        3600.0,
+        ge=0,
+        le=86_400,
+        description="How long an answer over a time that is over serves. Late events, links and erasures end it at once.",
+    )
+    answers_stale_seconds: float = Field(
+        3600.0, ge=0, le=86_400, description="How old an answer may be that is told, marked, while the warehouse is away."
+    )
     dashboard_cache_seconds: float = Field(
         1.0, ge=0, le=60, description="How long an answer of the live dashboard serves everyone who asks for it."
     )

@@ -1,6 +1,6 @@
 """Makes analytics of opened ports."""
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -13,7 +13,10 @@ from millrace_analytics.accounts.routes import accounts_router
 from millrace_analytics.accounts.setup import setup_router
 from millrace_analytics.ai.routes import ai_router
 from millrace_analytics.ai.wiring import OpenModel, build_desk
-from millrace_analytics.asking_limits import AskingLimit
+from millrace_analytics.asking.answers import Answers, Keeping
+from millrace_analytics.asking.limits import AskingLimit
+from millrace_analytics.asking.sql import SqlAsking
+from millrace_analytics.asking.versions import Versions
 from millrace_analytics.families.commerce.routes import commerce_router
 from millrace_analytics.families.ingest.lookup import Lookups
 from millrace_analytics.families.ingest.routes import ingest_router
@@ -37,6 +40,7 @@ from millrace_records.cache.ports import CachePorts, Limits
 from millrace_records.ports import Records
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
+from millrace_warehouse.breaking import BreakingWarehouse, Circuit
 from millrace_warehouse.ports import WarehousePorts
 
 _SQL_A_MINUTE = 100
@@ -51,10 +55,11 @@ SERVICE = "real-time-analytics-api"
 
 @dataclass(frozen=True, slots=True)
 class AnalyticsService:
-    """The routes of analytics, and its live streams, which end before the process does."""
+    """The routes of analytics, its live streams, which end before the process does, and what it does meanwhile."""
 
     routers: Sequence[APIRouter]
     hub: Hub
+    work: Sequence[Coroutine[None, None, None]]
     watching: Watching
 
     def close(self) -> None:
@@ -107,9 +112,16 @@ def build(
         records: what is settled for tenants; None where this process has none.
         model: the language model; without one the offline matcher reads questions.
     """
-    reads = warehouse.reads
+    reads = BreakingWarehouse(warehouse.reads, Circuit(metrics))
+    keeping = Keeping(
+        settings.answers_open_seconds,
+        settings.answers_open_most_seconds,
+        settings.answers_closed_seconds,
+        settings.answers_stale_seconds,
+    )
+    answers = Answers(cache.cache, Versions(reads, settings.answers_open_seconds), keeping, metrics)
     hub = Hub(log.tail, settings, metrics, FoundOut(reads))
-    dashboards = Dashboards(reads, cache.cache, settings.dashboard_cache_seconds)
+    dashboards = Dashboards(reads, answers, settings.dashboard_cache_seconds)
     lookups = Lookups(reads, warehouse.writer.stored_ids, log.tail, log.dead_letters)
     health.add("warehouse", reads.ping)
 
@@ -133,7 +145,7 @@ def build(
     live = LiveResponses(hub, settings, may_go_on)
     desk = build_desk(settings, reads, cache, metrics, model or OpenModel(), zones, records, is_metered=access is not None)
     routers = [
-        realtime_router(reads, dashboards, live, metrics, sql_limit),
+        realtime_router(SqlAsking(reads, answers, sql_limit, metrics), dashboards, live),
         ai_router(desk),
         ingest_router(reads, lookups, live),
         questions_router(questioning, settings, watching, may_go_on),
@@ -141,4 +153,5 @@ def build(
         commerce_router(questioning),
         product_router(questioning),
     ]
-    return AnalyticsService(routers, hub, watching)
+    work = [hub.forget_erased(cache.messages), answers.forget_erased(cache.messages)]
+    return AnalyticsService(routers, hub, work, watching)

@@ -75,7 +75,7 @@ async def open_platform(
         tracking = await _tracking(settings, log, cache, metrics, health, checked, records, clock)
         model = await enter(open_model(settings, records))
         answering = analytics.build(settings, warehouse, log, cache, metrics, health, checked, records, model=model)
-        await enter(beside(tracking.limits.follow(records, cache.messages), answering.hub.forget_erased(cache.messages)))
+        await enter(beside(tracking.limits.follow(records, cache.messages), *answering.work))
         credentials = ServerToken(lambda: process.admin_token, access)
         status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
         accounts = await open_accounts(stack, settings, records, access, cache)
@@ -188,7 +188,7 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
             accounts = await open_accounts(stack, settings, records, access, cache)
         model = await stack.enter_async_context(open_model(settings, records))
         answering = analytics.build(settings, warehouse, log, cache, metrics, health, access, records, model=model)
-        await stack.enter_async_context(beside(answering.hub.forget_erased(cache.messages)))
+        await stack.enter_async_context(beside(*answering.work))
         identity = health_router(analytics.SERVICE, health, metrics, ai_enabled=model.is_enabled)
         routers = [identity, *answering.routers, *accounts.routers]
         app = _app(settings, metrics, routers, access, cache)

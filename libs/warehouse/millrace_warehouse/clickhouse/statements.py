@@ -1,7 +1,7 @@
 """Statements that a person or a model wrote, on an engine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,31 +60,33 @@ class ClickHouseStatements:
                 ):
                     return await connection.raw(text, "JSONCompact", parameters)
 
-    async def file(self, prepared: Prepared, form: FileForm, seconds: float | None = None) -> AsyncIterator[bytes]:
-        """See Statements."""
+    async def file(self, prepared: Prepared, form: FileForm, seconds: float | None = None) -> AsyncGenerator[bytes]:
+        """See Statements. Each piece has the time: who reads slowly is no slow statement."""
+        limit = self._seconds(seconds)
         async with self._reads.asking.take(self._tenant) as turn:
             with self._failures():
                 async with (
-                    asyncio.timeout(self._seconds(seconds)) as deadline,
                     self._reads.connection(self._tenant, "file", turn) as connection,
                     aclosing(connection.stream(prepared.text, _FORMS[form])) as pieces,
                 ):
-                    async for piece in pieces:
+                    while True:
+                        async with asyncio.timeout(limit):
+                            piece = await anext(pieces, None)
+                        if piece is None:
+                            return
                         yield piece
-                        # a client that reads slowly is no slow statement: what it took does not count
-                        deadline.reschedule(asyncio.get_running_loop().time() + self._seconds(seconds))
 
-    async def describe(self, sql: str, values: Values | None = None) -> Described:
+    async def describe(self, sql: str, values: Values | None = None, *, require_tenant_filter: bool = False) -> Described:
         """See Statements."""
-        empty, rows = await self._reads.gate.examine(sql, self._tenant, values)
+        examined = await self._reads.gate.examine(sql, self._tenant, require_tenant_filter=require_tenant_filter, values=values)
         estimated = 0
         with self._failures():
             async with self._reads.own.take(self._tenant), asyncio.timeout(_DESCRIBE_SECONDS):
-                if rows:
+                if examined.counting:
                     async with self._reads.connection(self._tenant, "own") as connection:
-                        estimated = sum(row[0] for row in rows_of(await connection.raw(rows, "JSONCompact")).rows)
-                columns = await self._columns(sql, empty.text)
-        return Described(empty.tables, estimated, columns)
+                        estimated = sum(row[0] for row in rows_of(await connection.raw(examined.counting, "JSONCompact")).rows)
+                columns = await self._columns(sql, examined.text)
+        return Described(examined.tables, estimated, columns, examined.parameters)
 
     async def parameters(self, sql: str) -> Mapping[str, str]:
         """See Statements."""

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from millrace_core.errors import QueryError
@@ -47,6 +48,22 @@ class Parser(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A statement that is looked at.
+
+    Attributes:
+        text: as it may be described without being asked: every table is empty.
+        counting: a statement whose numbers sum up to the rows that it would read; empty where it reads no table.
+        parameters: its placeholders with names, and their types.
+    """
+
+    text: str
+    tables: tuple[str, ...]
+    counting: str
+    parameters: Mapping[str, str]
+
+
 class Gate:
     """Knows what may be called and read."""
 
@@ -79,15 +96,21 @@ class Gate:
         text = await self.parser.print(json.dumps(tree))
         return Statement(text, tuple(sorted(walk.names)), until, by_chance)
 
-    async def examine(self, sql: str, tenant: str, values: Values | None = None) -> tuple[Statement, str]:
-        """The statement as it may be described without being asked, every table empty; and a statement that answers a number or
-        more, whose sum is how many rows it would read. Raises as :meth:`scope`."""
-        tree = await self._bound(sql, values)
+    async def examine(
+        self, sql: str, tenant: str, *, require_tenant_filter: bool = False, values: Values | None = None
+    ) -> Examined:
+        """What a statement would do. Raises as :meth:`scope`."""
+        tree = await self._parse(sql, place(sql, values))
+        parameters = {} if isinstance(values, Sequence) else parameters_of(tree)
+        bind(tree, values)
+        if require_tenant_filter:
+            check_tenant_filter(tree, tenant)
         walk = Walk(self._functions, self.readable, tenant, is_empty=True)
         self._check(walk, tree, sql)
         rows = estimate_of(walk.reads, self.readable.database, tenant)
-        statement = Statement(await self.parser.print(json.dumps(tree)), tuple(sorted(walk.names)), None, by_chance=True)
-        return statement, "" if rows is None else await self.parser.print(json.dumps(rows))
+        text = await self.parser.print(json.dumps(tree))
+        counting = "" if rows is None else await self.parser.print(json.dumps(rows))
+        return Examined(text, tuple(sorted(walk.names)), counting, parameters)
 
     async def parameters(self, sql: str) -> Mapping[str, str]:
         """The placeholders with names that a statement has, and the type of each. Raises QueryError as :meth:`scope`."""

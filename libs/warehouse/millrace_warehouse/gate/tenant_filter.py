@@ -47,6 +47,8 @@ def _is_customer(node: Node) -> bool:
 def _texts(node: Node) -> set[str]:
     if node.get("type") == "Literal":
         return _texts_of_value(node["value"])
+    if node.get("type") == "Function" and node.get("name", "").lower() == "cast":  # a value that was given by name
+        return _texts(((node.get("arguments") or {}).get("children") or [{}])[0])
     if node.get("type") == "Function" and node.get("name") in ("tuple", "array"):
         return {text for argument in (node.get("arguments") or {}).get("children") or [] for text in _texts(argument)}
     return set()

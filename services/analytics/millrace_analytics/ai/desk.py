@@ -13,7 +13,7 @@ from millrace_analytics.ai.schemas import AskAnswer
 from millrace_analytics.ai.settings import AiSettings
 from millrace_analytics.ai.shaping import answer_of
 from millrace_analytics.ai.spending import Spending, day_of
-from millrace_analytics.asking_limits import AskingLimit
+from millrace_analytics.asking.limits import AskingLimit
 from millrace_analytics.tenant_zones import TenantZones
 from millrace_core import metrics as names
 from millrace_core.errors import MillraceError, NotFound, Unavailable

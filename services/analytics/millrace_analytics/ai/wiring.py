@@ -14,7 +14,7 @@ from millrace_analytics.ai.offline.matcher import OfflineMatcher
 from millrace_analytics.ai.ports import LanguageModel
 from millrace_analytics.ai.settings import AiSettings
 from millrace_analytics.ai.spending import MemorySpending, Spending
-from millrace_analytics.asking_limits import AskingLimit
+from millrace_analytics.asking.limits import AskingLimit
 from millrace_analytics.tenant_zones import TenantZones
 from millrace_core.errors import StartRefused
 from millrace_records.cache.ports import CachePorts

@@ -2,12 +2,12 @@
 
 import asyncio
 import datetime
-import time
+from dataclasses import replace
 from typing import Final
 
+from millrace_analytics.asking.answers import Answer, Answers, Question
 from millrace_analytics.families.realtime.schemas import Dashboard, Freshness, TimelineMinute, TopEvent, TopPage
 from millrace_core.time import iso_time, now_ms
-from millrace_records.cache.ports import Cache
 from millrace_warehouse.ports import Rows, TenantWarehouse, Warehouse
 
 _MINUTE_MS: Final = 60_000
@@ -39,45 +39,37 @@ class Dashboards:
         seconds: how long an answer serves.
     """
 
-    def __init__(self, warehouse: Warehouse, cache: Cache, seconds: float) -> None:
+    def __init__(self, warehouse: Warehouse, answers: Answers, seconds: float) -> None:
         self._warehouse = warehouse
-        self._cache = cache
+        self._answers = answers
         self._seconds = seconds
-        self._answers: dict[str, tuple[float, asyncio.Task[Dashboard]]] = {}
 
-    async def of(self, tenant: str) -> Dashboard:
-        """The tenant's last 60 minutes.
+    async def of(self, tenant: str, *, is_fresh: bool = False) -> Answer:
+        """The tenant's last 60 minutes, as JSON; while the warehouse is away those of before, with ``stale``.
 
         Raises:
             WarehouseUnavailable: try again later.
         """
-        now = time.monotonic()
-        self._answers = {name: known for name, known in self._answers.items() if known[0] > now or not known[1].done()}
-        known = self._answers.get(tenant)
-        if known is None:
-            task = asyncio.create_task(self._answer(tenant), name="dashboard")
-            known = self._answers[tenant] = (now + self._seconds, task)
-        # A viewer who leaves does not take the answer away from the others.
-        return await asyncio.shield(known[1])
 
-    async def _answer(self, tenant: str) -> Dashboard:
-        key = f"dashboard:{tenant}"
-        if (shared := await self._cache.get(key)) is not None:
-            self._answers.pop(tenant, None)  # it is old already: the next viewer asks again
-            return Dashboard.model_validate_json(shared)
-        answer = await _dashboard(self._warehouse.of(tenant), now_ms())
-        await self._cache.put(key, answer.model_dump_json().encode(), self._seconds)
-        return answer
+        async def compute() -> bytes:
+            found = await _dashboard(self._warehouse.of(tenant), now_ms())
+            return found.model_dump_json(exclude={"stale"}).encode()
+
+        question = Question(tenant, "dashboard", open_seconds=self._seconds, is_fresh=is_fresh)
+        answer = await self._answers.get(question, compute)
+        if answer.outcome != "stale":
+            return answer
+        told = Dashboard.model_validate_json(answer.body).model_copy(update={"stale": True})
+        return replace(answer, body=told.model_dump_json().encode())
 
 
 async def _dashboard(warehouse: TenantWarehouse, now: int) -> Dashboard:
     last = now // _MINUTE_MS * _MINUTE_MS
     first = last - (_MINUTES - 1) * _MINUTE_MS
     values = {"tenant": warehouse.tenant, "first": _utc(first), "last": _utc(last), "now": _utc(now + 1000)}
-    timeline = await warehouse.query(_TIMELINE, values)
-    events = await warehouse.query(_TOP_EVENTS, values)
-    pages = await warehouse.query(_TOP_PAGES, values)
-    newest = (await warehouse.query(_NEWEST, values)).rows[0][0]
+    asked = (_TIMELINE, _TOP_EVENTS, _TOP_PAGES, _NEWEST)
+    timeline, events, pages, last_event = await asyncio.gather(*(warehouse.query(sql, values) for sql in asked))
+    newest = last_event.rows[0][0]
     return Dashboard(
         customer_id=warehouse.tenant,
         timestamp=iso_time(now),
