@@ -43,6 +43,8 @@ _FOREIGN: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/ai/query"): {"json": {"customer_id": "theirs", "query": "events"}},
     ("POST", "/ai/query/stream"): {"json": {"customer_id": "theirs", "query": "events"}},
     ("POST", "/ai/feedback"): {"json": {"customer_id": "theirs", "answer_id": "0" * 16, "helpful": True}},
+    ("POST", "/api/v1/analytics/query"): {"json": {"query": "SELECT 1"}, "headers": {"X-Tenant-ID": "theirs"}},
+    ("GET", "/schema/{customer_id}"): {},
     ("POST", "/query/check"): {"json": {"customer_id": "theirs", "sql": _SQL}},
     ("GET", "/dashboard/realtime/{customer_id}"): {},
     ("GET", "/events/stream/{customer_id}"): {},
@@ -159,8 +161,8 @@ async def test_every_route_refuses_another_tenants_credential(served: Platform) 
     names, mine = await _paths(served), bearer(await served.secret())
     before = await served.as_server("GET", "/changes")
     for (method, path), given in _FOREIGN.items():
-        headers = {**mine, **given.get("headers", {})}
-        answer = await served.http.request(method, path.format(**names), **{**given, "headers": headers})
+        sent = {**given, "headers": {**mine, **given.get("headers", {})}}
+        answer = await served.http.request(method, path.format(**names), **sent)
         assert (answer.status_code, answer.json()["code"]) == (403, "foreign_tenant"), (method, path, answer.text)
     for (method, path), given in _OPERATORS.items():
         answer = await served.http.request(method, path.format(**names), headers=mine, **given)

@@ -21,10 +21,12 @@ from millrace_analytics.families.commerce.routes import commerce_router
 from millrace_analytics.families.ingest.lookup import Lookups
 from millrace_analytics.families.ingest.routes import ingest_router
 from millrace_analytics.families.product.routes import product_router
+from millrace_analytics.families.product.sql import product_sql_router
 from millrace_analytics.families.questions.routes import catalogue_router, questions_router
 from millrace_analytics.families.questions.streaming import Watching
 from millrace_analytics.families.realtime.dashboard import Dashboards
 from millrace_analytics.families.realtime.routes import realtime_router
+from millrace_analytics.families.schema.routes import schema_router
 from millrace_analytics.live.found_out import FoundOut
 from millrace_analytics.live.hub import Hub
 from millrace_analytics.live.responses import LiveResponses
@@ -143,15 +145,18 @@ def build(
     questioning = Questioning(reads, zones, questions_limit, metrics)
     watching = Watching(settings.question_streams)
     live = LiveResponses(hub, settings, may_go_on)
+    asking = SqlAsking(reads, answers, sql_limit, metrics)
     desk = build_desk(settings, reads, cache, metrics, model or OpenModel(), zones, records, is_metered=access is not None)
     routers = [
-        realtime_router(SqlAsking(reads, answers, sql_limit, metrics), dashboards, live),
+        realtime_router(asking, dashboards, live),
         ai_router(desk),
         ingest_router(reads, lookups, live),
         questions_router(questioning, settings, watching, may_go_on),
         catalogue_router(),
         commerce_router(questioning),
         product_router(questioning),
+        product_sql_router(asking),
+        schema_router(reads, answers),
     ]
     work = [hub.forget_erased(cache.messages), answers.forget_erased(cache.messages)]
     return AnalyticsService(routers, hub, work, watching)

@@ -6,15 +6,20 @@ from typing import Final
 HIDDEN_COLUMNS: Final = frozenset({"_p", "_o", "_i", "key_id", "outcome_id"})
 """``_o`` counts the events of all tenants, and ``outcome_id`` may hold one; a key's id is the owner's business."""
 
-READABLE: Final = (
-    "events_raw",
-    "events_by_minute",
-    "events_by_hour",
-    "pages_by_minute",
-    "pages_by_hour",
-    "identity_links",
-    "ingest_outcomes",
-)
+_ROLLED: Final = "with `uniqMerge(visitors)` for how many visitors; `is_bot` tells bots from people."
+
+MEANINGS: Final[Mapping[str, str]] = {
+    "events_raw": "Every event. `properties` is JSON as it was sent (`JSONExtract…`), `props` the same to be read by path.",
+    "events_by_minute": f"Events counted by minute and type, {_ROLLED}",
+    "events_by_hour": f"Events counted by hour and type, {_ROLLED}",
+    "pages_by_minute": f"Page views counted by minute and path, {_ROLLED}",
+    "pages_by_hour": f"Page views counted by hour and path, {_ROLLED}",
+    "identity_links": "Which visitor is which user, from `identify` and `alias`; the latest holds.",
+    "ingest_outcomes": "What became of events that are not stored as they came; read it with FINAL.",
+}
+"""Of each table that can be read, for people."""
+
+READABLE: Final = tuple(MEANINGS)
 
 
 def public_columns(described: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:

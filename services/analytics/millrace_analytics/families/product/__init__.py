@@ -1,1 +1,1 @@
-"""The product family: funnels, cohorts and what happens now."""
+"""The product family: funnels, cohorts, what happens now, and SQL."""
