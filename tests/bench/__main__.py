@@ -16,7 +16,10 @@ import pytest
 from tests.bench.table import Row, line_of, print_table
 
 _PARTS: Final = {
-    "embedded": ("http", "consumer", "freshness", "sse", "idle", "sustained", "tracker", "protocols", "access", "questions"),
+    "embedded": (
+        *("http", "consumer", "freshness", "sse", "idle", "sustained", "tracker", "protocols", "access"),
+        *("questions", "answers"),
+    ),
     "kafka": tuple(f"kafka.{one}" for one in ("ingestion", "consumer", "group", "freshness", "restart", "partitions")),
 }
 

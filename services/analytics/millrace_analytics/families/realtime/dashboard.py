@@ -52,7 +52,7 @@ class Dashboards:
         """
 
         async def compute() -> bytes:
-            found = await _dashboard(self._warehouse.of(tenant), now_ms())
+            found = await dashboard_of(self._warehouse.of(tenant), now_ms())
             return found.model_dump_json(exclude={"stale"}).encode()
 
         question = Question(tenant, "dashboard", open_seconds=self._seconds, is_fresh=is_fresh)
@@ -63,7 +63,12 @@ class Dashboards:
         return replace(answer, body=told.model_dump_json().encode())
 
 
-async def _dashboard(warehouse: TenantWarehouse, now: int) -> Dashboard:
+async def dashboard_of(warehouse: TenantWarehouse, now: int) -> Dashboard:
+    """The 60 minutes until a time (milliseconds since the epoch), asked of the rollups.
+
+    Raises:
+        WarehouseUnavailable: try again later.
+    """
     last = now // _MINUTE_MS * _MINUTE_MS
     first = last - (_MINUTES - 1) * _MINUTE_MS
     values = {"tenant": warehouse.tenant, "first": _utc(first), "last": _utc(last), "now": _utc(now + 1000)}
