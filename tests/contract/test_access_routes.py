@@ -43,7 +43,6 @@ _FOREIGN: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/ai/query"): {"json": {"customer_id": "theirs", "query": "events"}},
     ("POST", "/ai/query/stream"): {"json": {"customer_id": "theirs", "query": "events"}},
     ("POST", "/ai/feedback"): {"json": {"customer_id": "theirs", "answer_id": "0" * 16, "helpful": True}},
-    ("POST", "/api/v1/analytics/query"): {"json": {"query": "SELECT 1"}, "headers": {"X-Tenant-ID": "theirs"}},
     ("GET", "/schema/{customer_id}"): {},
     ("POST", "/query/check"): {"json": {"customer_id": "theirs", "sql": _SQL}},
     ("GET", "/dashboard/realtime/{customer_id}"): {},

@@ -19,7 +19,7 @@ from millrace_service.metrics import Metrics
 from millrace_web.access import Credentials, RequireCaller
 from millrace_web.bodies import BodyLimit
 from millrace_web.disconnects import ClientGone, answer_nobody
-from millrace_web.errors import error_body, error_headers, status_of
+from millrace_web.errors import error_headers, status_of
 from millrace_web.hosts import HostCheck
 from millrace_web.idempotency import AnswerCache, Idempotency
 from millrace_web.problems import error_response

@@ -13,6 +13,7 @@ from millrace_analytics.accounts.routes import accounts_router
 from millrace_analytics.accounts.setup import setup_router
 from millrace_analytics.ai.routes import ai_router
 from millrace_analytics.ai.wiring import OpenModel, build_desk
+from millrace_analytics.analytics_query import analytics_query_router
 from millrace_analytics.asking.answers import Answers, Keeping
 from millrace_analytics.asking.limits import AskingLimit
 from millrace_analytics.asking.sql import SqlAsking
@@ -21,7 +22,6 @@ from millrace_analytics.families.commerce.routes import commerce_router
 from millrace_analytics.families.ingest.lookup import Lookups
 from millrace_analytics.families.ingest.routes import ingest_router
 from millrace_analytics.families.product.routes import product_router
-from millrace_analytics.families.product.sql import product_sql_router
 from millrace_analytics.families.questions.routes import catalogue_router, questions_router
 from millrace_analytics.families.questions.streaming import Watching
 from millrace_analytics.families.realtime.dashboard import Dashboards
@@ -115,13 +115,7 @@ def build(
         model: the language model; without one the offline matcher reads questions.
     """
     reads = BreakingWarehouse(warehouse.reads, Circuit(metrics))
-    keeping = Keeping(
-        settings.answers_open_seconds,
-        settings.answers_open_most_seconds,
-        settings.answers_closed_seconds,
-        settings.answers_stale_seconds,
-    )
-    answers = Answers(cache.cache, Versions(reads, settings.answers_open_seconds), keeping, metrics)
+    answers = Answers(cache.cache, Versions(reads, settings.answers_open_seconds), _keeping(settings), metrics)
     hub = Hub(log.tail, settings, metrics, FoundOut(reads))
     dashboards = Dashboards(reads, answers, settings.dashboard_cache_seconds)
     lookups = Lookups(reads, warehouse.writer.stored_ids, log.tail, log.dead_letters)
@@ -155,8 +149,17 @@ def build(
         catalogue_router(),
         commerce_router(questioning),
         product_router(questioning),
-        product_sql_router(asking),
+        analytics_query_router(questioning, asking),
         schema_router(reads, answers),
     ]
     work = [hub.forget_erased(cache.messages), answers.forget_erased(cache.messages)]
     return AnalyticsService(routers, hub, work, watching)
+
+
+def _keeping(settings: AnalyticsSettings) -> Keeping:
+    return Keeping(
+        settings.answers_open_seconds,
+        settings.answers_open_most_seconds,
+        settings.answers_closed_seconds,
+        settings.answers_stale_seconds,
+    )

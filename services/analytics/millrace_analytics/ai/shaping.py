@@ -3,7 +3,7 @@
 from millrace_analytics.ai.asking import Told
 from millrace_analytics.ai.ports import Planned
 from millrace_analytics.ai.schemas import AskAnswer, Cost, InsightFact, Interpretation
-from millrace_analytics.families.realtime.values import to_json
+from millrace_analytics.asking.values import to_json
 
 
 def answer_of(told: Told, answer_id: str, time_zone: str, spent: float | None, budget: float | None) -> AskAnswer:

@@ -1,22 +1,14 @@
 """``POST /api/v1/analytics/query`` with ``query``: SQL, without the rule of the realtime family that it names its tenant."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, Field, JsonValue
 
 from millrace_analytics.asking.responses import is_fresh, json_response
 from millrace_analytics.asking.sql import SqlAsking, SqlQuestion
 from millrace_core.access import Caller, tenant_of
-from millrace_core.tenants import TENANT_PATTERN
-from millrace_web.access import Asking
-from millrace_web.app import error_responses
 from millrace_web.disconnects import while_connected
-
-_TenantHeader = Annotated[
-    str | None,
-    Header(alias="X-Tenant-ID", pattern=TENANT_PATTERN, description="The default is the tenant of the credential."),
-]
 
 
 class SqlRequest(BaseModel):
@@ -62,15 +54,3 @@ async def answer_sql(asked: SqlRequest, caller: Caller, tenant: str | None, requ
         "truncated": answer.table.truncated,
     }
     return json_response(body, answer)
-
-
-def product_sql_router(asking: SqlAsking) -> APIRouter:
-    """The route."""
-    router = APIRouter(prefix="/api/v1/analytics", tags=["product"])
-
-    @router.post("/query", response_model=SqlResults, responses=error_responses(400, 401, 403, 429, 503))
-    async def query(asked: SqlRequest, caller: Asking, request: Request, tenant: _TenantHeader = None) -> Response:
-        """Answer a question in SQL, read-only and within the tenant."""
-        return await answer_sql(asked, caller, tenant, request, asking)
-
-    return router
