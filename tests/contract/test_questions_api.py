@@ -1,6 +1,7 @@
 """Questions of the metric layer over HTTP: who may ask, what is refused, and numbers computed by hand."""
 
 import json
+import time
 from typing import Any
 
 import httpx
@@ -48,6 +49,43 @@ def test_an_answer_says_what_it_rests_on(shop: Server) -> None:
     assert (body["source"], body["sampled"], body["time_zone"]) == ("events_by_hour", False, "UTC")
     assert body["freshness"]["last_event_at"] == iso_time(_NOON)
     assert body["statements"][0]["values"]["tenant"] == "shop"
+
+
+def test_the_same_question_is_asked_once_while_its_answer_serves_and_anew_where_the_client_says_so(shop: Server) -> None:
+    body = {"customer_id": "shop", "question": {**_COUNT, "granularity": "hour"}}
+    url = f"{shop.url}/api/v1/questions"
+    first, again = httpx.post(url, json=body, timeout=30), httpx.post(url, json=body, timeout=30)
+    assert (first.headers["x-cache"], again.headers["x-cache"]) == ("miss", "hit")
+    assert "warehouse;dur=" in first.headers["server-timing"]
+    assert "warehouse" not in again.headers["server-timing"]
+    volatile = {"execution_time_ms", "freshness"}
+    assert {key: value for key, value in first.json().items() if key not in volatile} == {
+        key: value for key, value in again.json().items() if key not in volatile
+    }
+    fresh = httpx.post(url, json=body, headers={"Cache-Control": "no-cache"}, timeout=30)
+    assert (fresh.headers["x-cache"], fresh.json()["stale"]) == ("miss", False)
+
+
+def test_answers_of_one_tenant_or_question_are_not_those_of_another(shop: Server) -> None:
+    count = {**_COUNT, "granularity": "day"}
+    for tenant, question, expected in [
+        ("shop", count, 7), ("neighbour", count, 1), ("shop", {**count, "bots": "only"}, 1),
+        ("shop", {**count, "where": {"field": "event_type", "value": "purchase"}}, 2),
+    ]:  # fmt: skip
+        for _ in range(2):
+            body = _ask(shop, {"question": question}, tenant=tenant).json()
+            assert body["rows"] == [[_YESTERDAY["start"], expected]]
+
+
+def test_late_events_change_the_answer_of_a_day_that_is_over(shop: Server) -> None:
+    post(shop, view("late", timestamp=iso_time(_NOON)))
+    shop.wait_until_stored()
+    assert _ask(shop, {"question": _COUNT}, tenant="late").json()["rows"] == [[1]]
+    post(shop, view("late", "v2", timestamp=iso_time(_NOON)))
+    shop.wait_until_stored()
+    deadline = time.monotonic() + 20
+    while _ask(shop, {"question": _COUNT}, tenant="late").json()["rows"] != [[2]]:
+        assert time.monotonic() < deadline, "the answer from before is told"
 
 
 def test_a_batch_answers_each_and_an_error_stays_with_its_question(shop: Server) -> None:

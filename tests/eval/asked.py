@@ -1,13 +1,14 @@
 """Puts one question of the eval to a reader, and judges the answer."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from millrace_analytics.ai.knowing import vocabulary_of
 from millrace_analytics.ai.ports import Asked, InSql, LanguageModel, ModelFailed, Planned, Reading, Unanswerable, Unclear
 from millrace_analytics.ai.results import Result, run_plan, run_sql
 from millrace_core.errors import MillraceError
-from millrace_warehouse.metrics.asking import Moment
+from millrace_warehouse.metrics.asking import Moment, answer
 from millrace_warehouse.ports import TenantWarehouse
 from tests.eval.scoring import is_right
 from tests.eval.world import NOW, TENANTS, World
@@ -50,6 +51,6 @@ async def score(world: World, model: LanguageModel, case: dict[str, Any]) -> Sco
 
 async def _run(warehouse: TenantWarehouse, reading: Reading) -> Result:
     if isinstance(reading, Planned):
-        return await run_plan(warehouse, reading.plan, Moment(NOW))
+        return await run_plan(partial(answer, warehouse), reading.plan, Moment(NOW))
     assert isinstance(reading, InSql)
     return await run_sql(warehouse, reading.sql)

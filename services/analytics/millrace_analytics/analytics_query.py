@@ -28,10 +28,12 @@ def analytics_query_router(questioning: Questioning, asking: SqlAsking) -> APIRo
     router = APIRouter(prefix="/api/v1/analytics", tags=["commerce", "product"])
 
     @router.post("/query", response_model=MetricAnswer | SqlResults, responses=problem_responses(400, 401, 403, 429, 503))
-    async def query(asked: _Asked, caller: Asking, request: Request, tenant: TenantHeader = None) -> MetricAnswer | Response:
+    async def query(
+        asked: _Asked, caller: Asking, request: Request, response: Response, tenant: TenantHeader = None
+    ) -> MetricAnswer | Response:
         """A metric by dimensions (`metric`), or a question in SQL, read-only and within the tenant (`query`)."""
         if isinstance(asked, SqlRequest):
             return await answer_sql(asked, caller, tenant, request, asking)
-        return await answer_metric(asked, caller, tenant, questioning)
+        return await answer_metric(asked, caller, tenant, questioning, response)
 
     return router

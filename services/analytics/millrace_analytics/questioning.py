@@ -1,51 +1,64 @@
-"""Asks questions of the metric layer for every family: counted, limited, measured, in the tenant's time zone."""
+"""Asks questions of the metric layer for every family: limited, kept, measured, in the tenant's time zone."""
 
 import time
 from collections.abc import Callable
 
 from millrace_analytics.asking.limits import AskingLimit
+from millrace_analytics.asking.questions import Answered, QuestionAsking
 from millrace_analytics.tenant_zones import TenantZones
 from millrace_core import metrics as names
 from millrace_core.errors import InvalidInput, MillraceError, QueryError
 from millrace_core.time import now_ms
 from millrace_service.metrics import Metrics
-from millrace_warehouse.metrics.answers import Answer
-from millrace_warehouse.metrics.asking import Moment, answer
+from millrace_warehouse.metrics.asking import Moment
 from millrace_warehouse.metrics.questions import Question
-from millrace_warehouse.ports import Warehouse
 
 
 class Questioning:
     """Questions of tenants."""
 
     def __init__(
-        self, warehouse: Warehouse, zones: TenantZones, limit: AskingLimit, metrics: Metrics, clock: Callable[[], int] = now_ms
+        self,
+        asking: QuestionAsking,
+        zones: TenantZones,
+        limit: AskingLimit,
+        metrics: Metrics,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self.clock = clock
-        self._warehouse = warehouse
+        self._asking = asking
         self._zones = zones
         self._limit = limit
         self._metrics = metrics
 
-    async def ask(self, tenant: str, question: Question, *, counts: bool = True) -> Answer:
+    async def ask(self, tenant: str, question: Question, *, counts: bool = True, is_fresh: bool = False) -> Answered:
         """The answer.
 
         Args:
-            counts: against the tenant's limit.
+            counts: against the tenant's limit; what is kept does not.
+            is_fresh: what is kept is not good enough.
 
         Raises:
             InvalidInput, QueryError: the question is at fault.
             TooManyRequests, Unavailable: it may be asked later.
         """
-        if counts:
-            await self._limit.take(tenant)
+
+        async def count() -> None:
+            if counts:
+                await self._limit.take(tenant)
+
         zone = question.time_zone or await self._zones.of(tenant)
         label = self._metrics.capped("customer_id", tenant)
         started, status = time.perf_counter(), "error"
         try:
-            found = await answer(self._warehouse.of(tenant), question, Moment(self.clock(), zone))
+            moment = Moment(self.clock(), zone)
+            found = await self._asking.ask(tenant, question, moment, is_fresh=is_fresh, before=count)
             status = "success"
-        except (InvalidInput, QueryError):
+        except InvalidInput:
+            status = "refused"
+            await count()  # who asks what cannot be asked, asks too
+            raise
+        except QueryError:
             status = "refused"
             raise
         except MillraceError as error:

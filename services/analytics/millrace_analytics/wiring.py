@@ -1,6 +1,6 @@
 """Makes analytics of opened ports."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -16,6 +16,7 @@ from millrace_analytics.ai.wiring import OpenModel, build_desk
 from millrace_analytics.analytics_query import analytics_query_router
 from millrace_analytics.asking.answers import Answers, Keeping
 from millrace_analytics.asking.limits import AskingLimit
+from millrace_analytics.asking.questions import QuestionAsking
 from millrace_analytics.asking.sql import SqlAsking
 from millrace_analytics.asking.versions import Versions
 from millrace_analytics.families.commerce.routes import commerce_router
@@ -121,13 +122,7 @@ def build(
     lookups = Lookups(reads, warehouse.writer.stored_ids, log.tail, log.dead_letters)
     health.add("warehouse", reads.ping)
 
-    def may_go_on(caller: Caller, tenant: str) -> bool:
-        if access is None:
-            return True
-        try:
-            return access.of(caller.who).may("view", tenant)
-        except Unauthorized:
-            return False
+    may_go_on = _may_go_on(access)
 
     def limit(scope: str, set_to: int | None, documented: int) -> AskingLimit:
         otherwise = documented if access is not None else 0
@@ -136,11 +131,14 @@ def build(
     sql_limit = limit("sql", settings.query_sql_a_minute, _SQL_A_MINUTE)
     questions_limit = limit("questions", settings.query_questions_a_minute, _QUESTIONS_A_MINUTE)
     zones = TenantZones(records)
-    questioning = Questioning(reads, zones, questions_limit, metrics)
+    questions = QuestionAsking(reads, answers)
+    questioning = Questioning(questions, zones, questions_limit, metrics)
     watching = Watching(settings.question_streams)
     live = LiveResponses(hub, settings, may_go_on)
     asking = SqlAsking(reads, answers, sql_limit, metrics)
-    desk = build_desk(settings, reads, cache, metrics, model or OpenModel(), zones, records, is_metered=access is not None)
+    desk = build_desk(
+        settings, reads, questions, cache, metrics, model or OpenModel(), zones, records, is_metered=access is not None
+    )
     routers = [
         realtime_router(asking, dashboards, live),
         ai_router(desk),
@@ -154,6 +152,18 @@ def build(
     ]
     work = [hub.forget_erased(cache.messages), answers.forget_erased(cache.messages)]
     return AnalyticsService(routers, hub, work, watching)
+
+
+def _may_go_on(access: AccessCheck | None) -> Callable[[Caller, str], bool]:
+    def may_go_on(caller: Caller, tenant: str) -> bool:
+        if access is None:
+            return True
+        try:
+            return access.of(caller.who).may("view", tenant)
+        except Unauthorized:
+            return False
+
+    return may_go_on
 
 
 def _keeping(settings: AnalyticsSettings) -> Keeping:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final, assert_never
 from zoneinfo import ZoneInfo
 
@@ -10,10 +9,12 @@ from millrace_core.time import iso_time
 from millrace_warehouse.metrics import funnels, habits, retentions
 from millrace_warehouse.metrics.answers import Answer, Column, Table
 from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Question, Retention, Stickiness, Trend
-from millrace_warehouse.metrics.ranges import EVERYTHING, Span, floor, local, millis_of, shifted, span_of, zone_of
-from millrace_warehouse.metrics.statements import Statement, Writing
+from millrace_warehouse.metrics.ranges import EVERYTHING, Span, span_before, span_of, zone_of
+from millrace_warehouse.metrics.statements import Moment, Statement, Writing
 from millrace_warehouse.metrics.trends import CompiledTrend, compile_trend, table_of
 from millrace_warehouse.ports import TenantWarehouse
+
+__all__ = ["Moment", "answer"]
 
 # The newest minute is read of the rollup, the newest event in it of the events.
 _NEWEST: Final = (
@@ -21,15 +22,6 @@ _NEWEST: Final = (
     "AND timestamp < fromUnixTimestamp64Milli({ahead:Int64}, 'UTC') AND timestamp >= (SELECT max(minute) FROM events_by_minute "
     "WHERE customer_id = {tenant:String} AND minute < fromUnixTimestamp64Milli({ahead:Int64}, 'UTC'))"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When a question is asked, and the time zone of a tenant that does not name another."""
-
-    now: int
-    """Milliseconds since the epoch."""
-    time_zone: str = "UTC"
 
 
 async def answer(warehouse: TenantWarehouse, question: Question, moment: Moment) -> Answer:
@@ -163,16 +155,3 @@ async def _lifecycle(asking: _Asking, lifecycle: Lifecycle) -> Answer:
 
 def _told(span: Span) -> tuple[str, str] | None:
     return None if span == EVERYTHING else (iso_time(span.first), iso_time(span.end))
-
-
-def span_before(span: Span, compare: str, zone: ZoneInfo) -> Span:
-    """The time that a span is compared with: a year earlier, or as long just before it: as many months where it is whole
-    months, else as much of the wall clock."""
-    first, end = local(span.first, zone), local(span.end, zone)
-    if compare == "previous_year":
-        return Span(millis_of(shifted(first, "year", -1), zone), millis_of(shifted(end, "year", -1), zone))
-    months = (end.year - first.year) * 12 + end.month - first.month
-    if months > 0 and floor(first, "month") == first and floor(end, "month") == end:
-        return Span(millis_of(shifted(first, "month", -months), zone), span.first)
-    length: timedelta = end - first
-    return Span(millis_of(first - length, zone), span.first)

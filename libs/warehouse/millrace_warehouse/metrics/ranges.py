@@ -126,6 +126,19 @@ def _last(asked: Last, now: int, zone: ZoneInfo) -> Span:
     return Span(millis_of(shifted(current, asked.unit, -asked.last), zone), millis_of(current, zone))
 
 
+def span_before(span: Span, compare: str, zone: ZoneInfo) -> Span:
+    """The time that a span is compared with: a year earlier, or as long just before it: as many months where it is whole
+    months, else as much of the wall clock."""
+    first, end = local(span.first, zone), local(span.end, zone)
+    if compare == "previous_year":
+        return Span(millis_of(shifted(first, "year", -1), zone), millis_of(shifted(end, "year", -1), zone))
+    months = (end.year - first.year) * 12 + end.month - first.month
+    if months > 0 and floor(first, "month") == first and floor(end, "month") == end:
+        return Span(millis_of(shifted(first, "month", -months), zone), span.first)
+    length = end - first
+    return Span(millis_of(first - length, zone), span.first)
+
+
 def local(millis: int, zone: ZoneInfo) -> datetime.datetime:
     """The wall clock of the zone, without the zone."""
     whole, rest = divmod(millis, 1000)

@@ -26,6 +26,15 @@ _PEOPLE = (
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """When a question is asked, and the time zone of a tenant that does not name another."""
+
+    now: int
+    """Milliseconds since the epoch."""
+    time_zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """Text with places, and the values of the places."""
 
@@ -46,8 +55,11 @@ class Writing:
     values: dict[str, Any] = field(default_factory=dict)
     names_people: bool = False
     """Whether somebody asked for :meth:`person`."""
+    until: int = 0
+    """No event from this time on is read (milliseconds since the epoch)."""
 
     def __post_init__(self) -> None:
+        self.until = max(self.until, self.span.end)
         self.values["tenant"] = self.tenant
 
     def bind(self, value: Any, kind: str) -> str:
@@ -89,6 +101,7 @@ class Writing:
     def within(self, span: Span | None = None) -> list[str]:
         """Conditions of ``events_raw``: the tenant's, of that time (else that of the question), of bots or not."""
         span = self.span if span is None else span
+        self.until = max(self.until, span.end)
         found = ["customer_id = {tenant:String}"]
         if span.first > EVERYTHING.first:
             found.append(f"timestamp >= fromUnixTimestamp64Milli({self.bind(span.first, 'Int64')}, 'UTC')")

@@ -1,7 +1,7 @@
 """Answers a question in plain language: somebody reads it, the warehouse answers, and code says what the answer shows."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -28,10 +28,13 @@ from millrace_analytics.ai.ports import (
 from millrace_analytics.ai.related import related_to
 from millrace_analytics.ai.remembering import normal, reading_of, resembling
 from millrace_analytics.ai.results import Result, run_plan, run_sql, sql_of
+from millrace_analytics.asking.questions import QuestionAsking
 from millrace_core.errors import InvalidInput, QueryError, RecordsUnavailable
 from millrace_core.time import now_ms
 from millrace_records.questions import QuestionRecords, Verified
+from millrace_warehouse.metrics.answers import Answer
 from millrace_warehouse.metrics.asking import Moment
+from millrace_warehouse.metrics.questions import Question
 from millrace_warehouse.ports import TenantWarehouse, Warehouse
 
 REPAIRS: Final = 2
@@ -99,6 +102,7 @@ class Questions:
     def __init__(
         self,
         warehouse: Warehouse,
+        asking: QuestionAsking,
         knowledge: Knowledge,
         matcher: LanguageModel,
         model: LanguageModel | None = None,
@@ -106,6 +110,7 @@ class Questions:
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self._warehouse = warehouse
+        self._asking = asking
         self._knowledge = knowledge
         self._matcher = matcher
         self._model = model
@@ -189,7 +194,7 @@ class Questions:
             else:
                 moment = Moment(way.asked.now, way.asked.time_zone)
                 told.sql = sql_of(way.asked.tenant, reading.plan, moment)
-                told.result = await run_plan(way.warehouse, reading.plan, moment) if way.execute else None
+                told.result = await run_plan(self._ask(way), reading.plan, moment) if way.execute else None
         except (QueryError, InvalidInput) as error:
             return error.message
         problem = _suspicious(told.result, way.asked.vocabulary)
@@ -197,6 +202,15 @@ class Questions:
             told.warnings.append(problem)
             return None
         return problem
+
+    def _ask(self, way: _Way) -> Callable[[Question, Moment], Awaitable[Answer]]:
+        async def ask(question: Question, moment: Moment) -> Answer:
+            found = await self._asking.ask(way.asked.tenant, question, moment)
+            if found.outcome == "stale":
+                way.told.warnings.append(f"The warehouse does not answer: this is {found.age_seconds:,.0f} seconds old.")
+            return found.answer
+
+        return ask
 
     async def _repaired(self, way: _Way, problem: str) -> Reading:
         """Another reading: of the model where it has one, else of the matcher, else none."""

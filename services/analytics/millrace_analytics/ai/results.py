@@ -3,21 +3,15 @@
 import datetime
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, assert_never
-from zoneinfo import ZoneInfo
+from typing import Any, Final
 
 from millrace_analytics.ai.plans import Growth, Largest, MovingAverage, Plan
 from millrace_warehouse.metrics.answers import Answer, Column
-from millrace_warehouse.metrics.asking import Moment, answer, span_before
-from millrace_warehouse.metrics.funnels import compile_funnel
-from millrace_warehouse.metrics.habits import compile_lifecycle, compile_stickiness
-from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Question, Retention, Stickiness, Trend
-from millrace_warehouse.metrics.ranges import Span, span_of, zone_of
-from millrace_warehouse.metrics.retentions import compile_retention
-from millrace_warehouse.metrics.statements import Statement, Writing
-from millrace_warehouse.metrics.trends import compile_trend
+from millrace_warehouse.metrics.asking import Moment
+from millrace_warehouse.metrics.compiling import compiled
+from millrace_warehouse.metrics.questions import Question
 from millrace_warehouse.ports import TenantWarehouse
 
 _PLACE: Final = re.compile(r"\{(\w+):([A-Za-z0-9_()]+)\}")
@@ -48,13 +42,13 @@ class Result:
         return [dict(zip(self.names, row, strict=True)) for row in self.rows]
 
 
-async def run_plan(warehouse: TenantWarehouse, plan: Plan, moment: Moment) -> Result:
+async def run_plan(ask: Callable[[Question, Moment], Awaitable[Answer]], plan: Plan, moment: Moment) -> Result:
     """Ask the metric layer, and follow its answer up.
 
     Raises:
         InvalidInput, QueryError, TooManyRequests, WarehouseUnavailable: as :func:`answer` does.
     """
-    found = await answer(warehouse, plan.question, moment)
+    found = await ask(plan.question, moment)
     columns, rows = _table(found)
     if plan.then is not None:
         columns, rows = _followed(plan.then, columns, rows)
@@ -68,27 +62,8 @@ def sql_of(tenant: str, plan: Plan, moment: Moment) -> str:
     Raises:
         InvalidInput: the plan names what there is not, or asks for too many rows.
     """
-    question = plan.question
-    zone = zone_of(question.time_zone or moment.time_zone)
-    span = span_of(question.range, moment.now, zone)
-    made = _statements(question, lambda: Writing(tenant, span, zone, moment.now, question.segments, question.bots), span, zone)
+    made = compiled(tenant, plan.question, moment).statements
     return "\n\n".join(inlined(one.sql, one.values) for one in made)
-
-
-def _statements(question: Question, writing: Callable[[], Writing], span: Span, zone: ZoneInfo) -> list[Statement]:
-    match question:
-        case Trend():
-            spans = [span] if question.compare is None else [span, span_before(span, question.compare, zone)]
-            return [compile_trend(question, writing(), each).statement for each in spans]
-        case Funnel():
-            return [compile_funnel(question, writing())]
-        case Retention():
-            return [compile_retention(question, writing())]
-        case Stickiness():
-            return [compile_stickiness(question, writing())]
-        case Lifecycle():
-            return [compile_lifecycle(question, writing())]
-    assert_never(question)
 
 
 async def run_sql(warehouse: TenantWarehouse, sql: str) -> Result:

@@ -15,6 +15,7 @@ from millrace_analytics.ai.ports import LanguageModel
 from millrace_analytics.ai.settings import AiSettings
 from millrace_analytics.ai.spending import MemorySpending, Spending
 from millrace_analytics.asking.limits import AskingLimit
+from millrace_analytics.asking.questions import QuestionAsking
 from millrace_analytics.tenant_zones import TenantZones
 from millrace_core.errors import StartRefused
 from millrace_records.cache.ports import CachePorts
@@ -67,6 +68,7 @@ async def open_model(settings: AiSettings, records: Records | None) -> AsyncIter
 def build_desk(
     settings: AiSettings,
     warehouse: Warehouse,
+    asking: QuestionAsking,
     cache: CachePorts,
     metrics: Metrics,
     opened: OpenModel,
@@ -85,5 +87,5 @@ def build_desk(
     limit = AskingLimit(cache.limits, metrics, "ai", amount, _HOUR)
     memory = records.questions if records is not None else None
     knowledge = Knowledge(warehouse, settings.ai_vocabulary_seconds)
-    questions = Questions(warehouse, knowledge, OfflineMatcher(), opened.model, memory)
+    questions = Questions(warehouse, asking, knowledge, OfflineMatcher(), opened.model, memory)
     return Desk(questions, settings, limit, cache.cache, metrics, zones, records, opened.spending)

@@ -1,7 +1,8 @@
 """The product family's questions."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
+from millrace_analytics.asking.questions import told
 from millrace_analytics.families.commerce.schemas import TenantHeader
 from millrace_analytics.families.product.asking import (
     cohorts_of,
@@ -24,23 +25,23 @@ def product_router(questioning: Questioning) -> APIRouter:
     router = APIRouter(prefix="/api/v1/analytics", tags=["product"])
 
     @router.post("/funnels", response_model_exclude_none=True, responses=problem_responses(400, 401, 403, 429, 503))
-    async def funnels(asked: FunnelRequest, caller: Asking, tenant: TenantHeader = None) -> FunnelAnswer:
+    async def funnels(asked: FunnelRequest, caller: Asking, response: Response, tenant: TenantHeader = None) -> FunnelAnswer:
         """How many people come how far."""
-        answer = await questioning.ask(tenant_of(caller, tenant, "view"), funnel_of(asked))
+        answer = told(response, await questioning.ask(tenant_of(caller, tenant, "view"), funnel_of(asked)))
         return FunnelAnswer(funnel=funnel_result(asked, answer))
 
     @router.post("/cohorts", responses=problem_responses(400, 401, 403, 429, 503))
-    async def cohorts(asked: CohortRequest, caller: Asking, tenant: TenantHeader = None) -> CohortAnswer:
+    async def cohorts(asked: CohortRequest, caller: Asking, response: Response, tenant: TenantHeader = None) -> CohortAnswer:
         """How many come back."""
-        answer = await questioning.ask(tenant_of(caller, tenant, "view"), cohorts_question(asked))
+        answer = told(response, await questioning.ask(tenant_of(caller, tenant, "view"), cohorts_question(asked)))
         return CohortAnswer(cohorts=cohorts_of(asked, answer))
 
     @router.get("/realtime", responses=problem_responses(400, 401, 403, 429, 503))
-    async def realtime(caller: Asking, tenant: TenantHeader = None) -> Realtime:
+    async def realtime(caller: Asking, response: Response, tenant: TenantHeader = None) -> Realtime:
         """The last five minutes against those before."""
         whose = tenant_of(caller, tenant, "view")
-        answer = await questioning.ask(whose, now_question())
-        hour = await questioning.ask(whose, hour_question(), counts=False)
+        answer = told(response, await questioning.ask(whose, now_question()))
+        hour = (await questioning.ask(whose, hour_question(), counts=False)).answer
         return realtime_of(answer, hour, questioning.clock())
 
     return router

@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from sse_starlette import EventSourceResponse
 
+from millrace_analytics.asking.responses import is_fresh
 from millrace_analytics.families.questions.schemas import (
     BatchAnswer,
     BatchRequest,
@@ -24,6 +27,7 @@ from millrace_core.errors import MillraceError
 from millrace_warehouse.metrics.questions import Question
 from millrace_web.access import Asking
 from millrace_web.app import error_responses
+from millrace_web.disconnects import while_connected
 from millrace_web.errors import error_body, status_of
 
 
@@ -37,15 +41,14 @@ def questions_router(
     """
     router = APIRouter(prefix="/api/v1", tags=["questions"])
 
-    async def answered(tenant: str, question: Question, *, counts: bool = True) -> dict[str, Any]:
-        started = time.perf_counter()
-        found = await questioning.ask(tenant, question, counts=counts)
-        return body_of(found, questioning.clock(), time.perf_counter() - started)
+    answered = partial(_answered, questioning)
 
     @router.post("/questions", response_model=QuestionAnswer, responses=error_responses(400, 401, 403, 429, 503))
-    async def ask(asked: QuestionRequest, caller: Asking) -> Response:
+    async def ask(asked: QuestionRequest, caller: Asking, request: Request) -> Response:
         """Answer a question: a trend, a funnel, retention. The answer says what it read, how fresh that is, and the SQL."""
-        return _json(await answered(tenant_of(caller, asked.customer_id, "view"), asked.question))
+        tenant = tenant_of(caller, asked.customer_id, "view")
+        found = await while_connected(request, answered(tenant, asked.question, is_fresh=is_fresh(request)))
+        return _json(found.body, found.headers)
 
     @router.post("/questions/batch", response_model=BatchAnswer, responses=error_responses(400, 401, 403))
     async def ask_several(asked: BatchRequest, caller: Asking) -> Response:
@@ -53,7 +56,7 @@ def questions_router(
         tenant, found = tenant_of(caller, asked.customer_id, "view"), []
         for question in asked.questions:
             try:
-                found.append(await answered(tenant, question))
+                found.append((await answered(tenant, question)).body)
             except MillraceError as error:
                 found.append(error_body(status_of(error), error.code, error.message, ""))
         return _json({"success": True, "answers": found})
@@ -63,10 +66,10 @@ def questions_router(
         """Answer a question, and again whenever the answer changes (server-sent events, messages `answer` and `error`)."""
         tenant = tenant_of(caller, asked.customer_id, "view")
         watching.check()
-        first = await answered(tenant, asked.question)
+        first = (await answered(tenant, asked.question)).body
 
         async def again() -> dict[str, Any]:
-            return await answered(tenant, asked.question, counts=False)
+            return (await answered(tenant, asked.question, counts=False)).body
 
         def goes_on() -> bool:
             return may_go_on(caller, tenant)
@@ -89,5 +92,19 @@ def catalogue_router() -> APIRouter:
     return router
 
 
-def _json(body: Any) -> Response:
-    return Response(msgspec.json.encode(body), media_type="application/json")
+async def _answered(
+    questioning: Questioning, tenant: str, question: Question, *, counts: bool = True, is_fresh: bool = False
+) -> "_Body":
+    started = time.perf_counter()
+    found = await questioning.ask(tenant, question, counts=counts, is_fresh=is_fresh)
+    return _Body(body_of(found, questioning.clock(), time.perf_counter() - started), found.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    body: dict[str, Any]
+    headers: dict[str, str]
+
+
+def _json(body: Any, headers: dict[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(body), media_type="application/json", headers=headers)

@@ -98,6 +98,7 @@ class QuestionAnswer(AnswerTable):
     previous_range: tuple[str, str] | None
     extra: dict[str, Any] = Field(description="`times` and `people` of funnels.")
     statements: list[Ran]
+    stale: bool = Field(description="Whether the warehouse does not answer, and this is from before.")
     execution_time_ms: float
 
 

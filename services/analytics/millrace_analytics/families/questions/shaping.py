@@ -4,18 +4,20 @@ import dataclasses
 import datetime
 from typing import Any
 
+from millrace_analytics.asking.questions import Answered
 from millrace_core.time import parse_time
-from millrace_warehouse.metrics.answers import Answer, Table
+from millrace_warehouse.metrics.answers import Table
 from millrace_warehouse.metrics.catalogue import DIMENSIONS, EVENT_TYPES, METRICS, SEGMENTS
 
 
-def body_of(answer: Answer, now: int, seconds: float) -> dict[str, Any]:
+def body_of(found: Answered, now: int, seconds: float) -> dict[str, Any]:
     """The body of an answer.
 
     Args:
         now: milliseconds since the epoch.
         seconds: that it took.
     """
+    answer = found.answer
     newest = parse_time(answer.last_event_at) if answer.last_event_at else None
     return {
         "success": True,
@@ -34,6 +36,7 @@ def body_of(answer: Answer, now: int, seconds: float) -> dict[str, Any]:
         "previous_range": answer.previous_range,
         "extra": answer.extra,
         "statements": [{"sql": one["sql"], "values": _json(one["values"])} for one in answer.statements],
+        "stale": found.outcome == "stale",
         "execution_time_ms": round(seconds * 1000, 2),
     }
 
