@@ -133,6 +133,15 @@ def test_the_catalogue_names_everything_that_a_question_may(shop: Server) -> Non
         assert [(question, one) for question, one in zip(asked, answers, strict=True) if not one["success"]] == []
 
 
+def test_sessions_are_counted_whatever_clients_call_them(shop: Server) -> None:
+    body = _ask(shop, {"question": {"kind": "sessions", "range": _YESTERDAY}}).json()
+    names = [one["name"] for one in body["columns"]]
+    assert dict(zip(names, body["rows"][0], strict=True)) == {
+        "sessions": 3, "people": 3, "events_per_session": 2.33, "average_length": 0.0, "bounce_rate": 33.33,
+        "engagement_rate": 33.33,
+    }  # fmt: skip
+
+
 def test_commerce_asks_for_a_metric_by_dimensions(shop: Server) -> None:
     body: dict[str, Any] = {"metric": "revenue", "dimensions": ["event_type", "date"], "filters": {"date_range": _YESTERDAY}}
     answer = _ask(shop, body, "/api/v1/analytics/query").json()

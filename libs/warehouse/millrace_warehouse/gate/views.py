@@ -13,6 +13,8 @@ PAUSE_MINUTES: Final = 30
 LONGEST_HOURS: Final = 24
 """and one that never pauses is cut each time it has lasted so long."""
 
+_LONGEST_MS: Final = LONGEST_HOURS * 3_600_000
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -71,7 +73,7 @@ SELECT
   argMaxIf(e.page_path, e.timestamp, e.page_path != '') AS exit_page,
   count() = 1 AS is_bounce, {_first(_FIRST)}, max(e.is_bot) AS is_bot
 FROM ({_RUNS}) AS e
-GROUP BY e.customer_id, e.person_id, e.run, intDiv(dateDiff('second', e.run_began, e.timestamp), {LONGEST_HOURS * 3600})
+GROUP BY e.customer_id, e.person_id, e.run, intDiv(dateDiff('millisecond', e.run_began, e.timestamp), {_LONGEST_MS})
 """
 
 _USERS: Final = f"""

@@ -6,9 +6,9 @@ from typing import Any, Final, assert_never
 from zoneinfo import ZoneInfo
 
 from millrace_core.time import iso_time
-from millrace_warehouse.metrics import funnels, habits, retentions
+from millrace_warehouse.metrics import funnels, habits, retentions, visits
 from millrace_warehouse.metrics.answers import Answer, Column, Table
-from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Question, Retention, Stickiness, Trend
+from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Question, Retention, Sessions, Stickiness, Trend
 from millrace_warehouse.metrics.ranges import EVERYTHING, Span, span_before, span_of, zone_of
 from millrace_warehouse.metrics.statements import Moment, Statement, Writing
 from millrace_warehouse.metrics.trends import CompiledTrend, compile_trend, table_of
@@ -47,6 +47,8 @@ async def answer(warehouse: TenantWarehouse, question: Question, moment: Moment)
             return await _stickiness(asking, question)
         case Lifecycle():
             return await _lifecycle(asking, question)
+        case Sessions():
+            return await _sessions(asking, question)
         case _:
             assert_never(question)
 
@@ -151,6 +153,13 @@ async def _lifecycle(asking: _Asking, lifecycle: Lifecycle) -> Answer:
     statement = habits.compile_lifecycle(lifecycle, writing)
     table = habits.lifecycle_table(lifecycle, await asking.rows(statement), writing)
     return await asking.answered(habits.LIFECYCLE, table, [statement])
+
+
+async def _sessions(asking: _Asking, sessions: Sessions) -> Answer:
+    writing = asking.writing()
+    statement = visits.compile_sessions(sessions, writing)
+    table = visits.table_of(sessions, await asking.rows(statement), writing)
+    return await asking.answered(visits.columns_of(sessions), table, [statement])
 
 
 def _told(span: Span) -> tuple[str, str] | None:

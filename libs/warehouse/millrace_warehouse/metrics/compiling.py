@@ -6,11 +6,12 @@ from typing import assert_never
 
 from millrace_warehouse.metrics.funnels import compile_funnel, compile_people
 from millrace_warehouse.metrics.habits import compile_lifecycle, compile_stickiness
-from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Question, Retention, Stickiness, Trend
+from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Question, Retention, Sessions, Stickiness, Trend
 from millrace_warehouse.metrics.ranges import EVERYTHING, span_before, span_of, zone_of
 from millrace_warehouse.metrics.retentions import compile_retention
 from millrace_warehouse.metrics.statements import Moment, Statement, Writing
 from millrace_warehouse.metrics.trends import compile_trend
+from millrace_warehouse.metrics.visits import compile_sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ def compiled(tenant: str, question: Question, moment: Moment) -> Compiled:
             found = [compile_stickiness(question, writing())]
         case Lifecycle():
             found = [compile_lifecycle(question, writing())]
+        case Sessions():
+            found = [compile_sessions(question, writing())]
         case _:
             assert_never(question)
     until = max(one.until for one in made)

@@ -1,6 +1,6 @@
 """The questions that can be asked."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -129,4 +129,24 @@ class Lifecycle(Asked):
     unit: Literal["day", "week", "month"] = "day"
 
 
-Question = Annotated[Trend | Funnel | Retention | Stickiness | Lifecycle, Field(discriminator="kind")]
+ENGAGED_SECONDS: Final = 10
+"""A session that lasts so long is an engaged one, as Google Analytics 4 counts them."""
+
+
+class Sessions(Asked):
+    """Sessions that began in the range: a person's events, until nothing happens for more than 30 minutes, cut each time it has
+    lasted for 24 hours. Seven days before the range are read, too: who has not paused since then begins there.
+
+    ``bounce_rate`` is the share of those with a single event; ``engagement_rate`` that of those which lasted at least 10
+    seconds, or have two page views, or a purchase. ``average_length`` is from the first event to the last.
+    """
+
+    kind: Literal["sessions"]
+    range: Range
+    where: Filter | None = Field(None, description="Sessions with such an event, each with all of its events.")
+    granularity: Unit | None = Field(None, description="A row for each of these, by the session's begin.")
+    by: EventField | None = Field(None, description="Its value at the session's first event that has one.")
+    top: int = Field(10, ge=1, le=100, description="So many values of `by`; the others are together.")
+
+
+Question = Annotated[Trend | Funnel | Retention | Stickiness | Lifecycle | Sessions, Field(discriminator="kind")]

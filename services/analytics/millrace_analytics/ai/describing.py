@@ -8,7 +8,7 @@ from millrace_warehouse.metrics.catalogue import METRICS, SEGMENTS
 from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Did, Filter, InSegment, Not
 from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Unique
 from millrace_warehouse.metrics.parts import FieldName
-from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Question, Retention, Stickiness, Trend
+from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Question, Retention, Sessions, Stickiness, Trend
 from millrace_warehouse.metrics.ranges import Between, Last, Range
 from millrace_warehouse.metrics.vocabulary import DIMENSIONS
 
@@ -60,6 +60,10 @@ def _asked(question: Question) -> str:
             return f"how many people were there in how many different {question.unit}s"
         case Lifecycle():
             return f"how many people were new, returning, back again or gone in each {question.unit}"
+        case Sessions():
+            by = f" by {field_in_words(question.by)}" if question.by is not None else ""
+            per = f" per {question.granularity}" if question.granularity else ""
+            return f"sessions, how long they were, and how many were bounces or engaged{by}{per}"
     assert_never(question)
 
 
