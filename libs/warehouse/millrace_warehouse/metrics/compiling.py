@@ -6,7 +6,8 @@ from typing import assert_never
 
 from millrace_warehouse.metrics.funnels import compile_funnel, compile_people
 from millrace_warehouse.metrics.habits import compile_lifecycle, compile_stickiness
-from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Question, Retention, Sessions, Stickiness, Trend
+from millrace_warehouse.metrics.paths import compile_paths
+from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Paths, Question, Retention, Sessions, Stickiness, Trend
 from millrace_warehouse.metrics.ranges import EVERYTHING, span_before, span_of, zone_of
 from millrace_warehouse.metrics.retentions import compile_retention
 from millrace_warehouse.metrics.statements import Moment, Statement, Writing
@@ -56,6 +57,8 @@ def compiled(tenant: str, question: Question, moment: Moment) -> Compiled:
             found = [compile_lifecycle(question, writing())]
         case Sessions():
             found = [compile_sessions(question, writing())]
+        case Paths():
+            found = [compile_paths(question, writing())]
         case _:
             assert_never(question)
     until = max(one.until for one in made)

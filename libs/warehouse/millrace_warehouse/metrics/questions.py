@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from millrace_warehouse.metrics.filters import Filter
 from millrace_warehouse.metrics.measures import Measure
-from millrace_warehouse.metrics.parts import EventField, Name, Part
+from millrace_warehouse.metrics.parts import EventField, FieldName, Name, Part
 from millrace_warehouse.metrics.ranges import Range, Unit
 
 
@@ -149,4 +149,17 @@ class Sessions(Asked):
     top: int = Field(10, ge=1, le=100, description="So many values of `by`; the others are together.")
 
 
-Question = Annotated[Trend | Funnel | Retention | Stickiness | Lifecycle | Sessions, Field(discriminator="kind")]
+class Paths(Asked):
+    """What people do next to an event: each counts once, with the first such event of theirs in the range, and the events that
+    come directly after it, or before it, in the range and the window. Equal times are in the order of ids."""
+
+    kind: Literal["paths"]
+    event: Filter = Field(description="Where the paths begin, or end where they are those before.")
+    direction: Literal["after", "before"] = "after"
+    steps: int = Field(3, ge=1, le=10, description="Events of a path beside that one.")
+    by: EventField = Field(FieldName(name="event_type"), description="As what events stand in a path.")
+    window_seconds: int = Field(1800, ge=1, le=366 * 86_400, description="From that event on, or up to it.")
+    top: int = Field(10, ge=1, le=1_000, description="So many paths; who took another one is counted together.")
+
+
+Question = Annotated[Trend | Funnel | Retention | Stickiness | Lifecycle | Sessions | Paths, Field(discriminator="kind")]

@@ -8,7 +8,7 @@ from millrace_warehouse.metrics.catalogue import METRICS, SEGMENTS
 from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Did, Filter, InSegment, Not
 from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Unique
 from millrace_warehouse.metrics.parts import FieldName
-from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Question, Retention, Sessions, Stickiness, Trend
+from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Paths, Question, Retention, Sessions, Stickiness, Trend
 from millrace_warehouse.metrics.ranges import Between, Last, Range
 from millrace_warehouse.metrics.vocabulary import DIMENSIONS
 
@@ -64,6 +64,10 @@ def _asked(question: Question) -> str:
             by = f" by {field_in_words(question.by)}" if question.by is not None else ""
             per = f" per {question.granularity}" if question.granularity else ""
             return f"sessions, how long they were, and how many were bounces or engaged{by}{per}"
+        case Paths():
+            many = f"{question.steps} events" if question.steps > 1 else "event"
+            event, by = filter_in_words(question.event), field_in_words(question.by)
+            return f"the {many} {question.direction} somebody's first event whose {event}, by {by}"
     assert_never(question)
 
 
