@@ -1,11 +1,13 @@
-"""Paths against plain Python, over generated events."""
+"""Paths and journeys against plain Python, over generated events."""
 
+import itertools
 from collections import Counter
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from millrace_core.time import iso_time
 from millrace_warehouse.metrics.questions import Paths
 from tests.support.metric_events import EXAMPLES, Asker, events
 from tests.support.metric_reference import Event, World, id_of
@@ -50,3 +52,19 @@ async def test_people_go_the_ways_of_the_reference(
     if rest := sum(count for _, count in ordered[top:]):
         expected.append([*[None] * width, True, rest, round(rest / whole, 4)])
     assert found.table.rows == expected
+
+
+@EXAMPLES
+@given(stored=events(30), who=st.sampled_from(["v1", "v2", "u1", "u2", "nobody"]), limit=st.integers(1, 6))
+async def test_any_name_of_a_person_finds_what_they_did(asker: Asker, stored: list[Event], who: str, limit: int) -> None:
+    found = await asker.ask(stored, {"kind": "journey", "person": who, "limit": limit})
+    world = World(stored)
+    meant = world.person(Event(0, visitor_id=who))
+    mine = sorted((one for one in world.of() if world.person(one) == meant), key=lambda one: (one.at, id_of(one)))
+    pauses = [None, *((later.at - earlier.at) / 1000 for earlier, later in itertools.pairwise(mine))]
+    expected = [
+        [iso_time(one.at), one.event_type, one.event_type, one.page_path, pause]
+        for one, pause in zip(mine, pauses, strict=False)
+    ]
+    assert found.table.rows == expected[::-1][:limit]
+    assert found.table.truncated == (len(mine) > limit)

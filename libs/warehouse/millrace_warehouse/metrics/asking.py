@@ -6,9 +6,19 @@ from typing import Any, Final, assert_never
 from zoneinfo import ZoneInfo
 
 from millrace_core.time import iso_time
-from millrace_warehouse.metrics import funnels, habits, paths, retentions, visits
+from millrace_warehouse.metrics import funnels, habits, journeys, paths, retentions, visits
 from millrace_warehouse.metrics.answers import Answer, Column, Table
-from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Paths, Question, Retention, Sessions, Stickiness, Trend
+from millrace_warehouse.metrics.questions import (
+    Funnel,
+    Journey,
+    Lifecycle,
+    Paths,
+    Question,
+    Retention,
+    Sessions,
+    Stickiness,
+    Trend,
+)
 from millrace_warehouse.metrics.ranges import EVERYTHING, Span, span_before, span_of, zone_of
 from millrace_warehouse.metrics.statements import Moment, Statement, Writing
 from millrace_warehouse.metrics.trends import CompiledTrend, compile_trend, table_of
@@ -53,6 +63,10 @@ async def answer(warehouse: TenantWarehouse, question: Question, moment: Moment)
             statement = paths.compile_paths(question, asking.writing())
             table = paths.table_of(question, await asking.rows(statement))
             return await asking.answered(paths.columns_of(question), table, [statement])
+        case Journey():
+            statement = journeys.compile_journey(question, asking.writing())
+            table = journeys.table_of(question, await asking.rows(statement))
+            return await asking.answered(journeys.JOURNEY, table, [statement])
         case _:
             assert_never(question)
 

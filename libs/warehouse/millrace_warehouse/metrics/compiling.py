@@ -1,13 +1,24 @@
 """What a question asks of the engine, without asking it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 from millrace_warehouse.metrics.funnels import compile_funnel, compile_people
 from millrace_warehouse.metrics.habits import compile_lifecycle, compile_stickiness
+from millrace_warehouse.metrics.journeys import compile_journey
 from millrace_warehouse.metrics.paths import compile_paths
-from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Paths, Question, Retention, Sessions, Stickiness, Trend
+from millrace_warehouse.metrics.questions import (
+    Funnel,
+    Journey,
+    Lifecycle,
+    Paths,
+    Question,
+    Retention,
+    Sessions,
+    Stickiness,
+    Trend,
+)
 from millrace_warehouse.metrics.ranges import EVERYTHING, span_before, span_of, zone_of
 from millrace_warehouse.metrics.retentions import compile_retention
 from millrace_warehouse.metrics.statements import Moment, Statement, Writing
@@ -41,25 +52,37 @@ def compiled(tenant: str, question: Question, moment: Moment) -> Compiled:
         made.append(Writing(tenant, span, zone, moment.now, question.segments, question.bots))
         return made[-1]
 
-    match question:
-        case Trend():
-            spans = [span] if question.compare is None else [span, span_before(span, question.compare, zone)]
-            found = [compile_trend(question, writing(), each).statement for each in spans]
-        case Funnel():
-            found = [compile_funnel(question, writing())]
-            if question.people is not None:
-                found.append(compile_people(question, writing()))
-        case Retention():
-            found = [compile_retention(question, writing())]
-        case Stickiness():
-            found = [compile_stickiness(question, writing())]
-        case Lifecycle():
-            found = [compile_lifecycle(question, writing())]
-        case Sessions():
-            found = [compile_sessions(question, writing())]
-        case Paths():
-            found = [compile_paths(question, writing())]
-        case _:
-            assert_never(question)
+    found = list(_statements(question, writing))
     until = max(one.until for one in made)
     return Compiled(found, until if until < EVERYTHING.end else None)
+
+
+def _statements(question: Question, writing: Callable[[], Writing]) -> Iterator[Statement]:
+    match question:
+        case Trend():
+            yield from _trend(question, writing)
+        case Funnel():
+            yield compile_funnel(question, writing())
+            if question.people is not None:
+                yield compile_people(question, writing())
+        case Retention():
+            yield compile_retention(question, writing())
+        case Stickiness():
+            yield compile_stickiness(question, writing())
+        case Lifecycle():
+            yield compile_lifecycle(question, writing())
+        case Sessions():
+            yield compile_sessions(question, writing())
+        case Paths():
+            yield compile_paths(question, writing())
+        case Journey():
+            yield compile_journey(question, writing())
+        case _:
+            assert_never(question)
+
+
+def _trend(trend: Trend, writing: Callable[[], Writing]) -> Iterator[Statement]:
+    first = writing()
+    yield compile_trend(trend, first, first.span).statement
+    if trend.compare is not None:
+        yield compile_trend(trend, writing(), span_before(first.span, trend.compare, first.zone)).statement

@@ -162,4 +162,14 @@ class Paths(Asked):
     top: int = Field(10, ge=1, le=1_000, description="So many paths; who took another one is counted together.")
 
 
-Question = Annotated[Trend | Funnel | Retention | Stickiness | Lifecycle | Sessions | Paths, Field(discriminator="kind")]
+class Journey(Asked):
+    """What one person did in the range, the newest first; any name of theirs finds them."""
+
+    kind: Literal["journey"]
+    person: str = Field(min_length=1, max_length=200, description="A `user_id` or `visitor_id`.")
+    limit: int = Field(100, ge=1, le=1_000)
+
+
+Question = Annotated[
+    Trend | Funnel | Retention | Stickiness | Lifecycle | Sessions | Paths | Journey, Field(discriminator="kind")
+]

@@ -8,7 +8,17 @@ from millrace_warehouse.metrics.catalogue import METRICS, SEGMENTS
 from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Did, Filter, InSegment, Not
 from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Unique
 from millrace_warehouse.metrics.parts import FieldName
-from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Paths, Question, Retention, Sessions, Stickiness, Trend
+from millrace_warehouse.metrics.questions import (
+    Funnel,
+    Journey,
+    Lifecycle,
+    Paths,
+    Question,
+    Retention,
+    Sessions,
+    Stickiness,
+    Trend,
+)
 from millrace_warehouse.metrics.ranges import Between, Last, Range
 from millrace_warehouse.metrics.vocabulary import DIMENSIONS
 
@@ -68,6 +78,8 @@ def _asked(question: Question) -> str:
             many = f"{question.steps} events" if question.steps > 1 else "event"
             event, by = filter_in_words(question.event), field_in_words(question.by)
             return f"the {many} {question.direction} somebody's first event whose {event}, by {by}"
+        case Journey():
+            return f"what “{question.person[:80]}” did, at most the {question.limit} newest events"
     assert_never(question)
 
 
