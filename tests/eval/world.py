@@ -50,7 +50,7 @@ async def open_world(folder: Path) -> AsyncIterator[World]:
 
 
 async def _load(admin: Connection) -> None:
-    """The fixture's table under another name; of it ``events_raw``, with the page's path that ingestion would have filled."""
+    """The fixture's table under another name; of it ``events_raw``, with what ingestion would have filled of the addresses."""
     create, insert = [
         part.replace("analytics.events_raw", "fixture_events")
         for part in (_FOLDER / "fixture.sql").read_text().split(";\n")
@@ -60,9 +60,10 @@ async def _load(admin: Connection) -> None:
     await admin.command(insert[insert.index("INSERT") :].rstrip().rstrip(";"))
     await admin.command(
         "INSERT INTO events_raw (customer_id, event_id, event_type, event_name, visitor_id, user_id, session_id, timestamp, "
-        "properties, page_url, page_path, referrer, received_at, ingested_at) "
+        "properties, page_url, page_path, referrer, referrer_domain, utm_campaign, received_at, ingested_at) "
         "SELECT customer_id, event_id, event_type, event_name, visitor_id, ifNull(user_id, ''), session_id, timestamp, "
-        "properties, page_url, path(page_url), referrer, timestamp, toDateTime64('2026-03-29 00:00:00', 3, 'UTC') "
+        "properties, page_url, path(page_url), referrer, domainWithoutWWW(referrer), "
+        "extractURLParameter(page_url, 'utm_campaign'), timestamp, toDateTime64('2026-03-29 00:00:00', 3, 'UTC') "
         "FROM fixture_events"
     )
     for tenant in TENANTS:

@@ -143,7 +143,7 @@ _WEB: Final = (
 _COMMERCE: Final = (
     Metric(
         "revenue", "Revenue", "currency", "sum of amount (else revenue, else value) of purchases", _REVENUE,
-        ("sales", "turnover", "income", "money", "spend", "spending", "earnings", "gmv"), "commerce",
+        ("sales", "turnover", "income", "money", "spend", "spending", "earnings", "gmv", "total amount"), "commerce",
     ),
     Metric(
         "purchases", "Purchases", "events", "events of type purchase, ticket_purchase or order_completed", _count(_bought),
@@ -191,7 +191,7 @@ _COMMERCE: Final = (
     ),
     Metric(
         "add_to_carts", "Added to cart", "events", "events of type add_to_cart", _count(is_event("add_to_cart")),
-        ("add to cart", "cart addition", "cart add"), "commerce",
+        ("add to cart", "cart addition", "cart add", "put in the cart", "put something in the cart"), "commerce",
     ),
     Metric(
         "cart_abandons", "Abandoned carts", "events", "events of type cart_abandon", _count(is_event("cart_abandon")),
@@ -295,7 +295,7 @@ _SEGMENTS: Final = (
     Segment("signed_in", "Signed in", Comparison(field="user_id", operator="is_set"), ("signed in", "logged in", "identified")),
     Segment(
         "anonymous", "Anonymous", Comparison(field="user_id", operator="is_not_set"), ("anonymous", "signed out",
-        "not logged in"),
+        "not logged in", "not signed in", "people who were not signed in", "people who are not logged in"),
     ),
     Segment("buyers", "Buyers", Did(did=_bought), ("buyer", "paying customer")),
     Segment("non_buyers", "Who did not buy", Did(did=_bought, at_most=0), ("non buyer", "who did not buy")),

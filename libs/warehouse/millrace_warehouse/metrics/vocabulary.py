@@ -49,7 +49,7 @@ _DIMENSIONS: Final = (
     _column("event_type", "Event type", "text", "what happened", "event, type, event types, kind of event"),
     _column("event_name", "Event name", "text", "a finer name; the type where none was sent", "name of event"),
     _column("timestamp", "Time", "time", "when it happened", "when, date"),
-    _column("visitor_id", "Visitor", "text", "a browser or device", "visitor"),
+    _column("visitor_id", "Visitor", "text", "a browser or device", "visitor, visitor id"),
     _column("user_id", "User", "text", "who was signed in", "user, user id"),
     _column("session_id", "Session", "text", "the visit, as the client counts it", "session, visit"),
     _column("page_url", "Page address", "text", "the page's whole address", "url"),
@@ -122,7 +122,8 @@ _EVENT_TYPES: Final = (
     _event("search", "Search", "somebody searched", "search", "query results#"),
     _event("product_view", "Product view", "a product was looked at", "product view, view a product", "sku category price#"),
     _event(
-        "add_to_cart", "Added to cart", "something was put into the cart", "add to cart, cart add",
+        "add_to_cart", "Added to cart", "something was put into the cart",
+        "add to cart, cart add, put in the cart, put something in the cart",
         "sku category price# quantity#",
     ),
     _event("checkout", "Checkout", "a checkout was begun", "checkout, check out, begin checkout", "amount# items#"),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, assert_never
 
-from millrace_analytics.ai.plans import Growth, Largest, MovingAverage, Plan
+from millrace_analytics.ai.plans import Growth, Kept, Largest, LastStep, MovingAverage, Plan, RunningTotal
 from millrace_warehouse.metrics.catalogue import METRICS, SEGMENTS
 from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Did, Filter, InSegment, Not
 from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Unique
@@ -101,6 +101,12 @@ def _followed(plan: Plan) -> list[str]:
             return ["with the change against the one before, in percent"]
         case MovingAverage(periods=periods):
             return [f"with the average of each and those before it, {periods} together"]
+        case RunningTotal():
+            return ["with the sum of each and all those before it"]
+        case Kept(operator=sign, number=number):
+            return [f"only where that {_SIGNS[sign]} {number:g}"]
+        case LastStep(share=share):
+            return ["only those who came to the end" + (", in percent of those who began" if share else "")]
         case Largest(count=count, smallest=smallest):
             return [f"only the {'lowest' if smallest else 'highest'}" + (f" {count}" if count > 1 else "")]
     assert_never(plan.then)

@@ -29,17 +29,44 @@ class Largest(Part):
     smallest: bool = False
 
 
-Then = Annotated[Growth | MovingAverage | Largest, Field(discriminator="then")]
+class RunningTotal(Part):
+    """The sum of each value and all before it."""
+
+    then: Literal["running_total"] = "running_total"
+
+
+class Kept(Part):
+    """The groups alone whose first measure keeps a limit."""
+
+    then: Literal["kept"] = "kept"
+    operator: Literal["gt", "ge", "lt", "le", "eq"]
+    number: float
+
+
+class LastStep(Part):
+    """Of a funnel those who came to its end: how many, or how many of those who began."""
+
+    then: Literal["last_step"] = "last_step"
+    share: bool = False
+
+
+Then = Annotated[Growth | MovingAverage | Largest | RunningTotal | Kept | LastStep, Field(discriminator="then")]
 
 
 class Plan(Part):
-    """A question, and what follows it; only a trend with a granularity can be followed by something."""
+    """A question, and what follows it: the last step a funnel, a limit a trend with groups, all else one with a granularity."""
 
     question: Question
     then: Then | None = None
 
     @model_validator(mode="after")
-    def _follows_a_series(self) -> Self:
-        if self.then is not None and getattr(self.question, "granularity", None) is None:
+    def _follows_what_it_can(self) -> Self:
+        if isinstance(self.then, LastStep):
+            if self.question.kind != "funnel":
+                raise ValueError("the last step is of a funnel")
+        elif isinstance(self.then, Kept):
+            if not getattr(self.question, "by", ()) or getattr(self.question, "granularity", None) is not None:
+                raise ValueError("a limit is of the groups of a trend")
+        elif self.then is not None and getattr(self.question, "granularity", None) is None:
             raise ValueError("then needs a trend with a granularity")
         return self

@@ -10,7 +10,7 @@ from millrace_analytics.ai.offline.people import event_of, noun_of
 from millrace_analytics.ai.offline.scanning import Piece
 from millrace_analytics.ai.offline.slots import NotUnderstood, Slots
 from millrace_analytics.ai.offline.trends import Reader, both, field_of
-from millrace_analytics.ai.plans import Plan
+from millrace_analytics.ai.plans import LastStep, Plan
 from millrace_warehouse.metrics.filters import Comparison, Filter, InSegment, is_event
 from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Retention, Step, Stickiness
 from millrace_warehouse.metrics.ranges import Last, Range
@@ -32,8 +32,24 @@ def is_funnel(pieces: Sequence[Piece]) -> bool:
     if any(piece.is_a(grammar.FUNNEL) for piece in pieces):
         return True
     events = [at for at, piece in enumerate(pieces) if event_of(piece) is not None]
-    between = pieces[events[0] : events[-1]] if len(events) > 1 else ()
-    return any(piece.is_a(grammar.THEN) for piece in between)
+    if len(events) < 2 or any(piece.is_a(grammar.NOT) for piece in pieces):
+        return False
+    is_then = any(piece.is_a(grammar.THEN) for piece in pieces[events[0] : events[-1]])
+    return is_then or (len(events) == 2 and any(_is_later(piece) for piece in pieces[events[-1] + 1 :]))
+
+
+def _is_later(piece: Piece) -> bool:
+    """``and bought afterwards``; what stands before a name (``after the signup``) turns the order round."""
+    return piece.text.lower() in ("later", "afterwards", "after that")
+
+
+def _last(pieces: Sequence[Piece], steps: int) -> LastStep | None:
+    """How many came to the end, where that is asked and not each step."""
+    if steps < 2 or any(piece.is_a(grammar.FUNNEL, grammar.STEP, grammar.PROCESS) for piece in pieces):
+        return None
+    if any(piece.is_a(grammar.SHARE) for piece in pieces):
+        return LastStep(share=True)
+    return LastStep() if any(piece.is_a(grammar.HOW_MANY) for piece in pieces) else None
 
 
 @dataclass(slots=True)
@@ -44,6 +60,8 @@ class _Steps:
     segments: list[Filter] = field(default_factory=list)
     range: Range | None = None
     by: Sense | None = None
+    is_completed: bool = False
+    """Whether steps stand in it that nobody named."""
 
 
 def funnel_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
@@ -55,7 +73,9 @@ def funnel_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
     found = _Steps()
     is_grouping = False
     for piece in (one for one in pieces if one.kind != "stop"):
-        if is_grouping and (dimension := piece.sense(DIMENSION)) is not None:
+        if is_grouping and piece.is_a(grammar.STEP):
+            is_grouping = False  # "each step"
+        elif is_grouping and (dimension := piece.sense(DIMENSION)) is not None:
             found.by, is_grouping = dimension, False
         elif piece.is_a(grammar.BY) and not piece.is_content:
             is_grouping = True
@@ -71,13 +91,14 @@ def funnel_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
     steps = tuple(Step(name=name, where=where) for name, where in zip(found.names, found.filters, strict=True))
     where = reader.filters(Slots(values=found.values, segments=found.segments))
     by = field_of(found.by) if found.by is not None else None
-    return Plan(question=Funnel(kind="funnel", steps=steps, where=where, range=found.range, by=by))
+    then = _last(pieces, len(steps)) if not found.is_completed else None
+    return Plan(question=Funnel(kind="funnel", steps=steps, where=where, range=found.range, by=by), then=then)
 
 
 def _take(found: _Steps, piece: Piece) -> None:
     metric = piece.sense(METRIC)
     pages = [one for one in piece.all(VALUE) if one.name == "page_path"]
-    if piece.is_a(*_SAYS_NOTHING) or (metric is not None and metric.name == "conversion_rate"):
+    if piece.is_a(*_SAYS_NOTHING) or _is_later(piece) or (metric is not None and metric.name == "conversion_rate"):
         return
     if (happened := event_of(piece)) is not None:
         found.names.append(piece.text)
@@ -119,6 +140,7 @@ def _complete(found: _Steps, reader: Reader) -> None:
         wanted = [_BEGIN, str(found.filters[0].value)]
     else:
         raise NotUnderstood("which steps the funnel has: name them, as in “from page view to signup”")
+    found.is_completed = True
     found.names, found.filters = wanted, [is_event(name) for name in wanted]
     reader.assumptions.append("the steps are " + ", ".join(wanted))
 

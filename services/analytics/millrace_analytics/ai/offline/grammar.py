@@ -27,6 +27,9 @@ TIMES: Final = "times"
 WHO: Final = "who"
 AFTER: Final = "after"
 THEN: Final = "then"
+RUNNING: Final = "running_total"
+ONLY_TOO: Final = "not_only"
+SAME: Final = "same_time"
 SINCE: Final = "since_then"
 ACTIVE: Final = "active"
 OVER_TIME: Final = "over_time"
@@ -49,35 +52,42 @@ STOP: Final = "stop"
 _PHRASES: Final = """
 by: by, per, across, grouped by, group by, broken down by, break down by, broken down per, split by, breakdown by,
   segmented by, for each, in each, of each, according to, depending on, for every, each, by each, among
-which: which, what kind of, which of the, which of our
+which: which, what kind of, which of the, which of our, what are the
 how_many: how many, number of, count of, how often, total number of, the number of, count, volume of, amount of
 unique: unique, distinct, different
 top: top, most, highest, best, biggest, largest, most common, most popular, most frequent, leading, greatest, busiest,
-  most often, most active
+  most often, most active, best selling, top selling, best performing, most used, most visited, most viewed
 bottom: bottom, least, lowest, worst, smallest, fewest, least common, least popular, rarest, quietest, least active
 aggregate avg: average, mean, avg, on average, typical
 aggregate median: median
 aggregate sum: sum, sum of, summed, total amount of
 aggregate max: maximum, max, peak
 aggregate min: minimum, min
-share: percentage, percent, share, proportion, fraction, what percentage, percentage of, percent of, share of,
+share: percentage, percent, share, proportion, fraction, what percentage, percentage of, percent of, share of, in percent,
   proportion of, fraction of, what share of, how much of
 compare: compare, versus, vs, compared to, compared with, comparison, against, comparison of, compare to, relative to,
   in comparison with, in comparison to
 growth: growth, growth rate, grow, change, percent change, percentage change, increase, development, relative change,
   growth of
+running_total: running total, running total of, cumulative, cumulative total, cumulative sum, cumulated, running sum,
+  cumulatively
+not_only: not only the paying one, not just the paying one, not only the paying, not only buyer, not only customer
+same_time: that same week, same week, that week, that same month, same month, that same day, same day, same period,
+  that same period, that period
 moving_average: moving average, rolling average, running average, moving mean, rolling mean
 not: not, never, but did not, but never, but do not, but have not, without, except, excluding, exclude, other than,
-  but not, no, did not, do not, have not, who did not, and not, not from
+  but not, no, did not, do not, have not, who did not, and not, not from, leave out, leaving out, ignore, ignoring, omit,
+  omitting, not counting, apart from, not including, did not ever, have never
 and: and, but, plus, as well as, along with, together with
 or: or, either
 order descending: highest first, descending, largest first, biggest first, most first, in descending order, desc, best
   first
 order ascending: lowest first, ascending, smallest first, in ascending order, asc, fewest first, least first
 order by: sorted by, ordered by, ranked by, order by, sort by, rank by, in terms of, measured by
-above 1: more than, over, above, greater than, exceeding, larger than, higher than, bigger than, exceed
+above 1: more than, over, above, greater than, exceeding, larger than, higher than, bigger than, exceed, longer than,
+slower than
 above 0: at least, no less than, minimum of, not less than
-below 1: less than, fewer than, below, under, smaller than, lower than, cheaper than
+below 1: less than, fewer than, below, under, smaller than, lower than, cheaper than, shorter than, faster than, quicker than
 below 0: at most, no more than, not more than, up to
 exactly: exactly, precisely
 or_more: or more, or more often, and more
@@ -124,7 +134,8 @@ current currently now total number say describe explain up were where when into 
 anybody one ones any some altogether between go tracked collected came does has registered logged across stat
 statistic kpi metric count amount level calculate compute determine check try time sort rank order first respectively
 site website app shop store platform business company happened occurred took place taken performed done fired send
-sent every question answer ok hey hi hello thanks thank bring brought earn kinds kind sorts types hit had gotten made
+sent every question answer something anything address carry carried tag reach again i d ok hey hi hello thanks thank thx
+cheers kindly would love wonder bring brought kinds kind sorts types hit had gotten made
 being been if generated during
 """.split()
 

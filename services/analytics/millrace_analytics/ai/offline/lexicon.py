@@ -24,6 +24,10 @@ LONGEST_PHRASE: Final = 7
 _LONGEST_NAME: Final = 100
 """Of what somebody sent: nobody asks for longer ones in words."""
 _FROM_HOME: Final = ("homepage", "home page", "front page", "home", "start page")
+_CURRENCIES: Final = {
+    "USD": ("dollar", "us dollar"), "EUR": ("euro",), "GBP": ("pound", "pound sterling"), "JPY": ("yen",),
+    "CHF": ("franc", "swiss franc"), "INR": ("rupee",),
+}  # fmt: skip
 _UNITS_OF_TIME: Final = {"ms": "time", "millisecond": "time", "second": "time", "sec": "time"}
 
 
@@ -96,11 +100,27 @@ class Lexicon:
                 field = f"properties.{one.name}"
                 self._add_sent(_called(one.name), Sense(DIMENSION, field, one.kind))
                 self._values(field, one.values)
+                self._currencies(field, one.values if one.name == "currency" else ())
         for name, values in known.values.items():
             if name == "page_path":
                 self._pages(values)
+            elif name == "referrer_domain":
+                self._hosts(values)
             elif name not in ("event_type", "event_name"):
                 self._values(name, values)
+
+    def _hosts(self, hosts: Iterable[str]) -> None:
+        """A referrer's host, and what its owner is called: ``www.google.com`` is Google."""
+        for host in (host for host in hosts if len(host) <= _LONGEST_NAME):
+            labels = [label for label in host.split(".") if label != "www"]
+            where = Comparison(field="referrer_domain", value=host)
+            called = [host, *(labels[-2:-1] if len(labels[-2:-1]) and len(labels[-2]) > 3 else [])]
+            self._add_sent(called, Sense(VALUE, "referrer_domain", where))
+
+    def _currencies(self, field: str, codes: Iterable[str]) -> None:
+        for code in codes:
+            where = Comparison(field=field, value=code)
+            self._add_sent(_CURRENCIES.get(code, ()), Sense(VALUE, field, where))
 
     def _values(self, field: str, values: Iterable[str]) -> None:
         same: dict[tuple[str, ...], list[str]] = defaultdict(list)

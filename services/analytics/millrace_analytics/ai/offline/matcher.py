@@ -10,8 +10,9 @@ from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.funnels import funnel_plan, habit_plan, is_funnel, is_habit
 from millrace_analytics.ai.offline.lexicon import Lexicon
 from millrace_analytics.ai.offline.people import PeopleReader, is_about_people
+from millrace_analytics.ai.offline.placing import SlotReader
 from millrace_analytics.ai.offline.scanning import Piece, pieces_of
-from millrace_analytics.ai.offline.slots import NotUnderstood, SlotReader
+from millrace_analytics.ai.offline.slots import NotUnderstood
 from millrace_analytics.ai.offline.times import Times
 from millrace_analytics.ai.offline.trends import Ambiguous, Reader
 from millrace_analytics.ai.offline.visits import is_about_visits, visits_in_sql

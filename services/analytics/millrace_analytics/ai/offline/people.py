@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from millrace_analytics.ai.offline import grammar
-from millrace_analytics.ai.offline.lexicon import EVENT, METRIC, SEGMENT, VALUE, Sense
+from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, SEGMENT, VALUE, Sense
 from millrace_analytics.ai.offline.scanning import Piece
-from millrace_analytics.ai.offline.slots import PEOPLE, NotUnderstood, Slots
+from millrace_analytics.ai.offline.slots import PEOPLE, PERSON_DIMENSIONS, NotUnderstood, Slots
 from millrace_analytics.ai.offline.trends import Reader, both
-from millrace_analytics.ai.plans import Plan
+from millrace_analytics.ai.plans import LastStep, Plan
 from millrace_warehouse.metrics.catalogue import METRICS
 from millrace_warehouse.metrics.filters import AllOf, Comparison, Did, Filter, InSegment, Not, is_event
 from millrace_warehouse.metrics.measures import Count, Formula, Unique
 from millrace_warehouse.metrics.parts import FieldName
-from millrace_warehouse.metrics.questions import Trend
+from millrace_warehouse.metrics.questions import Funnel, Step, Trend
 from millrace_warehouse.metrics.ranges import Between, Range, local, zone_of
 
 _PEOPLE: Final = frozenset({"people", "users", "unique_visitors", "customers"})
@@ -49,6 +49,8 @@ class _Described:
     counted: bool = False
     share: bool = False
     ordered: bool = False
+    turned: bool = False
+    """Whether what is named first came last (``bought after signing up``)."""
 
 
 def is_about_people(pieces: Sequence[Piece]) -> bool:
@@ -56,6 +58,10 @@ def is_about_people(pieces: Sequence[Piece]) -> bool:
     named = [at for at, piece in enumerate(pieces) if noun_of(piece) or piece.is_a(grammar.WHO) or piece.text.lower() == "who"]
     if not named:
         return False
+    first = pieces[named[0]]
+    before = pieces[named[0] - 1] if named[0] else None
+    if not noun_of(first) and before is not None and (of := before.sense(DIMENSION)) and of.name not in PERSON_DIMENSIONS:
+        return False  # "countries that have had signups"
     behind = pieces[named[0] + 1 :]
     did = [piece for piece in behind if event_of(piece) is not None or piece.is_a(grammar.ACTIVE)]
     if not did or any(
@@ -177,9 +183,19 @@ class PeopleReader:
         elif piece.is_a(grammar.AFTER, grammar.THEN):
             self._close()
             found.ordered = True
+            found.turned = piece.text.lower() in ("after", "following")
         elif piece.is_a(grammar.HOW_MANY, grammar.SHARE):
             found.share = piece.is_a(grammar.SHARE)
             found.counted = not found.share
+        else:
+            self._take_rest(piece)
+
+    def _take_rest(self, piece: Piece) -> None:
+        found = self._found
+        if (of := piece.sense(DIMENSION)) is not None and of.name in PERSON_DIMENSIONS and found.noun in ("", of.name):
+            found.noun = of.name  # "list the visitor ids"
+        elif piece.is_a(grammar.SAME) and self._ranges:
+            pass  # every clause is of the one time that is named
         elif not piece.is_a(grammar.AND, grammar.WHO, grammar.WHICH, grammar.ALL_TIME, grammar.UNIQUE):
             raise NotUnderstood(f"“{piece.text}”")
 
@@ -225,11 +241,13 @@ class PeopleReader:
         did = [self._filter(clause, at, shared=asked is not None) for at, clause in enumerate(found.clauses)]
         if len(self._ranges) > 1 and len(ranged) < len(self._ranges):
             raise NotUnderstood("which time belongs to what")
+        general = self._reader.filters(Slots(values=found.values, segments=found.segments))
+        if found.ordered and (found.counted or found.share):
+            return self._one_behind_the_other(general, asked)
         if found.ordered:
             self._reader.assumptions.append("what they did is taken in any order")
         if asked is None and not ranged:
             self._reader.assumptions.append("all time, as no time is named")
-        general = self._reader.filters(Slots(values=found.values, segments=found.segments))
         if noun == "user_id":
             general = both(general, Comparison(field="user_id", operator="is_set"))
         where = both(general, did[0] if len(did) == 1 else AllOf(all=tuple(did)))
@@ -246,6 +264,22 @@ class PeopleReader:
             kind="trend", measures=(events,), by=(FieldName(name=noun),), where=where, range=asked, top=_LISTED, other=False
         )
         return Plan(question=listed)
+
+    def _one_behind_the_other(self, general: Filter | None, asked: Range | None) -> Plan:
+        """How many, or which share of those who did the one, did the other later: a funnel's last step."""
+        clauses = self._found.clauses
+        is_plain = all(not one.negated and not one.is_later and one.at_least is None and one.at_most is None for one in clauses)
+        if len(clauses) != 2 or not is_plain or any(one.range is not None and asked is None for one in clauses):
+            raise NotUnderstood("in which order they did what")
+        steps = [Step(where=self._what(one)) for one in clauses]
+        if self._found.turned:
+            if self._found.share:
+                raise NotUnderstood("the share of what in what")
+            steps.reverse()
+        return Plan(
+            question=Funnel(kind="funnel", steps=tuple(steps), where=general, range=asked),
+            then=LastStep(share=self._found.share),
+        )
 
     def _counted(self, clauses: Sequence[_Clause]) -> Filter | None:
         """Events to show beside each person: those that had to be there so many times, else the first thing done."""

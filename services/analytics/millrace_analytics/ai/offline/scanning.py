@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, LONGEST_PHRASE, METRIC, SEGMENT, VALUE, Lexicon, Sense
-from millrace_analytics.ai.offline.times import UNITS, Times, When, grain_at, period_words_at
+from millrace_analytics.ai.offline.times import UNITS, Times, When, earlier_at, grain_at, period_words_at
 from millrace_analytics.ai.offline.words import Token, nearest, number_of, ordinal_of, stems_of
 from millrace_warehouse.metrics.filters import Comparison
 from millrace_warehouse.metrics.ranges import Unit
@@ -104,7 +104,7 @@ def _candidates(tokens: Sequence[Token], at: int, lexicon: Lexicon, times: Times
     found += _phrases(tokens, at, lexicon)
     if (number := number_of(token)) is not None or (number := ordinal_of(token)) is not None:
         found.append((at + 1, Piece("number", token.raw, number=number), _PIECE_COST))
-    found += _percentiles(tokens, at)
+    found += [*_percentiles(tokens, at), *_earlier(tokens, at)]
     if token.kind == "sign":
         found.append((at + 1, _sign(token), _PIECE_COST))
     if token.raw == "US":  # "us" is a word of its own
@@ -115,6 +115,14 @@ def _candidates(tokens: Sequence[Token], at: int, lexicon: Lexicon, times: Times
     if token.stem in lexicon.stops:
         found.append((at + 1, Piece("stop", token.raw), _STOP_COST))
     return found
+
+
+def _earlier(tokens: Sequence[Token], at: int) -> list[_Candidate]:
+    """``the 7 days before``."""
+    if (before := earlier_at(tokens, at)) is None:
+        return []
+    shown = " ".join(one.raw for one in tokens[at : before[0]])
+    return [(before[0], Piece("phrase", shown, (Sense(grammar.PREVIOUS, "", before[1:]),)), _PIECE_COST - 0.1)]
 
 
 def _percentiles(tokens: Sequence[Token], at: int) -> list[_Candidate]:
@@ -182,7 +190,11 @@ def _corrected(tokens: Sequence[Token], lexicon: Lexicon, times: Times) -> list[
 
 def _right(token: Token, lexicon: Lexicon) -> str | None:
     known = _known_words(lexicon)
+    if token.text.endswith("s") and token.text[:-1] in lexicon.words:
+        return token.text[:-1]  # "skus"
     found = nearest(token.stem, known)
+    if len(found) > 1 and token.text != token.stem:  # "uniqe" loses its last letter as "unique" does
+        found = [one for one in nearest(token.text, known) if one in found]
     return found[0] if len(found) == 1 else None
 
 

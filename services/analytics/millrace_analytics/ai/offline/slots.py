@@ -1,14 +1,16 @@
-"""What a question about measures says, part by part: read from left to right, each part in the light of those before it."""
+"""The parts of a question about measures, and what they say of each other."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from millrace_analytics.ai.offline import grammar
-from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, SEGMENT, VALUE, Sense
+from millrace_analytics.ai.offline.lexicon import DIMENSION, METRIC, VALUE, Sense
 from millrace_analytics.ai.offline.scanning import Piece
 from millrace_analytics.ai.offline.times import When
-from millrace_warehouse.metrics.filters import Filter, InSegment, Not
+from millrace_warehouse.metrics.catalogue import METRICS
+from millrace_warehouse.metrics.filters import Filter
+from millrace_warehouse.metrics.measures import Count, Formula, Unique
 from millrace_warehouse.metrics.ranges import Unit
 
 PEOPLE: Final = {
@@ -56,6 +58,13 @@ class Slots:
     share: bool = False
     compare: bool = False
     previous: Literal["", "period", "year"] = ""
+    previous_is: tuple[int, str] | None = None
+    """How long the time before is, where that is said (``the 7 days before``)."""
+    having: tuple[str, int] | None = None
+    """Operator and number of a limit of what is counted (``countries with more than 100 signups``)."""
+    running: bool = False
+    first_is_plural: bool = False
+    """Whether what is named first is (``orders``)."""
     growth: bool = False
     moving: int = 0
     is_moving: bool = False
@@ -69,244 +78,71 @@ class Slots:
     """``which day``: a bucket of time is what is asked for."""
 
 
-class SlotReader:
-    """Reads pieces into slots."""
-
-    def __init__(self, pieces: Sequence[Piece]) -> None:
-        self.slots = Slots()
-        self._pieces = [piece for piece in pieces if piece.kind != "stop"]
-        self._role = ""
-        self._negated = False
-        self._is_per = False
-        self._before: Piece | None = None
-        self._number: Piece | None = None
-        self._comparing: tuple[str, str] | None = None
-
-    def read(self) -> Slots:
-        """The slots.
-
-        Raises:
-            NotUnderstood: a piece has no place.
-        """
-        for piece in self._pieces:
-            self._take(piece)
-            self._before = piece
-        if self._number is not None:
-            raise NotUnderstood(f"the number {self._number.text}")
-        last = self._pieces[-1] if self._pieces else None
-        if last is not None and not last.is_content and last.is_a(grammar.BY, grammar.WHICH):
-            raise NotUnderstood(f"what should stand behind “{last.text}”")
-        if self._comparing is not None or self._negated:
-            raise NotUnderstood("what is compared or left out")
-        return self.slots
-
-    def _take(self, piece: Piece) -> None:
-        slots = self.slots
-        match piece.kind:
-            case "unknown":
-                raise NotUnderstood(f"“{piece.text}”")
-            case "when":
-                assert piece.when is not None
-                slots.ranges.append(piece.when)
-                self._role = ""
-            case "grain":
-                slots.grain = piece.unit
-            case "period":
-                slots.period = piece.unit
-            case "unit":
-                self._take_unit(piece)
-            case "number":
-                self._take_number(piece)
-            case _:
-                if not self._take_grammar(piece):
-                    self._take_content(piece)
-
-    def _take_number(self, piece: Piece) -> None:
-        if self._comparing is not None:
-            self._compare(piece.number)
-        elif self._role == grammar.TOP and self.slots.top is None:
-            self.slots.top = piece.number
+def bound_values(pieces: Sequence[Piece]) -> list[Piece]:
+    """``utm_source twitter or newsletter``: a value behind the name of its field is a value of that field."""
+    found: list[Piece] = []
+    field_name = ""
+    for at, piece in enumerate(pieces):
+        behind = pieces[at + 1] if at + 1 < len(pieces) else None
+        named = piece.sense(DIMENSION)
+        if field_name and (of_field := tuple(one for one in piece.all(VALUE) if one.name == field_name)):
+            found.append(replace(piece, senses=of_field))
+        elif named is not None and behind is not None and any(one.name == named.name for one in behind.all(VALUE)):
+            before = pieces[at - 1] if at else None
+            if before is None or not before.is_a(grammar.BY, grammar.WHICH, grammar.TOP):
+                field_name = named.name
+                continue
+            found.append(piece)
         else:
-            self._number = piece  # of "10 most common", "7 day moving average"
+            field_name = field_name if piece.is_a(grammar.OR, grammar.AND) and not piece.is_content else ""
+            found.append(piece)
+    return found
 
-    def _take_unit(self, piece: Piece) -> None:
-        slots = self.slots
-        if self._number is not None:
-            slots.moving, self._number = self._number.number, None
-            slots.grain = slots.grain or piece.unit
-        elif self._role in (grammar.WHICH, grammar.TOP, grammar.ORDER) and not slots.by:
-            slots.which_unit, self._role = piece.unit, ""
-            slots.single = not piece.plural
-        else:
-            raise NotUnderstood(f"“{piece.text}”")
 
-    def _compare(self, number: int) -> None:
-        assert self._comparing is not None
-        operator, strict = self._comparing
-        signs = {("above", "1"): "gt", ("above", "0"): "ge", ("below", "1"): "lt", ("below", "0"): "le", ("exactly", ""): "eq"}
-        target = next((one for one in reversed(self.slots.measures) if one.kind == DIMENSION), None)
-        if target is not None:
-            self.slots.measures.remove(target)
-        self.slots.numbers.append((target, signs[operator, strict], number))
-        self._comparing = None
+def is_counted(metric: Sense) -> bool:
+    """Whether a metric is a number of something, and no amount."""
+    return isinstance(METRICS[metric.name].measure, (Count, Unique))
 
-    def _take_grammar(self, piece: Piece) -> bool:
-        """Whether the piece is a word of the grammar, and in its place."""
-        sense = piece.sense(*_GRAMMAR)
-        if sense is None or (piece.is_content and self._role in (grammar.BY, grammar.WHICH, grammar.TOP)):
-            return False
-        self._is_per = sense.kind == grammar.BY and piece.text.lower() in ("per", "for each", "for every")
-        if not (self._take_role(sense) or self._take_flag(sense)) and sense.kind not in _SAYS_NOTHING:
-            raise NotUnderstood(f"“{piece.text}”")
+
+def divides(piece: Piece, metric: Sense) -> bool:
+    """Whether something may be divided by it: by people and sessions, and by what is counted (``carts for every purchase``)."""
+    if metric.name in _DIVISORS:
         return True
-
-    def _take_role(self, sense: Sense) -> bool:
-        """What decides how the words behind it are read."""
-        slots = self.slots
-        match sense.kind:
-            case grammar.BY | grammar.WHICH:
-                self._role = sense.kind
-            case grammar.HOW_MANY:
-                slots.counted, self._role = True, ""
-            case grammar.SHARE:
-                slots.share, self._role = True, ""
-            case grammar.COMPARE:
-                slots.compare, self._role = True, ""
-                slots.joined = slots.joined or bool(slots.measures)
-            case grammar.TOP | grammar.BOTTOM:
-                self._rank(sense.kind)
-            case grammar.ORDER:
-                self._order(sense.name)
-            case grammar.NOT:
-                self._negated = True
-            case grammar.ABOVE | grammar.BELOW | grammar.EXACTLY:
-                self._comparing = (sense.kind, sense.name)
-            case _:
-                return False
-        return True
-
-    def _take_flag(self, sense: Sense) -> bool:
-        """What says something about the whole question."""
-        slots = self.slots
-        match sense.kind:
-            case grammar.UNIQUE:
-                slots.unique = True
-            case grammar.AGGREGATE:
-                slots.aggregate = sense.name
-            case grammar.PREVIOUS:
-                slots.previous = "year" if sense.name == "year" else "period"
-            case grammar.GROWTH:
-                slots.growth = True
-            case grammar.MOVING:
-                self._move()
-            case grammar.OR:
-                slots.either = True
-            case grammar.AND | grammar.OR_MORE:
-                slots.joined = slots.joined or (bool(slots.measures) and not slots.by and not slots.values)
-            case grammar.OVER_TIME:
-                slots.over_time = True
-            case _:
-                return False
-        return True
-
-    def _rank(self, kind: str) -> None:
-        slots = self.slots
-        slots.is_ranked = slots.is_superlative = True
-        slots.ascending = kind == grammar.BOTTOM
-        if self._number is not None:
-            slots.top, self._number = self._number.number, None
-        self._role = grammar.TOP if not slots.by and slots.which_unit is None else ""
-
-    def _move(self) -> None:
-        slots = self.slots
-        if self._number is not None:
-            slots.moving, self._number = self._number.number, None
-        slots.is_moving = True
-
-    def _order(self, how: str) -> None:
-        slots = self.slots
-        slots.is_ranked = True
-        if how == "by":
-            self._role = grammar.ORDER
-        else:
-            slots.ascending = how == "ascending"
-
-    def _take_content(self, piece: Piece) -> None:
-        slots = self.slots
-        role = self._role
-        if not piece.is_content:
-            raise NotUnderstood(f"“{piece.text}”")
-        if self._negated and (values := piece.all(VALUE)):
-            slots.excluded.append(tuple(values))
-            self._negated = False
-        elif self._negated and (segment := piece.sense(SEGMENT)) is not None:
-            slots.segments.append(Not.model_validate({"not": InSegment(segment=segment.name)}))
-            self._negated = False
-        elif self._negated:
-            raise NotUnderstood(f"“not {piece.text}”")
-        elif role in (grammar.BY, grammar.WHICH, grammar.TOP):
-            self._take_listed(piece)
-        elif self._names_the_kind(piece):
-            pass
-        elif (values := piece.all(VALUE)) and not piece.is_a(METRIC, EVENT):
-            slots.values.append(tuple(values))
-        else:
-            self._take_measure(piece)
-
-    def _take_listed(self, piece: Piece) -> None:
-        """What stands behind ``by``, ``which`` or ``top``."""
-        slots = self.slots
-        dimension, metric = piece.sense(DIMENSION), piece.sense(METRIC)
-        if self._is_per and slots.measures and metric is not None and metric.name in _DIVISORS and not slots.per:
-            slots.per, self._is_per, self._role = metric.name, False, ""
-            return
-        if self._role == grammar.BY and slots.by and metric is not None and slots.is_ranked:
-            slots.measures.append(metric)  # "top pages by views"
-        elif dimension is not None and (self._role != grammar.TOP or not slots.by):
-            slots.by.append(dimension)
-            if self._role == grammar.WHICH:
-                slots.single = not piece.plural
-            if self._role != grammar.BY:
-                self._role = ""
-        elif self._role in (grammar.TOP, grammar.WHICH) and metric is not None and metric.name in PEOPLE and not slots.by:
-            slots.by.append(Sense(DIMENSION, PEOPLE[metric.name], "text"))
-            slots.single = self._role == grammar.WHICH and not piece.plural
-            self._role = ""
-        elif metric is not None or piece.is_a(EVENT):
-            self._take_measure(piece)
-        elif piece.is_a(VALUE):
-            slots.values.append(tuple(piece.all(VALUE)))
-        else:
-            self._take_measure(piece)
-
-    def _take_measure(self, piece: Piece) -> None:
-        sense = piece.sense(METRIC, EVENT, DIMENSION, SEGMENT, VALUE)
-        assert sense is not None
-        slots = self.slots
-        if (slots.aggregate or slots.unique) and not slots.measures and (dimension := piece.sense(DIMENSION)) is not None:
-            wants_number = bool(slots.aggregate) and dimension.detail == "number"
-            if wants_number or (slots.unique and not piece.is_a(METRIC)):
-                sense = dimension
-        if sense.kind == SEGMENT:
-            slots.segments.append(InSegment(segment=sense.name))
-        elif sense.kind == VALUE:
-            slots.values.append(tuple(piece.all(VALUE)))
-        elif sense not in slots.measures:
-            slots.measures.append(sense)
-
-    def _names_the_kind(self, piece: Piece) -> bool:
-        """``users`` of ``mobile users``, ``plan`` of ``the pro plan``: what a value before it is a value of."""
-        before = self._before
-        if before is None or before.is_a(METRIC, EVENT) or not before.is_a(VALUE, SEGMENT):
-            return False
-        fields = {one.name for one in before.all(VALUE)}
-        if any(one.name in fields for one in piece.all(DIMENSION)):
-            return True
-        return bool(self.slots.measures) and any(one.name in PEOPLE for one in piece.all(METRIC))
+    return isinstance(METRICS[metric.name].measure, Count) and not piece.is_a(DIMENSION) and not piece.plural
 
 
-_GRAMMAR: Final = tuple(
-    value for name, value in vars(grammar).items() if name.isupper() and isinstance(value, str) and not name.startswith("_")
-)
-_SAYS_NOTHING: Final = frozenset({grammar.ALL_TIME, grammar.WHO, grammar.ACTIVE, grammar.THEN})
-"""Whoever is counted has an event, so is active."""
+def is_part_of(sense: Sense, slots: Slots) -> bool:
+    """Whether it only says what the rate that is measured is made of (``conversion rate, buyers out of all visitors``)."""
+    if sense.kind != METRIC or len(slots.measures) != 1 or slots.joined or slots.measures[0].kind != METRIC:
+        return False
+    whole, part = METRICS[slots.measures[0].name].measure, METRICS[sense.name].measure
+    if not isinstance(whole, Formula) or not isinstance(part, Unique):
+        return False
+    of_people = {"person", "visitor"}
+    return any(
+        isinstance(one, Unique) and one.where == part.where and (one.of == part.of or {one.of, part.of} <= of_people)
+        for one in whole.parts.values()
+    )
+
+
+def settle_superlative(slots: Slots) -> None:
+    """``the visitors who spent the most``: what is named first is listed; ``the biggest order``: its value."""
+    if not slots.is_superlative or slots.by or slots.which_unit is not None or not slots.measures:
+        return
+    first, *rest = slots.measures
+    listed = PEOPLE.get(first.name) if first.kind == METRIC else first.name if first.kind == DIMENSION else None
+    if rest and listed is not None and first.detail != "number":
+        slots.by.append(first if first.kind == DIMENSION else Sense(DIMENSION, listed, "text"))
+        slots.measures[:] = rest
+        slots.single = not slots.first_is_plural and slots.top is None
+    elif not rest and first.name in ("purchases", "purchase") and not slots.first_is_plural and slots.top in (None, 1):
+        slots.measures[:] = [Sense(METRIC, "revenue")]
+        slots.aggregate = "min" if slots.ascending else "max"
+        slots.is_ranked = slots.is_superlative = False
+        slots.top = None
+
+
+PER: Final = ("per", "for each", "for every", "for one")
+OF_AN_ORDER: Final = frozenset({"properties.currency", "order_value"})
+PURCHASES: Final = frozenset({"purchases", "revenue", "average_order_value", "median_order_value"})
+"""Metrics of single purchases."""

@@ -49,7 +49,8 @@ class Times:
 
     def __init__(self, now: int, time_zone: str) -> None:
         self._today = local(now, zone_of(time_zone)).date()
-        self._now = local(now, zone_of(time_zone))
+        self._begun_day = local(now - 1, zone_of(time_zone)).date()
+        """The last day of which something has passed: at midnight that is yesterday."""
 
     def at(self, tokens: Sequence[Token], first: int) -> When | None:
         """The longest range whose words begin here."""
@@ -68,9 +69,9 @@ class Times:
 
     def _begun(self, asked: Range) -> Range:
         """What lies ahead is left out: it is not zero, it has not begun."""
-        today = self._today.isoformat()
-        if isinstance(asked, Between) and asked.start <= today < asked.end:
-            return Between(start=asked.start, end=today)
+        last = self._begun_day.isoformat()
+        if isinstance(asked, Between) and asked.start <= last < asked.end:
+            return Between(start=asked.start, end=last)
         return asked
 
     def _relative(self, tokens: Sequence[Token], at: int) -> "_Found | None":
@@ -192,7 +193,7 @@ class Times:
                 return None
             begin = last + datetime.timedelta(days=1) if word == "after" else first
             end += 1 if _texts(tokens, end, 1) in (("on",), ("onwards",), ("onward",)) else 0
-            until = max(self._today, begin)
+            until = max(self._begun_day, begin)
             return end, _days(begin, until), f"{begin} up to now", "since"
         stop = first - datetime.timedelta(days=1) if word == "before" else last
         return end, _days(datetime.date(2000, 1, 1), stop), f"up to {stop}", "before"
@@ -250,8 +251,9 @@ class Times:
         if number is None or number > 31:
             return None
         year, end = month[1], end + 1
-        if end < len(tokens) and (said := _year_of(tokens[end])) is not None:
-            year, end = said, end + 1
+        behind = end + 1 if _texts(tokens, end, 1) == (",",) else end  # "March 20, 2026"
+        if behind < len(tokens) and (said := _year_of(tokens[behind])) is not None:
+            year, end = said, behind + 1
         return self._date(end, year, month[2], number)
 
     def _date(self, end: int, year: int, month: int, day: int) -> tuple[int, datetime.date] | None:
@@ -285,6 +287,29 @@ class Times:
         return None
 
 
+def earlier_at(tokens: Sequence[Token], at: int) -> tuple[int, int, RangeUnit] | None:
+    """``the 7 days before that``, ``the preceding 7 days``: where it ends, how many, and of what."""
+    begin = at
+    while begin < len(tokens) and begin - at < 2 and tokens[begin].text in ("the", "in", "during", "same"):
+        begin += 1
+    is_named_first = _texts(tokens, begin, 1) in (("preceding",), ("prior",))
+    begin += int(is_named_first)
+    count = number_of(tokens[begin]) if begin < len(tokens) else None
+    unit = _unit(tokens, begin + 1)
+    if count is None or unit is None:
+        return None
+    end = begin + 2
+    if is_named_first:
+        return end, count, unit
+    if _texts(tokens, end, 1) not in (("before",), ("prior",), ("earlier",), ("preceding",)):
+        return None
+    end += 1
+    for more in (("to", "that"), ("to", "those"), ("that",), ("those",), ("it",)):
+        if _texts(tokens, end, len(more)) == more:
+            return end + len(more), count, unit
+    return end, count, unit
+
+
 _Found = tuple[int, Range, str, Literal["within", "since", "before"]]
 
 
@@ -296,8 +321,6 @@ def grain_at(tokens: Sequence[Token], at: int) -> tuple[int, Unit] | None:
     if word in ("per", "by", "each", "every", "a") and at + 1 < len(tokens):
         after = at + 2 if word in ("by", "per") and tokens[at + 1].text in ("the", "calendar") else at + 1
         if after < len(tokens) and (unit := UNITS.get(tokens[after].stem)) is not None:
-            if word == "each" and after + 1 < len(tokens) and tokens[after + 1].text == "of":
-                return None
             return after + 1, unit
     if word in ("day", "week", "month", "hour") and _texts(tokens, at + 1, 2) == ("by", word):
         return at + 3, UNITS[word]

@@ -4,10 +4,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from millrace_analytics.ai.offline.amounts import adds_up, each_period, is_percentage, measured_by_any, per
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, Sense
-from millrace_analytics.ai.offline.slots import PERSON_DIMENSIONS, NotUnderstood, Slots
+from millrace_analytics.ai.offline.slots import PERSON_DIMENSIONS, PURCHASES, NotUnderstood, Slots
 from millrace_analytics.ai.offline.times import When
-from millrace_analytics.ai.plans import Growth, Largest, MovingAverage, Plan
+from millrace_analytics.ai.plans import Growth, Kept, Largest, MovingAverage, Plan, RunningTotal, Then
 from millrace_analytics.ai.ports import Unclear
 from millrace_warehouse.metrics.catalogue import METRICS
 from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Filter, Not, is_event
@@ -30,7 +31,7 @@ from millrace_warehouse.metrics.ranges import (
 
 _TOP: Final = 10
 _DAY_MS: Final = 86_400_000
-_PURCHASES: Final = frozenset({"purchases", "revenue", "average_order_value", "median_order_value"})
+_WHOLE: Final = {"hour": 3_600_000, "day": _DAY_MS, "week": 7 * _DAY_MS}
 
 
 class Ambiguous(Exception):
@@ -62,10 +63,12 @@ class Reader:
         by = self._dimensions(slots)
         where = self.filters(slots)
         measures = self._measures(slots, by)
-        if slots.share:
+        if slots.share and not slots.growth and not all(is_percentage(one) for one in measures):
             where, measures = self._share(where, measures)
         grain, then = self._following(slots, by)
-        asked_range, grain, compare = self._time(slots, grain, is_growing=then is not None)
+        if by and not slots.previous and not slots.growth:
+            where = both(where, measured_by_any(measures))
+        asked_range, grain, compare = self._time(slots, grain, is_growing=isinstance(then, Growth))
         top, ascending = self._ranking(slots, by, then)
         question: dict[str, Any] = {"top": top, "other": False} if top is not None else {}
         trend = Trend(
@@ -85,28 +88,33 @@ class Reader:
 
     def _measures(self, slots: Slots, by: list[FieldName]) -> list[Measure]:
         senses = list(slots.measures)
+        if slots.aggregate == "avg" and slots.grain is not None and len(senses) == 1 and senses[0].kind != DIMENSION:
+            return [self._of_each_period(senses[0], slots)]
         if not senses:
             senses = [self._default(slots, by)]
         if len(senses) > 1 and not slots.joined:
             raise NotUnderstood("how " + " and ".join(one.name for one in senses) + " belong together")
         found = [self.measure(one, slots) for one in senses]
         if slots.per:
-            found = [self._per(one, slots.per) for one in found]
+            found = [per(one, slots.per) for one in found]
         if len(found) > 1 and (slots.aggregate or slots.unique):
             raise NotUnderstood("what is aggregated")
         return found
 
-    def _per(self, amount: Measure, divisor: str) -> Measure:
-        """One measure for each of somebody or something that the metric counts."""
-        each = METRICS[divisor].measure
-        if isinstance(amount, MetricOf):
-            amount = METRICS[amount.metric].measure
-        if not isinstance(amount, (Count, Unique, Number)) or not isinstance(each, Unique):
-            raise NotUnderstood(f"what for each of {METRICS[divisor].label.lower()}")
-        if isinstance(amount, Number) and amount.measure != "sum":
-            raise NotUnderstood(f"the {amount.measure} for each of {METRICS[divisor].label.lower()}")
-        parts: dict[str, Simple] = {"amount": amount.model_copy(update={"name": None}), "each": each}
-        return Formula(measure="formula", formula="amount / each", parts=parts, name=f"per_{divisor}")
+    def _of_each_period(self, sense: Sense, slots: Slots) -> Measure:
+        """``average revenue per day``: the whole by the number of days."""
+        slots.aggregate = ""
+        amount = self.measure(sense, slots)
+        if not adds_up(amount):
+            raise NotUnderstood(f"the average of {sense.name} for each {slots.grain}")
+        unit, slots.grain = slots.grain, None
+        if unit not in _WHOLE or len(slots.ranges) != 1:
+            raise NotUnderstood(f"of how many {unit}s the average is: name a time, as in “in the last 28 days”")
+        span = self._span(slots.ranges[0].range)
+        periods, rest = divmod(span.end - span.first, _WHOLE[unit])
+        if periods < 1 or rest:
+            raise NotUnderstood(f"of how many {unit}s the average is")
+        return each_period(amount, periods, unit)
 
     def _default(self, slots: Slots, by: list[FieldName]) -> Sense:
         """What is counted where the question names nothing to count."""
@@ -155,7 +163,7 @@ class Reader:
         name = name_of(sense.name)
         if slots.aggregate and sense.detail == "number":
             return _aggregated(asked, slots.aggregate, None, f"{slots.aggregate}_{name}")
-        if slots.unique or slots.counted:
+        if slots.unique or (slots.counted and sense.detail != "number"):
             return Unique(measure="unique", of=asked, name=f"unique_{name}")
         raise NotUnderstood(f"what about {sense.name}")
 
@@ -217,7 +225,7 @@ class Reader:
     def _number(self, target: Sense | None, sign: str, number: int, slots: Slots) -> Filter:
         if target is None:
             named = {one.name for one in slots.measures}
-            if not named or not named <= _PURCHASES or slots.by:
+            if not named or not named <= PURCHASES or slots.by:
                 raise NotUnderstood(f"what {number} is a limit of")
             target = Sense(DIMENSION, "order_value", "number")
         if target.detail != "number":
@@ -226,8 +234,16 @@ class Reader:
 
     # Time
 
-    def _following(self, slots: Slots, by: list[FieldName]) -> tuple[Unit | None, Growth | MovingAverage | Largest | None]:
+    def _following(self, slots: Slots, by: list[FieldName]) -> tuple[Unit | None, Then | None]:
         grain = slots.grain or slots.period
+        if slots.having is not None:
+            if not by or grain is not None or slots.share or slots.which_unit is not None:
+                raise NotUnderstood(f"what {slots.having[1]} is a limit of")
+            return grain, Kept.model_validate({"operator": slots.having[0], "number": slots.having[1]})
+        if slots.running:
+            if not all(adds_up(self.measure(one, slots)) for one in slots.measures):
+                raise NotUnderstood("the running total of what does not add up: who comes twice counts once")
+            return grain or "day", RunningTotal()
         if slots.is_moving:
             return grain or "day", MovingAverage(periods=slots.moving or 7)
         if slots.moving:
@@ -250,6 +266,8 @@ class Reader:
         compare = {"": None, "period": "previous_period", "year": "previous_year"}[slots.previous]
         if slots.growth and not is_growing and compare is None:
             compare = "previous_period"
+        if slots.previous_is is not None and (not isinstance(asked, Last) or (asked.last, asked.unit) != slots.previous_is):
+            raise NotUnderstood("how the times that are compared belong together")
         if compare is not None and asked is None:
             text = self.text.rstrip(" ?.!")
             options = (f"{text} in the last 7 days", f"{text} this month", f"{text} week over week")
@@ -278,6 +296,9 @@ class Reader:
             return one.range, None, "previous_period"
         unit = _unit_of(one) if _unit_of(one) == _unit_of(other) else None
         earlier, later = sorted((first, second), key=lambda span: span.first)
+        if unit is None and earlier.end == later.first and earlier.end - earlier.first == later.end - later.first:
+            days = [self._day(later.first), self._day(later.end - 1)]  # as long as each other: one is the period before
+            return Between(start=days[0], end=days[1]), None, "previous_period"
         if unit is None or earlier.end != later.first:
             raise NotUnderstood(f"how “{one.named}” and “{other.named}” are compared")
         days = [self._day(earlier.first), self._day(later.end - 1)]

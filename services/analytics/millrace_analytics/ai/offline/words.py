@@ -15,6 +15,11 @@ _TOKEN: Final = re.compile(
 )
 """What is none of these parts words and says nothing."""
 
+_CONTRACTED: Final = re.compile(r"(?<=\w)'(?:d|ll|ve|re|m)\b")
+"""``I'd like``, ``we've had``: what is cut off says nothing."""
+_DASH: Final = re.compile(r"(?<=[\s\d])(?<!\d-\d\d)(?<!\d{4})\s*[-–—]\s*(?=\d{1,2}(?:st|nd|rd|th)?\b(?!-))", re.IGNORECASE)
+"""Of ``March 1-14``; not of ``2026-03-01``."""
+
 _IRREGULAR: Final = dict(
     pair.split(":")
     for pair in """
@@ -22,7 +27,7 @@ bought:buy made:make seen:see saw:see came:come spent:spend sold:sell left:leave
 done:do does:do has:have had:have was:be were:be is:be are:be been:be people:person persons:person countries:country
 got:get children:child kept:keep began:begin begun:begin gave:give given:give sent:send fewer:few fewest:few
 lowest:low highest:high most:most news:news status:status bounced:bounce address:address ios:ios os:os ms:ms sms:sms
-css:css pros:pro
+css:css pros:pro ups:up ids:id ppl:person folks:person
 """.split()
 )
 
@@ -43,6 +48,8 @@ def tokens_of(question: str) -> list[Token]:
     """The words of a question, in order."""
     text = unicodedata.normalize("NFKC", question).replace("’", "'").replace("“", '"').replace("”", '"')
     text = text.replace("n't ", " not ").replace("'s ", " ").replace("s' ", "s ")
+    text = _CONTRACTED.sub(" ", text)
+    text = _DASH.sub(" to ", text)
     return [_token(match) for match in _TOKEN.finditer(text)]
 
 
@@ -87,8 +94,19 @@ def stems_of(phrase: str) -> tuple[str, ...]:
     return tuple(stem_of(word.lower()) for word in re.findall(r"[^\W_]+", apart))
 
 
-_SMALL: Final = "zero one two three four five six seven eight nine ten eleven twelve".split()
-_COUNTS: Final = {word: number for number, word in enumerate(_SMALL)} | {"once": 1, "twice": 2, "dozen": 12, "single": 1}
+_TENS: Final = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SMALL: Final = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
+    "nineteen"
+).split()
+_COUNTS: dict[str, int] = {word: number for number, word in enumerate(_SMALL)} | {
+    "once": 1,
+    "twice": 2,
+    "dozen": 12,
+    "single": 1,
+    "hundred": 100,
+}
+_COUNTS |= {word: 10 * number for number, word in enumerate(_TENS, 2)}
 _ORDINALS: Final = {
     word: number for number, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), 1)
 }
