@@ -164,6 +164,11 @@ def test_what_could_be_something_else_is_not_guessed(text: str) -> None:
     assert isinstance(read(text), (Unanswerable, Unclear))
 
 
+@pytest.mark.parametrize("text", ["purchases by mobile users", "signups among mobile users"])
+def test_whose_events_they_are_groups_by_nothing(text: str) -> None:
+    assert planned(text)["question"]["by"] == []
+
+
 def test_a_name_that_stands_in_two_fields_is_asked_back() -> None:
     reading = read("how many events do we get from google")
     assert isinstance(reading, Unclear)

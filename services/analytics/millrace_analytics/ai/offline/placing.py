@@ -243,11 +243,17 @@ class SlotReader:
         elif metric is not None or piece.is_a(EVENT):
             self._take_measure(piece)
         elif piece.is_a(VALUE):
-            if self._role == grammar.BY and not self._is_whose():
-                raise NotUnderstood(f"“by {piece.text}”")
-            slots.values.append(tuple(piece.all(VALUE)))
+            self._take_values(piece)
         else:
             self._take_measure(piece)
+
+    def _take_values(self, piece: Piece) -> None:
+        slots = self.slots
+        if self._role == grammar.BY and not self._is_whose():
+            raise NotUnderstood(f"“by {piece.text}”")
+        if self._role == grammar.BY and not slots.by:
+            self._role = ""  # "by mobile users" groups by nothing
+        slots.values.append(tuple(piece.all(VALUE)))
 
     def _is_whose(self) -> bool:
         """``by mobile users``, ``among Germans``: whose events they are, and no groups."""
