@@ -37,7 +37,19 @@ def test_each_path_is_known_with_a_slash_at_its_end_and_without(route: Route) ->
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/query", "/events/stream/demo", "/v1", "/v1/", "/v1/projects", "/v1/projects//settings", "/v1/nothing", "/x" * 50],
+    [
+        "/",
+        "/query",
+        "/query/saved/demo/views/rows",
+        "/query/history/demo",
+        "/events/stream/demo",
+        "/v1",
+        "/v1/",
+        "/v1/projects",
+        "/v1/projects//settings",
+        "/v1/nothing",
+        "/x" * 50,
+    ],
 )
 def test_other_paths_are_not_ingestions(path: str) -> None:
     assert not is_ingestion(path)

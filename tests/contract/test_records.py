@@ -11,10 +11,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from millrace_core.errors import NotFound, RecordsUnavailable, StartRefused
+from millrace_core.errors import Conflict, NotFound, RecordsUnavailable, StartRefused
 from millrace_records.models import Base
 from millrace_records.ports import AuditState, Decision, Erasure, Records, Tenant
 from millrace_records.settings import RecordsSettings
+from millrace_records.statements import Asked, Saved
 from millrace_records.wiring import migrate_records, open_records
 from tests.support.postgres import Postgres, postgres
 
@@ -133,11 +134,11 @@ async def test_a_newer_schema_is_refused(settings: RecordsSettings, tmp_path: Pa
 async def test_migrations_that_run_at_once_wait_for_each_other(server: Postgres) -> None:
     settings = RecordsSettings(records_url=server.new_database("at_once"))
     done = await asyncio.gather(*(migrate_records(settings) for _ in range(4)))
-    assert sorted(done) == [[], [], [], ["0001", "0002", "0003", "0004"]]
+    assert sorted(done) == [[], [], [], ["0001", "0002", "0003", "0004", "0005"]]
 
 
 async def test_postgresql_without_the_schema_is_refused(server: Postgres, tmp_path: Path) -> None:
-    with pytest.raises(StartRefused, match=r"lacks 0001, 0002, 0003, 0004: run `millrace migrate`"):
+    with pytest.raises(StartRefused, match=r"lacks 0001, 0002, 0003, 0004, 0005: run `millrace migrate`"):
         async with open_records(RecordsSettings(records_url=server.new_database("empty")), tmp_path):
             pass
 
@@ -225,6 +226,57 @@ async def test_a_secret_for_hashes_is_made_once_and_kept_while_the_record_is(rec
     await records.remove_tenant("shop")
     await records.put_tenant(dataclasses.replace(SHOP, hashed=("user_id",)))
     assert (await records.tenant("shop")).hash_secret not in ("", secret, "5e" * 32)
+
+
+async def test_a_saved_statement_is_kept_replaced_and_removed_for_its_tenant(records: Records) -> None:
+    statements = records.statements
+    mine = Saved("shop", "views", "SELECT {n:UInt8}", "Views", {"n": 1}, "user:ada", 1_000)
+    theirs = dataclasses.replace(mine, tenant="blog", sql="SELECT 2")
+    for one in (mine, theirs):
+        await statements.save(one)
+    changed = dataclasses.replace(mine, sql="SELECT 3", defaults={}, at=2_000)
+    await statements.save(changed)
+
+    assert await statements.saved("shop", "views") == changed
+    assert await statements.all_saved() == [theirs, changed]
+    assert await statements.all_saved("blog") == [theirs]
+    assert await statements.remove_saved("shop", "views", "user:bob") is True
+    assert await statements.remove_saved("shop", "views", "user:bob") is False
+    with pytest.raises(NotFound, match="shop has no saved statement views"):
+        await statements.saved("shop", "views")
+    assert await statements.saved("blog", "views") == theirs
+    told = [(one.actor, one.action, one.subject) for one in await records.access.trail.changes(tenant="shop")]
+    assert told == [
+        ("user:ada", "statement_saved", "views"),
+        ("user:ada", "statement_saved", "views"),
+        ("user:bob", "statement_removed", "views"),
+    ]
+
+
+async def test_a_tenant_has_so_many_saved_statements(records: Records) -> None:
+    one = Saved("shop", "a", "SELECT 1", "", {}, "user:ada", 1_000)
+    for name in ("a", "b", "b"):
+        await records.statements.save(dataclasses.replace(one, name=name), most=2)
+    with pytest.raises(Conflict) as refused:
+        await records.statements.save(dataclasses.replace(one, name="c"), most=2)
+    assert refused.value.code == "too_many_saved"
+    await records.statements.save(dataclasses.replace(one, tenant="blog"))
+
+
+async def test_the_history_is_told_page_by_page_and_shortened(records: Records) -> None:
+    statements = records.statements
+    asked = [Asked("shop", "user:ada", "", f"SELECT {at}", "success", 1, 2.5, at) for at in range(5)]
+    other = Asked("blog", "user:bob", "views", "SELECT 9", "invalid_sql", 0, 0.1, 3)
+    await statements.note([*asked, other])
+
+    newest = await statements.asked("shop", limit=2)
+    assert newest == [asked[4], asked[3]]
+    assert await statements.asked("shop", before=newest[-1].id) == [asked[2], asked[1], asked[0]]
+    await statements.forget_asked(1)
+    assert len(await statements.asked("shop")) == 4
+    await statements.forget_asked(0, ["shop", "nobody"], 3)
+    assert await statements.asked("shop") == [asked[4], asked[3], asked[2]]
+    assert await statements.asked("blog") == [other]
 
 
 async def test_an_erasure_is_kept_until_it_is_done_and_after(records: Records) -> None:

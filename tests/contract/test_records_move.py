@@ -11,6 +11,7 @@ from millrace_core.time import now_ms
 from millrace_records.access.ports import Key, User
 from millrace_records.ports import Decision, Records, Tenant
 from millrace_records.settings import RecordsSettings
+from millrace_records.statements import Saved
 from millrace_records.wiring import migrate_records, open_records
 from millrace_standalone.moving_records import move_records
 from tests.support.postgres import Postgres, postgres
@@ -58,6 +59,8 @@ def _key(tenant: str) -> Key:
 async def test_keys_people_settings_and_the_trail_come_along_once(here: Records, there: Records) -> None:
     used, revoked, ada = _key("shop"), _key("shop"), User(new_id(), "ada@example.com", "hash", {"shop": "owner"}, now_ms())
     await here.put_tenant(Tenant("shop", tier="enterprise"), "user:ada")
+    saved = Saved("shop", "views", "SELECT {n:UInt8}", "Views", {"n": 1}, "user:ada", 1_000)
+    await here.statements.save(saved)
     for key in (used, revoked):
         await here.access.keys.add(key, "user:ada")
     await here.access.keys.revoke(revoked.id, "user:ada")
@@ -71,6 +74,7 @@ async def test_keys_people_settings_and_the_trail_come_along_once(here: Records,
         await move_records(here, there)
 
     assert await there.tenants() == await here.tenants()
+    assert await there.statements.all_saved() == [saved]
     assert await there.access.keys.keys() == await here.access.keys.keys()
     assert await there.access.users.users() == [ada]
     assert [one.position for one in await there.decisions()] == ["0/1/0", "0/2/0"]

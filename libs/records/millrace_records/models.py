@@ -1,6 +1,6 @@
 """The tables of the records, the same on SQLite and PostgreSQL; made by the migrations, which a test compares with them."""
 
-from sqlalchemy import BigInteger, Integer, MetaData, String, Text
+from sqlalchemy import BigInteger, Float, Index, Integer, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # BIGINT would not count up by itself on SQLite.
@@ -104,3 +104,34 @@ class SpendingRow(Base):
     tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
     micro_usd: Mapped[int] = mapped_column(BigInteger)
+
+
+class SavedRow(Base):
+    """A statement in SQL that a tenant saved. The defaults are JSON text."""
+
+    __tablename__ = "saved_statements"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sql: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text)
+    defaults: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String(128))
+    at: Mapped[int] = mapped_column(BigInteger)
+
+
+class AskedRow(Base):
+    """A statement in SQL that was asked."""
+
+    __tablename__ = "asked_statements"
+    __table_args__ = (Index(None, "tenant", "id"),)
+
+    id: Mapped[int] = mapped_column(_Counted, primary_key=True, autoincrement=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    actor: Mapped[str] = mapped_column(String(128))
+    saved: Mapped[str] = mapped_column(String(64))
+    sql: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(64))
+    rows: Mapped[int] = mapped_column(BigInteger)
+    milliseconds: Mapped[float] = mapped_column(Float)
+    at: Mapped[int] = mapped_column(BigInteger, index=True)

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from millrace_core.privacy import Signals
 from millrace_records.access.ports import AccessPorts
 from millrace_records.questions import QuestionRecords
+from millrace_records.statements import StatementRecords
 
 Tier = Literal["default", "enterprise"]
 
@@ -149,6 +150,11 @@ class Records(Protocol):
     @property
     def questions(self) -> QuestionRecords:
         """Of questions in plain language, likewise."""
+        ...
+
+    @property
+    def statements(self) -> StatementRecords:
+        """Of statements in SQL, likewise."""
         ...
 
     async def tenants(self) -> Sequence[Tenant]:

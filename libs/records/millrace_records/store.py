@@ -18,6 +18,7 @@ from millrace_records.erasures import SqlErasures
 from millrace_records.models import AuditRow, DecisionRow, TenantRow
 from millrace_records.ports import AuditState, Decision, Erasures, Tenant, Tier
 from millrace_records.questions import QuestionRecords, SqlQuestions
+from millrace_records.statements import SqlStatements, StatementRecords
 from millrace_records.transactions import Transactions
 
 _ROLLUPS: Final = "rollups"
@@ -33,11 +34,17 @@ class SqlRecords:
         self._access = access_ports(self._transactions)
         self._erasures = SqlErasures(self._transactions, self._changing)
         self._questions = SqlQuestions(self._transactions)
+        self._statements = SqlStatements(self._transactions, self._changing)
 
     @property
     def questions(self) -> QuestionRecords:
         """See Records."""
         return self._questions
+
+    @property
+    def statements(self) -> StatementRecords:
+        """See Records."""
+        return self._statements
 
     @property
     def erasures(self) -> Erasures:

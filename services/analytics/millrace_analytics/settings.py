@@ -73,6 +73,13 @@ class AnalyticsSettings(AccountSettings, AiSettings):
         description="How many statements a tenant may ask a minute (`POST /query`); 0 is no limit. Without it 100 where "
         "`MILLRACE_AUTH=required`, else no limit.",
     )
+    query_history_days: float = Field(
+        30.0,
+        ge=0,
+        le=3660,
+        description="How long it is remembered which statements were asked (`GET /query/history/{customer_id}`), at most the "
+        "latest 10,000 of a tenant; 0 remembers none.",
+    )
     query_questions_a_minute: int | None = Field(
         None,
         ge=0,

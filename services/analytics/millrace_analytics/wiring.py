@@ -1,7 +1,8 @@
 """Makes analytics of opened ports."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from fastapi import APIRouter
@@ -15,6 +16,7 @@ from millrace_analytics.ai.routes import ai_router
 from millrace_analytics.ai.wiring import OpenModel, build_desk
 from millrace_analytics.analytics_query import analytics_query_router
 from millrace_analytics.asking.answers import Answers, Keeping
+from millrace_analytics.asking.history import History
 from millrace_analytics.asking.limits import AskingLimit
 from millrace_analytics.asking.questions import QuestionAsking
 from millrace_analytics.asking.sql import SqlAsking
@@ -27,6 +29,8 @@ from millrace_analytics.families.questions.routes import catalogue_router, quest
 from millrace_analytics.families.questions.streaming import Watching
 from millrace_analytics.families.realtime.dashboard import Dashboards
 from millrace_analytics.families.realtime.routes import realtime_router
+from millrace_analytics.families.saved.routes import saved_router
+from millrace_analytics.families.saved.saving import SavedStatements
 from millrace_analytics.families.schema.routes import schema_router
 from millrace_analytics.live.found_out import FoundOut
 from millrace_analytics.live.hub import Hub
@@ -122,8 +126,6 @@ def build(
     lookups = Lookups(reads, warehouse.writer.stored_ids, log.tail, log.dead_letters)
     health.add("warehouse", reads.ping)
 
-    may_go_on = _may_go_on(access)
-
     def limit(scope: str, set_to: int | None, documented: int) -> AskingLimit:
         otherwise = documented if access is not None else 0
         return AskingLimit(cache.limits, metrics, scope, otherwise if set_to is None else set_to)
@@ -134,8 +136,11 @@ def build(
     questions = QuestionAsking(reads, answers)
     questioning = Questioning(questions, zones, questions_limit, metrics)
     watching = Watching(settings.question_streams)
+    may_go_on = partial(_may_go_on, access)
     live = LiveResponses(hub, settings, may_go_on)
-    asking = SqlAsking(reads, answers, sql_limit, metrics)
+    statements = records.statements if records is not None else None
+    history = History(statements, settings.query_history_days)
+    asking = SqlAsking(reads, answers, sql_limit, metrics, history.note)
     desk = build_desk(
         settings, reads, questions, cache, metrics, model or OpenModel(), zones, records, is_metered=access is not None
     )
@@ -149,21 +154,20 @@ def build(
         product_router(questioning),
         analytics_query_router(questioning, asking),
         schema_router(reads, answers),
+        saved_router(SavedStatements(asking, statements), asking, history),
     ]
-    work = [hub.forget_erased(cache.messages), answers.forget_erased(cache.messages)]
+    work = [hub.forget_erased(cache.messages), answers.forget_erased(cache.messages), history.keep()]
     return AnalyticsService(routers, hub, work, watching)
 
 
-def _may_go_on(access: AccessCheck | None) -> Callable[[Caller, str], bool]:
-    def may_go_on(caller: Caller, tenant: str) -> bool:
-        if access is None:
-            return True
-        try:
-            return access.of(caller.who).may("view", tenant)
-        except Unauthorized:
-            return False
-
-    return may_go_on
+def _may_go_on(access: AccessCheck | None, caller: Caller, tenant: str) -> bool:
+    """Whether a live stream may."""
+    if access is None:
+        return True
+    try:
+        return access.of(caller.who).may("view", tenant)
+    except Unauthorized:
+        return False
 
 
 def _keeping(settings: AnalyticsSettings) -> Keeping:

@@ -22,12 +22,16 @@ _Line = TypeVar("_Line", bound=_Numbered)
 
 
 async def move_records(here: Records, there: Records) -> None:
-    """Settings of tenants, keys, people, the trail, and what was decided about dead letters; what is there already stays as it
-    is there."""
+    """Settings of tenants, their saved statements, keys, people, the trail, and what was decided about dead
+    letters; what is there already stays as it is there."""
     known = {tenant.name for tenant in await there.tenants()}
     for tenant in await here.tenants():
         if tenant.name not in known:
             await there.put_tenant(tenant, _ACTOR)
+    saved = {(one.tenant, one.name) for one in await there.statements.all_saved()}
+    for one in await here.statements.all_saved():
+        if (one.tenant, one.name) not in saved:
+            await there.statements.save(one, teller=_ACTOR)
     await _move_access(here.access, there.access)
     decided = {_decided(one) async for one in _all(_decisions_of(there))}
     await there.decide([one async for one in _all(_decisions_of(here)) if _decided(one) not in decided])

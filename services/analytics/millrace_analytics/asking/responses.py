@@ -18,6 +18,10 @@ TYPES: Final[Mapping[FileForm, str]] = {
     "arrow": "application/vnd.apache.arrow.stream",
     "parquet": "application/vnd.apache.parquet",
 }
+FILES: Final[dict[str, Any]] = {
+    media.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for media in TYPES.values()
+}
+"""The same, as OpenAPI says it."""
 _ENDS: Final[Mapping[FileForm, str]] = {"csv": "csv", "jsonl": "jsonl", "arrow": "arrows", "parquet": "parquet"}
 
 

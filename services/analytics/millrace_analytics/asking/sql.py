@@ -43,6 +43,7 @@ class SqlQuestion:
         seconds: it may take; None is the limit of all.
         is_fresh: what is kept is not good enough.
         require_tenant_filter: it has to say whose rows it wants.
+        saved: the name under which it is saved.
     """
 
     tenant: str
@@ -52,6 +53,7 @@ class SqlQuestion:
     seconds: float | None = None
     is_fresh: bool = False
     require_tenant_filter: bool = False
+    saved: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,10 @@ class SqlAsking:
     async def describe(self, tenant: str, sql: str, values: Values | None, *, require_tenant_filter: bool = False) -> Described:
         """Look at a statement without asking it. Raises as ``rows``, but for limits of what is asked."""
         return await self._warehouse.of(tenant).statements.describe(sql, values, require_tenant_filter=require_tenant_filter)
+
+    async def check(self, tenant: str, sql: str, values: Values | None) -> None:
+        """Send a statement through the gate, and no further. Raises QueryError."""
+        await self._warehouse.of(tenant).statements.prepare(sql, values)
 
     async def parameters(self, tenant: str, sql: str) -> dict[str, str]:
         """The names and types of a statement's placeholders. Raises QueryError."""

@@ -1,10 +1,8 @@
 """``POST /query`` and ``POST /query/check``."""
 
-from typing import Any, Final
-
 from fastapi import APIRouter, Request, Response
 
-from millrace_analytics.asking.responses import TYPES, file_response, is_fresh, rows_response
+from millrace_analytics.asking.responses import FILES, file_response, is_fresh, rows_response
 from millrace_analytics.asking.sql import SqlAsking, SqlQuestion
 from millrace_analytics.families.realtime.schemas import (
     CheckAnswer,
@@ -19,10 +17,6 @@ from millrace_core.errors import Forbidden, QueryError
 from millrace_web.access import Asking
 from millrace_web.app import error_responses
 
-_FILES: Final[dict[str, Any]] = {
-    media.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for media in TYPES.values()
-}
-
 
 def sql_router(asking: SqlAsking) -> APIRouter:
     """The routes."""
@@ -31,7 +25,7 @@ def sql_router(asking: SqlAsking) -> APIRouter:
     @router.post(
         "/query",
         response_model=QueryAnswer,
-        responses={200: {"content": _FILES}, **error_responses(400, 401, 403, 429, 503)},
+        responses={200: {"content": FILES}, **error_responses(400, 401, 403, 429, 503)},
     )
     @router.post("/query/", include_in_schema=False)
     async def query(asked: QueryRequest, caller: Asking, request: Request) -> Response:
