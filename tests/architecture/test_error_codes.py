@@ -90,7 +90,7 @@ def _given_by_table(node: ast.Dict) -> Iterator[Given]:
     """Of the engine's numbers to (code, message) of a QueryError, or of statuses to codes."""
     for key, value in zip(node.keys, node.values, strict=True):
         match key, value:
-            case _, ast.Tuple(elts=[ast.Constant(value=str(code)), _]) if re.fullmatch("[a-z_]+", code):
+            case ast.Constant(value=int()), ast.Tuple(elts=[ast.Constant(value=str(code)), _]):
                 yield code, _status(QueryError.__name__)
             case ast.Constant(value=int(status)), ast.Constant(value=str(code)) if 400 <= status < 600 and "_" in code:
                 yield code, status

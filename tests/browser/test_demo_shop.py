@@ -9,6 +9,8 @@ from tests.support.browser import arrived, stored
 from tests.support.commands import millrace
 from tests.support.server import Server
 
+pytestmark = pytest.mark.minutes
+
 _TENANT = "demo_tenant"
 
 

@@ -9,6 +9,8 @@ from playwright.sync_api import BrowserContext
 from tests.support.browser import Site, arrived, opened
 from tests.support.server import Server
 
+pytestmark = pytest.mark.minutes
+
 _ROOT = Path(__file__).parents[2]
 
 

@@ -8,6 +8,8 @@ from playwright.sync_api import BrowserContext, expect
 from tests.support.browser import Site, arrived, kept, opened, received
 from tests.support.server import Server
 
+pytestmark = pytest.mark.minutes
+
 
 def test_a_page_view_has_page_title_visitor_session_and_browser(server: Server, site: Site, context: BrowserContext) -> None:
     opened(context, site, "/pricing?utm_source=letter&utm_medium=email").evaluate("analytics.flush()")

@@ -3,10 +3,13 @@
 import contextlib
 import json
 
+import pytest
 from playwright.sync_api import BrowserContext, Error, Route
 
 from tests.support.browser import Site, arrived, kept, opened, received
 from tests.support.server import Server
+
+pytestmark = pytest.mark.minutes
 
 _LONG = 3_600_000
 

@@ -10,6 +10,8 @@ from playwright.sync_api import BrowserContext, Playwright
 from tests.support.browser import CHROMIUM, FLAGS, Site, arrived, kept, opened
 from tests.support.server import Server
 
+pytestmark = pytest.mark.minutes
+
 _SIGNALS = {
     "gpc": "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})",
     "dnt": "Object.defineProperty(Navigator.prototype, 'doNotTrack', {get: () => '1'})",

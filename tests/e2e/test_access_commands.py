@@ -12,6 +12,8 @@ from tests.support.access import bearer
 from tests.support.commands import millrace
 from tests.support.server import Server
 
+pytestmark = pytest.mark.minutes
+
 _EVENT = {"visitor_id": "v1", "event_type": "click"}
 
 

@@ -13,6 +13,8 @@ import pytest
 from millrace_analytics.families.ingest.schemas import ReportCounts, Status
 from tests.support.server import Server
 
+pytestmark = pytest.mark.minutes
+
 _GUIDE = (Path(__file__).parents[2] / "docs/guides/where-is-my-event.md").read_text()
 _BLOCKS = re.findall(r"```bash\n(.*?)```", _GUIDE, re.DOTALL)
 _STATUSES = re.findall(r"^\| `(\w+)` \| .*\| .*\|$", _GUIDE, re.MULTILINE)

@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.support.analytics import post, streaming, view
 from tests.support.server import Server
+
+pytestmark = pytest.mark.minutes
 
 
 async def test_the_loop_waits_for_nothing(tmp_path: Path) -> None:

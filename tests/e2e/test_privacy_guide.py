@@ -17,6 +17,8 @@ from tests.support.server import Server
 from tests.unit.test_ingestion_privacy_signals import PROTOCOLS
 from tests.unit.test_ingestion_whole_addresses import ADDRESSED
 
+pytestmark = pytest.mark.minutes
+
 _GUIDE = (Path(__file__).parents[2] / "docs/guides/privacy.md").read_text()
 _BLOCKS = re.findall(r"```bash\n(.*?)```", _GUIDE, re.DOTALL)
 _ADDRESS = "203.0.113.77"

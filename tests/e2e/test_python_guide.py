@@ -15,6 +15,8 @@ import pytest
 from millrace_client import Millrace
 from tests.support.server import Server, free_port
 
+pytestmark = pytest.mark.minutes
+
 _ROOT = Path(__file__).parents[2]
 _GUIDE = (_ROOT / "docs/guides/python.md").read_text()
 _BLOCKS = re.findall(r"```python\n(.*?)```", _GUIDE, re.DOTALL)

@@ -22,7 +22,7 @@ from tests.support.server import Server
 
 _MB = 2**20
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.minutes]
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ _DAY_MS = 86_400_000
 
 Clock = Callable[[], int]
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.minutes]
 
 
 async def assert_stored_once(warehouse: OpenWarehouse, count: int) -> None:
@@ -88,7 +88,6 @@ async def test_a_warehouse_that_is_down_makes_the_lag_grow_and_nothing_else(tmp_
     await assert_stored_once(warehouse, 1000)
 
 
-@pytest.mark.minutes
 async def test_answers_that_are_lost_behind_the_insert_double_nothing(tmp_path: Path, warehouse: OpenWarehouse) -> None:
     plan = iter(["answer lost", "down", "answer lost", "works"] * 5)
     writer = LossyWriter(warehouse, plan)
@@ -151,7 +150,6 @@ async def _die_with_a_batch_pending(folder: Path, warehouse: OpenWarehouse, step
             await alive.died.wait()
 
 
-@pytest.mark.minutes
 @pytest.mark.parametrize("step", ["consumer.after-intent", "consumer.after-insert"])
 @pytest.mark.parametrize("jump", [0, _DAY_MS, -_DAY_MS], ids=["no jump", "a day ahead", "a day back"])
 async def test_a_pending_batch_is_stored_once_whatever_the_clock_did_meanwhile(
@@ -201,7 +199,6 @@ LOST = {
 """How each table is filled; a crash between the events and one of these leaves its part of the pending batch out."""
 
 
-@pytest.mark.minutes
 @pytest.mark.parametrize("machine", [False, True], ids=["the process", "the machine"])
 @pytest.mark.parametrize("late", [0, 3_600_000], ids=["at once", "an hour later"])
 @pytest.mark.parametrize("table", LOST)
@@ -223,7 +220,6 @@ async def test_a_batch_that_a_crash_left_out_of_one_table_is_completed_there(
     await assert_stored_once(warehouse, 150)
 
 
-@pytest.mark.minutes
 @pytest.mark.parametrize("lost", FILLED)
 async def test_a_batch_whose_token_a_table_knows_without_its_rows_is_completed_there(
     tmp_path: Path, warehouse: OpenWarehouse, lost: str
@@ -242,7 +238,6 @@ async def test_a_batch_whose_token_a_table_knows_without_its_rows_is_completed_t
     await assert_stored_once(warehouse, 150)
 
 
-@pytest.mark.minutes
 async def test_answers_that_are_lost_with_the_rows_of_a_table_double_nothing(tmp_path: Path, warehouse: OpenWarehouse) -> None:
     class Engine(LossyWriter):
         async def insert(self, rows: bytes | Sequence[bytes], token: str) -> None:
@@ -333,7 +328,6 @@ async def test_one_bad_row_in_ten_thousand_is_set_aside_and_the_others_are_store
     await assert_stored_once(warehouse, 9_999)
 
 
-@pytest.mark.minutes
 async def test_a_flood_of_bad_rows_stops_the_consumer_before_it_empties_the_log(
     tmp_path: Path, warehouse: OpenWarehouse
 ) -> None:
@@ -373,7 +367,6 @@ async def test_events_that_are_sent_again_in_other_batches_count_once(tmp_path: 
     await assert_stored_once(warehouse, 300)
 
 
-@pytest.mark.minutes
 @pytest.mark.parametrize("years", [(1970, 1971), (2080, 2100)])
 async def test_times_of_any_year_are_stored_whatever_their_number_of_months(
     tmp_path: Path, warehouse: OpenWarehouse, years: tuple[int, int]

@@ -37,7 +37,7 @@ _STEPS = (
     "erasure.after-forget",
 )
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.minutes]
 
 
 def _record(visitor: str, user: str = "", *, received_at: int | None = None) -> LogRecord:
@@ -78,7 +78,6 @@ async def _visitors(warehouse: OpenWarehouse) -> list[Any]:
     return list(rows)
 
 
-@pytest.mark.minutes
 @pytest.mark.parametrize("step", ["consumer.after-intent", "consumer.after-insert"])
 async def test_a_replayed_batch_is_stored_without_them(tmp_path: Path, warehouse: OpenWarehouse, step: str) -> None:
     async with life(tmp_path, warehouse, dies_at=step) as first:

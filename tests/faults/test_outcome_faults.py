@@ -18,7 +18,7 @@ from tests.support import figures
 from tests.support.pipeline import life, records
 from tests.support.warehouse import OpenWarehouse
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.minutes]
 
 _STEPS = ("consumer.before-intent", "consumer.after-intent", "consumer.after-insert", "consumer.after-commit")
 _EXPECTED = {("dead_letter", "refused_by_warehouse"): 1, ("duplicate", ""): 10, ("rejected", "invalid_json"): 7}
@@ -55,7 +55,6 @@ async def _stored_before(folder: Path, warehouse: OpenWarehouse) -> Sequence[Log
     return sent
 
 
-@pytest.mark.minutes
 @pytest.mark.parametrize("step", _STEPS)
 async def test_a_kill_at_each_step_with_outcomes_in_the_batch_counts_each_of_them_once(
     tmp_path: Path, warehouse: OpenWarehouse, step: str

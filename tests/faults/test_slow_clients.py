@@ -16,7 +16,7 @@ from tests.support import figures
 from tests.support.clients import many
 from tests.support.server import Server
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.minutes]
 
 _HEAD_SECONDS = os.environ.get("MILLRACE_TEST_HEAD_SECONDS", "2")
 _EVENT = {"customer_id": "slow", "visitor_id": "v", "event_type": "t"}

@@ -14,7 +14,7 @@ from tests.support.server import Server
 
 _DEADLINE = 40.0
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.minutes]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,6 @@ def test_a_body_that_does_not_come_ends_the_connection(server: Server) -> None:
     assert b'"body_timeout"' in answer
 
 
-@pytest.mark.minutes
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not tell a process's connections")
 def test_a_stream_whose_client_reads_nothing_is_given_up_with_its_socket(server: Server) -> None:
     before = _connections(server)

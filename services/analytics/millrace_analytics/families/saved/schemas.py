@@ -12,7 +12,7 @@ NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 Tenant = Annotated[str, Path(pattern=TENANT_PATTERN, description="Whose statement it is, and whose rows it reads.")]
 Name = Annotated[str, Path(pattern=NAME_PATTERN, description="Of the statement.")]
-Before = Annotated[int | None, Query(ge=1, description="Older ones than this `id`.")]
+Before = Annotated[int | None, Query(ge=1, le=2**63 - 1, description="Older ones than this `id`.")]
 Limit = Annotated[int, Query(ge=1, le=1_000, description="How many.")]
 Form = Annotated[FileForm | None, Query(alias="format", description="Answer a file instead of JSON.")]
 Seconds = Annotated[float | None, Query(gt=0, le=600, description="How long it may take.")]
