@@ -68,6 +68,6 @@ async def _one_life(server: Server, chance: random.Random, number: int) -> None:
         return
     step = STEPS[number % len(STEPS)] if number < 2 * len(STEPS) else chance.choice(STEPS)
     await asyncio.to_thread(server.start, (step, chance.randrange(6)), wait=False)
-    code = await asyncio.to_thread(server.wait, 30.0)
+    code = await asyncio.to_thread(server.wait, 120.0)
     figures.injected(f"SIGKILL of itself at {step}")
     assert code == -9, f"{step} was not reached: {code}\n{server.tail()}"
