@@ -14,55 +14,11 @@ from millrace_core.errors import InvalidInput, QueryError
 from millrace_core.time import iso_time
 from millrace_warehouse.metrics.answers import Answer
 from millrace_warehouse.metrics.questions import Trend
-from tests.support.metric_events import BEGIN, DAY, EXAMPLES, HOUR, TEXTS, Asker, events, store
+from tests.support.metric_events import BEGIN, DAY, EXAMPLES, HOUR, Asker, events, store
+from tests.support.metric_filters import FIELDS, FILTERS
 from tests.support.metric_reference import Event, World, label, labels
 from tests.support.warehouse import ON_BOTH
 
-_FIELDS = ("event_type", "country", "visitor_id", "person", "properties.plan", "properties.amount", "is_bot", "hour_of_day")
-_texts = st.sampled_from([one for one in TEXTS if one] + ["DE", "page_view", "v1", "u1"])
-_comparisons = st.one_of(
-    st.fixed_dictionaries(
-        {
-            "field": st.sampled_from(["event_type", "country", "person", "properties.plan"]),
-            "operator": st.sampled_from(["eq", "ne", "lt", "ge", "contains", "not_contains", "starts_with", "ends_with"]),
-            "value": _texts,
-            "ignore_case": st.booleans(),
-        }
-    ),
-    st.fixed_dictionaries(
-        {
-            "field": st.sampled_from(["properties.amount", "properties.plan", "hour_of_day", "order_value"]),
-            "operator": st.sampled_from(["eq", "ne", "lt", "le", "gt", "ge"]),
-            "value": st.sampled_from([5, 5.5, -3, 0]),
-        }
-    ),
-    st.fixed_dictionaries({"field": st.sampled_from(["is_bot", "properties.plan"]), "value": st.booleans()}),
-    st.fixed_dictionaries(
-        {
-            "field": st.sampled_from(["country", "properties.plan", "person"]),
-            "operator": st.sampled_from(["in", "not_in"]),
-            "value": st.lists(_texts, max_size=3),
-        }
-    ),
-    st.fixed_dictionaries(
-        {"field": st.sampled_from(["properties.amount"]), "operator": st.just("between"), "value": st.just([-3, 5])}
-    ),
-    st.fixed_dictionaries({"field": st.sampled_from(_FIELDS), "operator": st.sampled_from(["is_set", "is_not_set"])}),
-    st.just({"field": "properties.plan", "operator": "matches", "value": "^[fp]r", "ignore_case": True}),
-    st.sampled_from([{"segment": "buyers"}, {"segment": "non_buyers"}, {"segment": "signed_in"}]),
-)
-_filters = st.recursive(
-    _comparisons,
-    lambda inner: st.one_of(
-        st.lists(inner, min_size=1, max_size=3).map(lambda some: {"all": some}),
-        st.lists(inner, min_size=1, max_size=3).map(lambda some: {"any": some}),
-        inner.map(lambda one: {"not": one}),
-        st.tuples(inner, st.integers(0, 2), st.integers(0, 2)).map(
-            lambda made: {"did": made[0], "at_least": made[1], "at_most": made[1] + made[2]}
-        ),
-    ),
-    max_leaves=4,
-)
 _simple = st.one_of(
     st.just({"measure": "count"}),
     st.sampled_from(["person", "visitor", "user", "session", "properties.plan", "properties.amount"]).map(
@@ -77,7 +33,7 @@ _simple = st.one_of(
     ),
 )
 _measures = st.one_of(
-    st.tuples(_simple, st.none() | _filters).map(lambda made: {**made[0], "where": made[1]}),
+    st.tuples(_simple, st.none() | FILTERS).map(lambda made: {**made[0], "where": made[1]}),
     st.tuples(_simple, _simple).map(
         lambda made: {"measure": "formula", "formula": "-(a + 1) * 2 / b - a", "parts": {"a": made[0], "b": made[1]}}
     ),
@@ -103,7 +59,7 @@ def _alike(found: Sequence[Sequence[Any]], expected: Sequence[Sequence[Any]]) ->
 @EXAMPLES
 @given(
     stored=events(),
-    where=_filters,
+    where=FILTERS,
     measures=st.lists(_measures, min_size=1, max_size=3),
     bots=st.sampled_from(["exclude", "include", "only"]),
 )
@@ -125,7 +81,7 @@ async def test_measures_of_filtered_events_are_those_of_the_reference(
 @given(
     stored=events(),
     measures=st.lists(_measures, min_size=1, max_size=2),
-    by=st.lists(st.sampled_from(_FIELDS), min_size=1, max_size=2, unique=True),
+    by=st.lists(st.sampled_from(FIELDS), min_size=1, max_size=2, unique=True),
     zone=_zones,
 )
 async def test_groups_are_those_of_the_reference(

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from millrace_core.errors import Conflict, NotFound, RecordsUnavailable, StartRefused
+from millrace_records.catalogue import Description, Segment
 from millrace_records.models import Base
 from millrace_records.ports import AuditState, Decision, Erasure, Records, Tenant
 from millrace_records.settings import RecordsSettings
@@ -134,11 +135,11 @@ async def test_a_newer_schema_is_refused(settings: RecordsSettings, tmp_path: Pa
 async def test_migrations_that_run_at_once_wait_for_each_other(server: Postgres) -> None:
     settings = RecordsSettings(records_url=server.new_database("at_once"))
     done = await asyncio.gather(*(migrate_records(settings) for _ in range(4)))
-    assert sorted(done) == [[], [], [], ["0001", "0002", "0003", "0004", "0005"]]
+    assert sorted(done) == [[], [], [], ["0001", "0002", "0003", "0004", "0005", "0006"]]
 
 
 async def test_postgresql_without_the_schema_is_refused(server: Postgres, tmp_path: Path) -> None:
-    with pytest.raises(StartRefused, match=r"lacks 0001, 0002, 0003, 0004, 0005: run `millrace migrate`"):
+    with pytest.raises(StartRefused, match=r"lacks 0001, 0002, 0003, 0004, 0005, 0006: run `millrace migrate`"):
         async with open_records(RecordsSettings(records_url=server.new_database("empty")), tmp_path):
             pass
 
@@ -261,6 +262,68 @@ async def test_a_tenant_has_so_many_saved_statements(records: Records) -> None:
         await records.statements.save(dataclasses.replace(one, name="c"), most=2)
     assert refused.value.code == "too_many_saved"
     await records.statements.save(dataclasses.replace(one, tenant="blog"))
+
+
+async def test_descriptions_are_kept_replaced_and_forgotten_for_their_tenant(records: Records) -> None:
+    catalogue = records.catalogue
+    mine = Description("shop", "event", "purchase", "Order", "Paid for", ("sale", "deal"), "user:ada", 1_000)
+    same_name = dataclasses.replace(mine, kind="property")
+    theirs = dataclasses.replace(mine, tenant="blog", label="")
+    for one in (mine, same_name, theirs):
+        await catalogue.describe(one)
+    changed = dataclasses.replace(mine, synonyms=(), description="", at=2_000)
+    await catalogue.describe(changed)
+
+    assert await catalogue.descriptions() == [theirs, changed, same_name]
+    assert await catalogue.descriptions("shop") == [changed, same_name]
+    assert await catalogue.forget_description("shop", "event", "purchase", "user:bob") is True
+    assert await catalogue.forget_description("shop", "event", "purchase", "user:bob") is False
+    assert await catalogue.descriptions() == [theirs, same_name]
+    told = [(one.actor, one.action, one.subject) for one in await records.access.trail.changes(tenant="shop")]
+    assert told == [
+        ("user:ada", "description_changed", "event purchase"),
+        ("user:ada", "description_changed", "property purchase"),
+        ("user:ada", "description_changed", "event purchase"),
+        ("user:bob", "description_removed", "event purchase"),
+    ]
+
+
+async def test_segments_are_kept_replaced_and_removed_for_their_tenant(records: Records) -> None:
+    catalogue = records.catalogue
+    mine = Segment("shop", "vips", "VIPs", "Who pays", {"field": "properties.plan", "value": "pro"}, "user:ada", 1_000)
+    theirs = dataclasses.replace(mine, tenant="blog", where={"field": "country", "operator": "is_set"})
+    for one in (mine, theirs):
+        await catalogue.put_segment(one)
+    changed = dataclasses.replace(mine, where={"any": [mine.where, theirs.where]}, at=2_000)
+    await catalogue.put_segment(changed)
+
+    assert await catalogue.segments() == [theirs, changed]
+    assert await catalogue.segments("blog") == [theirs]
+    assert await catalogue.remove_segment("shop", "vips", "user:bob") is True
+    assert await catalogue.remove_segment("shop", "vips", "user:bob") is False
+    assert await catalogue.segments("shop") == []
+    told = [(one.actor, one.action, one.subject) for one in await records.access.trail.changes(tenant="shop")]
+    assert told == [
+        ("user:ada", "segment_saved", "vips"),
+        ("user:ada", "segment_saved", "vips"),
+        ("user:bob", "segment_removed", "vips"),
+    ]
+
+
+async def test_a_tenant_has_so_many_descriptions_and_segments(records: Records) -> None:
+    described = Description("shop", "event", "a", "", "", (), "user:ada", 1_000)
+    segment = Segment("shop", "a", "", "", {"field": "country", "value": "AT"}, "user:ada", 1_000)
+    for name in ("a", "b", "b"):
+        await records.catalogue.describe(dataclasses.replace(described, name=name), most=2)
+        await records.catalogue.put_segment(dataclasses.replace(segment, name=name), most=2)
+    with pytest.raises(Conflict) as refused:
+        await records.catalogue.describe(dataclasses.replace(described, kind="property"), most=2)
+    assert refused.value.code == "too_many_descriptions"
+    with pytest.raises(Conflict) as refused:
+        await records.catalogue.put_segment(dataclasses.replace(segment, name="c"), most=2)
+    assert refused.value.code == "too_many_segments"
+    await records.catalogue.describe(dataclasses.replace(described, tenant="blog"), most=2)
+    await records.catalogue.put_segment(dataclasses.replace(segment, tenant="blog"), most=2)
 
 
 async def test_the_history_is_told_page_by_page_and_shortened(records: Records) -> None:

@@ -9,6 +9,7 @@ import pytest
 from millrace_core.access import WRITE_PREFIX, digest_of, new_id, new_secret, shown_part
 from millrace_core.time import now_ms
 from millrace_records.access.ports import Key, User
+from millrace_records.catalogue import Description, Segment
 from millrace_records.ports import Decision, Records, Tenant
 from millrace_records.settings import RecordsSettings
 from millrace_records.statements import Saved
@@ -61,6 +62,10 @@ async def test_keys_people_settings_and_the_trail_come_along_once(here: Records,
     await here.put_tenant(Tenant("shop", tier="enterprise"), "user:ada")
     saved = Saved("shop", "views", "SELECT {n:UInt8}", "Views", {"n": 1}, "user:ada", 1_000)
     await here.statements.save(saved)
+    described = Description("shop", "event", "purchase", "Order", "Paid", ("sale",), "user:ada", 1_000)
+    segment = Segment("shop", "vips", "VIPs", "", {"field": "country", "value": "AT"}, "user:ada", 1_000)
+    await here.catalogue.describe(described)
+    await here.catalogue.put_segment(segment)
     for key in (used, revoked):
         await here.access.keys.add(key, "user:ada")
     await here.access.keys.revoke(revoked.id, "user:ada")
@@ -75,6 +80,8 @@ async def test_keys_people_settings_and_the_trail_come_along_once(here: Records,
 
     assert await there.tenants() == await here.tenants()
     assert await there.statements.all_saved() == [saved]
+    assert await there.catalogue.descriptions() == [described]
+    assert await there.catalogue.segments() == [segment]
     assert await there.access.keys.keys() == await here.access.keys.keys()
     assert await there.access.users.users() == [ada]
     assert [one.position for one in await there.decisions()] == ["0/1/0", "0/2/0"]

@@ -3,7 +3,7 @@
 import datetime
 import itertools
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from millrace_core.time import now_ms, warehouse_time
 from millrace_warehouse.clickhouse.reads import ClickHouseReads
 from millrace_warehouse.metrics.answers import Answer
 from millrace_warehouse.metrics.asking import Moment, answer
+from millrace_warehouse.metrics.filters import Filter
 from millrace_warehouse.metrics.questions import Question
 from tests.support.metric_reference import Event
 from tests.support.warehouse import OpenWarehouse, event_line
@@ -93,6 +94,7 @@ async def store(warehouse: OpenWarehouse, stored: Sequence[Event]) -> str:
 
 
 _QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
+_NONE: Mapping[str, Filter] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,12 @@ class Asker:
     warehouse: OpenWarehouse
     reads: ClickHouseReads
 
-    async def ask(self, stored: Sequence[Event], question: dict[str, Any], now: int = BEGIN) -> Answer:
-        """Store the events as those of a new tenant, and ask it."""
+    async def ask(
+        self, stored: Sequence[Event], question: dict[str, Any], now: int = BEGIN, segments: Mapping[str, Filter] = _NONE
+    ) -> Answer:
+        """Store the events as those of a new tenant that keeps these segments, and ask it."""
         tenant = await store(self.warehouse, stored)
-        return await answer(self.reads.of(tenant), _QUESTION.validate_python(question), Moment(now))
+        return await answer(self.reads.of(tenant), _QUESTION.validate_python(question), Moment(now, segments=segments))
 
 
 @pytest_asyncio.fixture

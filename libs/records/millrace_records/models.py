@@ -135,3 +135,32 @@ class AskedRow(Base):
     rows: Mapped[int] = mapped_column(BigInteger)
     milliseconds: Mapped[float] = mapped_column(Float)
     at: Mapped[int] = mapped_column(BigInteger, index=True)
+
+
+class DescriptionRow(Base):
+    """What a tenant writes about one of its event types or properties. The synonyms are JSON text."""
+
+    __tablename__ = "descriptions"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    label: Mapped[str] = mapped_column(String(100))
+    description: Mapped[str] = mapped_column(Text)
+    synonyms: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String(128))
+    at: Mapped[int] = mapped_column(BigInteger)
+
+
+class SegmentRow(Base):
+    """A filter that a tenant keeps under a name, as JSON text."""
+
+    __tablename__ = "segments"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    label: Mapped[str] = mapped_column(String(100))
+    description: Mapped[str] = mapped_column(Text)
+    filter: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String(128))
+    at: Mapped[int] = mapped_column(BigInteger)

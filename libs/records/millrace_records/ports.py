@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from millrace_core.privacy import Signals
 from millrace_records.access.ports import AccessPorts
+from millrace_records.catalogue import CatalogueRecords
 from millrace_records.questions import QuestionRecords
 from millrace_records.statements import StatementRecords
 
@@ -155,6 +156,11 @@ class Records(Protocol):
     @property
     def statements(self) -> StatementRecords:
         """Of statements in SQL, likewise."""
+        ...
+
+    @property
+    def catalogue(self) -> CatalogueRecords:
+        """Of what tenants write about their data, likewise."""
         ...
 
     async def tenants(self) -> Sequence[Tenant]:

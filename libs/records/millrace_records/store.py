@@ -14,6 +14,7 @@ from millrace_core.privacy import Signals
 from millrace_records.access.changing import Changing
 from millrace_records.access.ports import AccessPorts
 from millrace_records.access.store import access_ports
+from millrace_records.catalogue import CatalogueRecords, SqlCatalogue
 from millrace_records.erasures import SqlErasures
 from millrace_records.models import AuditRow, DecisionRow, TenantRow
 from millrace_records.ports import AuditState, Decision, Erasures, Tenant, Tier
@@ -35,6 +36,7 @@ class SqlRecords:
         self._erasures = SqlErasures(self._transactions, self._changing)
         self._questions = SqlQuestions(self._transactions)
         self._statements = SqlStatements(self._transactions, self._changing)
+        self._catalogue = SqlCatalogue(self._transactions, self._changing)
 
     @property
     def questions(self) -> QuestionRecords:
@@ -45,6 +47,11 @@ class SqlRecords:
     def statements(self) -> StatementRecords:
         """See Records."""
         return self._statements
+
+    @property
+    def catalogue(self) -> CatalogueRecords:
+        """See Records."""
+        return self._catalogue
 
     @property
     def erasures(self) -> Erasures:

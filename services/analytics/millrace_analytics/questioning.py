@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from millrace_analytics.asking.limits import AskingLimit
 from millrace_analytics.asking.questions import Answered, QuestionAsking
+from millrace_analytics.tenant_catalogue import TenantCatalogue
 from millrace_analytics.tenant_zones import TenantZones
 from millrace_core import metrics as names
 from millrace_core.errors import InvalidInput, MillraceError, QueryError
@@ -21,6 +22,7 @@ class Questioning:
         self,
         asking: QuestionAsking,
         zones: TenantZones,
+        catalogue: TenantCatalogue,
         limit: AskingLimit,
         metrics: Metrics,
         clock: Callable[[], int] = now_ms,
@@ -28,6 +30,7 @@ class Questioning:
         self.clock = clock
         self._asking = asking
         self._zones = zones
+        self._catalogue = catalogue
         self._limit = limit
         self._metrics = metrics
 
@@ -48,10 +51,11 @@ class Questioning:
                 await self._limit.take(tenant)
 
         zone = question.time_zone or await self._zones.of(tenant)
+        segments = await self._catalogue.segments_for(tenant, question)
         label = self._metrics.capped("customer_id", tenant)
         started, status = time.perf_counter(), "error"
         try:
-            moment = Moment(self.clock(), zone)
+            moment = Moment(self.clock(), zone, segments)
             found = await self._asking.ask(tenant, question, moment, is_fresh=is_fresh, before=count)
             status = "success"
         except InvalidInput:

@@ -21,6 +21,8 @@ from millrace_analytics.asking.limits import AskingLimit
 from millrace_analytics.asking.questions import QuestionAsking
 from millrace_analytics.asking.sql import SqlAsking
 from millrace_analytics.asking.versions import Versions
+from millrace_analytics.families.catalogue.keeping import Keeping as KeepingWritten
+from millrace_analytics.families.catalogue.routes import written_router
 from millrace_analytics.families.commerce.routes import commerce_router
 from millrace_analytics.families.ingest.lookup import Lookups
 from millrace_analytics.families.ingest.routes import ingest_router
@@ -37,6 +39,7 @@ from millrace_analytics.live.hub import Hub
 from millrace_analytics.live.responses import LiveResponses
 from millrace_analytics.questioning import Questioning
 from millrace_analytics.settings import AccountSettings, AnalyticsSettings
+from millrace_analytics.tenant_catalogue import TenantCatalogue
 from millrace_analytics.tenant_zones import TenantZones
 from millrace_core.access import Caller
 from millrace_core.errors import RecordsUnavailable, Unauthorized
@@ -130,17 +133,17 @@ def build(
         otherwise = documented if access is not None else 0
         return AskingLimit(cache.limits, metrics, scope, otherwise if set_to is None else set_to)
 
-    sql_limit = limit("sql", settings.query_sql_a_minute, _SQL_A_MINUTE)
     questions_limit = limit("questions", settings.query_questions_a_minute, _QUESTIONS_A_MINUTE)
     zones = TenantZones(records)
+    catalogue = TenantCatalogue(records)
     questions = QuestionAsking(reads, answers)
-    questioning = Questioning(questions, zones, questions_limit, metrics)
+    questioning = Questioning(questions, zones, catalogue, questions_limit, metrics)
     watching = Watching(settings.question_streams)
     may_go_on = partial(_may_go_on, access)
     live = LiveResponses(hub, settings, may_go_on)
     statements = records.statements if records is not None else None
     history = History(statements, settings.query_history_days)
-    asking = SqlAsking(reads, answers, sql_limit, metrics, history.note)
+    asking = SqlAsking(reads, answers, limit("sql", settings.query_sql_a_minute, _SQL_A_MINUTE), metrics, history.note)
     desk = build_desk(
         settings, reads, questions, cache, metrics, model or OpenModel(), zones, records, is_metered=access is not None
     )
@@ -150,10 +153,11 @@ def build(
         ingest_router(reads, lookups, live),
         questions_router(questioning, settings, watching, may_go_on),
         catalogue_router(),
+        written_router(KeepingWritten(catalogue)),
         commerce_router(questioning),
         product_router(questioning),
         analytics_query_router(questioning, asking),
-        schema_router(reads, answers),
+        schema_router(reads, answers, catalogue),
         saved_router(SavedStatements(asking, statements), asking, history),
     ]
     work = [hub.forget_erased(cache.messages), answers.forget_erased(cache.messages), history.keep()]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
 from millrace_records.access.ports import AccessPorts, Change
+from millrace_records.catalogue import CatalogueRecords
 from millrace_records.ports import Decision, Records
 
 _PAGE: Final = 500
@@ -22,8 +23,8 @@ _Line = TypeVar("_Line", bound=_Numbered)
 
 
 async def move_records(here: Records, there: Records) -> None:
-    """Settings of tenants, their saved statements, keys, people, the trail, and what was decided about dead
-    letters; what is there already stays as it is there."""
+    """Settings of tenants, their saved statements, descriptions and segments, keys, people, the trail, and what was
+    decided about dead letters; what is there already stays as it is there."""
     known = {tenant.name for tenant in await there.tenants()}
     for tenant in await here.tenants():
         if tenant.name not in known:
@@ -32,9 +33,21 @@ async def move_records(here: Records, there: Records) -> None:
     for one in await here.statements.all_saved():
         if (one.tenant, one.name) not in saved:
             await there.statements.save(one, teller=_ACTOR)
+    await _move_catalogue(here.catalogue, there.catalogue)
     await _move_access(here.access, there.access)
     decided = {_decided(one) async for one in _all(_decisions_of(there))}
     await there.decide([one async for one in _all(_decisions_of(here)) if _decided(one) not in decided])
+
+
+async def _move_catalogue(here: CatalogueRecords, there: CatalogueRecords) -> None:
+    described = {(one.tenant, one.kind, one.name) for one in await there.descriptions()}
+    for description in await here.descriptions():
+        if (description.tenant, description.kind, description.name) not in described:
+            await there.describe(description, teller=_ACTOR)
+    known = {(one.tenant, one.name) for one in await there.segments()}
+    for segment in await here.segments():
+        if (segment.tenant, segment.name) not in known:
+            await there.put_segment(segment, teller=_ACTOR)
 
 
 async def _move_access(here: AccessPorts, there: AccessPorts) -> None:

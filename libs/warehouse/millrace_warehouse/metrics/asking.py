@@ -84,7 +84,8 @@ class _Asking:
     def writing(self) -> Writing:
         """A new statement."""
         asked = self.question
-        return Writing(self.warehouse.tenant, self.span, self.zone, self.moment.now, asked.segments, asked.bots)
+        moment = self.moment
+        return Writing(self.warehouse.tenant, self.span, self.zone, moment.now, asked.segments, asked.bots, moment.segments)
 
     async def rows(self, statement: Statement) -> Sequence[Sequence[Any]]:
         """What it answers."""

@@ -49,7 +49,7 @@ def compiled(tenant: str, question: Question, moment: Moment) -> Compiled:
     made: list[Writing] = []
 
     def writing() -> Writing:
-        made.append(Writing(tenant, span, zone, moment.now, question.segments, question.bots))
+        made.append(Writing(tenant, span, zone, moment.now, question.segments, question.bots, moment.segments))
         return made[-1]
 
     found = list(_statements(question, writing))

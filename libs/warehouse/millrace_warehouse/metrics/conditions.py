@@ -10,6 +10,9 @@ from millrace_warehouse.metrics.parts import Kind
 from millrace_warehouse.metrics.ranges import span_of
 from millrace_warehouse.metrics.statements import Writing
 
+MOST_CONDITIONS: Final = 20_000
+"""Of one statement. Segments may name segments: a few of them could stand for more than anybody can write out."""
+
 _SYMBOLS: Final = {"eq": "=", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _TYPES: Final[dict[Kind, str]] = {"text": "String", "number": "Float64", "boolean": "Bool", "time": "Int64"}
 _OF_TEXT: Final = {
@@ -29,6 +32,9 @@ def condition(writing: Writing, given: Filter, depth: int = 0) -> str:
     """
     if depth > DEEPEST:
         raise InvalidInput(f"filters are nested deeper than {DEEPEST} levels", code="invalid_filter")
+    writing.conditions += 1
+    if writing.conditions > MOST_CONDITIONS:
+        raise InvalidInput(f"filters have more than {MOST_CONDITIONS:,} parts, segments included", code="invalid_filter")
     match given:
         case Comparison():
             return _comparison(writing, given)

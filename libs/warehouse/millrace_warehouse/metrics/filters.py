@@ -1,8 +1,9 @@
 """Which events a question is about: comparisons, put together with all, any and not, named ones, and what somebody did."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import BaseModel, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from millrace_warehouse.metrics.parts import EventField, Name, Part
 from millrace_warehouse.metrics.ranges import Range
@@ -60,7 +61,7 @@ class Not(Part):
 
 
 class InSegment(Part):
-    """A filter by its name: one of the question's own ``segments``, else one of the catalogue's."""
+    """A filter by its name: of the question's own ``segments``, else the catalogue's, else those that the tenant keeps."""
 
     segment: Name
 
@@ -110,6 +111,19 @@ DEEPEST = 12
 
 for _part in (AllOf, AnyOf, Not, Did):
     _part.model_rebuild()
+
+
+def segments_named(part: Any) -> frozenset[str]:
+    """The names of segments that stand anywhere in a question, or in a part of one."""
+    if isinstance(part, InSegment):
+        return frozenset({part.segment})
+    if isinstance(part, BaseModel):
+        return frozenset().union(*(segments_named(getattr(part, name)) for name in type(part).model_fields))
+    if isinstance(part, Mapping):
+        return frozenset().union(*(segments_named(one) for one in part.values()))
+    if isinstance(part, (tuple, list)):
+        return frozenset().union(*(segments_named(one) for one in part))
+    return frozenset()
 
 
 def is_event(*types: str) -> Comparison:

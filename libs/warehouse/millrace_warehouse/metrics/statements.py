@@ -27,11 +27,14 @@ _PEOPLE = (
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a question is asked, and the time zone of a tenant that does not name another."""
+    """When a question is asked, and what is settled for the tenant."""
 
     now: int
     """Milliseconds since the epoch."""
     time_zone: str = "UTC"
+    """Of a tenant whose question does not name another."""
+    segments: Mapping[str, Filter] = field(default_factory=dict)
+    """The tenant's own, by name; those of the question and of the catalogue come before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,13 @@ class Writing:
     zone: ZoneInfo
     now: int
     segments: Mapping[str, Filter] = field(default_factory=dict)
+    """The question's own."""
     bots: Bots = "exclude"
+    kept_segments: Mapping[str, Filter] = field(default_factory=dict)
+    """The tenant's."""
     values: dict[str, Any] = field(default_factory=dict)
+    conditions: int = 0
+    """So many were written, to bound what segments of segments make of a few words."""
     names_people: bool = False
     """Whether somebody asked for :meth:`person`."""
     until: int = 0
@@ -96,7 +104,9 @@ class Writing:
             return self.segments[name]
         if name in SEGMENTS:
             return SEGMENTS[name].where
-        raise InvalidInput(f"there is no segment {name}: name it in segments", code="unknown_segment")
+        if name in self.kept_segments:
+            return self.kept_segments[name]
+        raise InvalidInput(f"there is no segment {name}: keep it, or name it in segments", code="unknown_segment")
 
     def within(self, span: Span | None = None) -> list[str]:
         """Conditions of ``events_raw``: the tenant's, of that time (else that of the question), of bots or not."""

@@ -29,6 +29,7 @@ from millrace_analytics.ai.related import related_to
 from millrace_analytics.ai.remembering import normal, reading_of, resembling
 from millrace_analytics.ai.results import Result, run_plan, run_sql, sql_of
 from millrace_analytics.asking.questions import QuestionAsking
+from millrace_analytics.tenant_catalogue import filters_of
 from millrace_core.errors import InvalidInput, QueryError, RecordsUnavailable
 from millrace_core.time import now_ms
 from millrace_records.questions import QuestionRecords, Verified
@@ -128,6 +129,8 @@ class Questions:
         yield Step("accepted", {"question": question[:500]})
         known = await self._verified(tenant, told)
         vocabulary = await self._knowledge.of(tenant)
+        if not vocabulary.written.is_whole:
+            told.warnings.append("What was written about events, and segments, cannot be read at the moment.")
         asked = Asked(tenant, question, self._clock(), time_zone, vocabulary, resembling(question, known) if known else ())
         way = _Way(asked, self._warehouse.of(tenant), told, self._matcher.about(asked), execute)
         reading = await self._read(way, known)
@@ -192,7 +195,7 @@ class Questions:
                 told.sql = reading.sql
                 told.result = await run_sql(way.warehouse, reading.sql) if way.execute else None
             else:
-                moment = Moment(way.asked.now, way.asked.time_zone)
+                moment = Moment(way.asked.now, way.asked.time_zone, filters_of(way.asked.vocabulary.written.segments))
                 told.sql = sql_of(way.asked.tenant, reading.plan, moment)
                 told.result = await run_plan(self._ask(way), reading.plan, moment) if way.execute else None
         except (QueryError, InvalidInput) as error:

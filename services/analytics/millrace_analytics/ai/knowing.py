@@ -1,12 +1,14 @@
 """What a tenant's events are called and say, read of the warehouse and remembered for a while."""
 
 import asyncio
+import dataclasses
 import hashlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from millrace_analytics.ai.ports import Property, Vocabulary
+from millrace_analytics.tenant_catalogue import NOTHING, TenantCatalogue
 from millrace_warehouse.metrics.vocabulary import DIMENSIONS
 from millrace_warehouse.ports import TenantWarehouse, Warehouse
 
@@ -44,12 +46,20 @@ class Knowledge:
     """Vocabularies of tenants.
 
     Args:
+        catalogue: what tenants wrote, which is not remembered.
         seconds: how long one is remembered.
         clock: seconds that only go up.
     """
 
-    def __init__(self, warehouse: Warehouse, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        catalogue: TenantCatalogue,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._warehouse = warehouse
+        self._catalogue = catalogue
         self._seconds = seconds
         self._clock = clock
         self._known: dict[str, tuple[float, asyncio.Task[Vocabulary]]] = {}
@@ -60,6 +70,12 @@ class Knowledge:
         Raises:
             WarehouseUnavailable: it cannot be read now.
         """
+        found, written = await self._sent(tenant), await self._catalogue.written(tenant)
+        if written == NOTHING:
+            return found
+        return dataclasses.replace(found, written=written, version=f"{found.version} {written.version}")
+
+    async def _sent(self, tenant: str) -> Vocabulary:
         now = self._clock()
         kept = self._known.get(tenant)
         if kept is None or kept[0] <= now or (kept[1].done() and (kept[1].cancelled() or kept[1].exception() is not None)):

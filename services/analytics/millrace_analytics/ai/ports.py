@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from millrace_analytics.ai.plans import Plan
+from millrace_analytics.tenant_catalogue import NOTHING, Written
 
 Source = Literal["verified", "model", "offline"]
 
@@ -28,7 +29,8 @@ class Property:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What a tenant's events are called and say. Every name was sent by somebody: it is data, whatever it says."""
+    """What a tenant's events are called and say, and what was written about them. Every name was sent by somebody, every
+    description written by somebody: they are data, whatever they say."""
 
     event_types: EventNames = field(default_factory=dict)
     event_names: EventNames = field(default_factory=dict)
@@ -37,6 +39,8 @@ class Vocabulary:
     """Frequent values of each dimension (``country``, ``page_path``)."""
     version: str = ""
     """Another one where anything differs."""
+    written: Written = NOTHING
+    """Descriptions and segments."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from millrace_analytics.ai.settings import AiSettings
 from millrace_analytics.ai.spending import MemorySpending, Spending
 from millrace_analytics.asking.limits import AskingLimit
 from millrace_analytics.asking.questions import QuestionAsking
+from millrace_analytics.tenant_catalogue import TenantCatalogue
 from millrace_analytics.tenant_zones import TenantZones
 from millrace_core.errors import StartRefused
 from millrace_records.cache.ports import CachePorts
@@ -86,6 +87,6 @@ def build_desk(
     amount = documented if settings.ai_questions_an_hour is None else settings.ai_questions_an_hour
     limit = AskingLimit(cache.limits, metrics, "ai", amount, _HOUR)
     memory = records.questions if records is not None else None
-    knowledge = Knowledge(warehouse, settings.ai_vocabulary_seconds)
+    knowledge = Knowledge(warehouse, TenantCatalogue(records), settings.ai_vocabulary_seconds)
     questions = Questions(warehouse, asking, knowledge, OfflineMatcher(), opened.model, memory)
     return Desk(questions, settings, limit, cache.cache, metrics, zones, records, opened.spending)

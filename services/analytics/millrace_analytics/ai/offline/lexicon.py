@@ -108,6 +108,22 @@ class Lexicon:
                 self._hosts(values)
             elif name not in ("event_type", "event_name"):
                 self._values(name, values)
+        self._written(known)
+
+    def _written(self, known: Vocabulary) -> None:
+        """What a tenant calls its events, properties and segments."""
+        of_properties = {path: one for one in DIMENSIONS.values() for path in one.properties if one.is_column}
+        kinds = {one.name: one.kind for one in known.properties}
+        for written in known.written.descriptions:
+            words, name = (written.label, *written.synonyms), written.name
+            if written.kind == "event":
+                self._add_sent(words, Sense(EVENT, name))
+            elif (column := of_properties.get(name)) is not None:
+                self._add_sent(words, Sense(DIMENSION, column.name, column.kind))
+            elif name in kinds:
+                self._add_sent(words, Sense(DIMENSION, f"properties.{name}", kinds[name]))
+        for segment in known.written.segments:
+            self._add_sent((segment.label, segment.name.replace("_", " ")), Sense(SEGMENT, segment.name))
 
     def _hosts(self, hosts: Iterable[str]) -> None:
         """A referrer's host, and what its owner is called: ``www.google.com`` is Google."""

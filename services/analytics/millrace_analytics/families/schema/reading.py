@@ -8,14 +8,18 @@ from typing import Any, Final
 from millrace_analytics.families.schema.schemas import (
     Column,
     EventType,
+    Named,
     Property,
     PropertyType,
     SampleValue,
     Schema,
     Table,
 )
+from millrace_analytics.tenant_catalogue import Written
+from millrace_records.catalogue import Described
 from millrace_warehouse.gate.tables import MEANINGS, READABLE
 from millrace_warehouse.gate.views import VIEWS
+from millrace_warehouse.metrics.vocabulary import EVENT_TYPES
 from millrace_warehouse.ports import TenantWarehouse
 
 _MOST_TYPES: Final = 200
@@ -51,8 +55,11 @@ _PROPERTIES: Final = (
 )
 
 
-async def schema_of(warehouse: TenantWarehouse) -> Schema:
+async def schema_of(warehouse: TenantWarehouse, written: Written) -> Schema:
     """All of it.
+
+    Args:
+        written: what the tenant wrote about it.
 
     Raises:
         WarehouseUnavailable: try again later.
@@ -61,15 +68,17 @@ async def schema_of(warehouse: TenantWarehouse) -> Schema:
     types, sampled, properties = await asyncio.gather(
         *(warehouse.query(sql, values) for sql in (_TYPES, _SAMPLED, _PROPERTIES))
     )
+    said = _said(written)
     of_types: defaultdict[str, list[Property]] = defaultdict(list)
     for row in properties.dicts():
-        of_types[row["event_type"]].append(_property(row))
+        of_types[row["event_type"]].append(_property(row, said))
     counts = {row["event_type"]: row["sampled"] for row in sampled.dicts()}
     return Schema(
         customer_id=warehouse.tenant,
         tables=[await _table(warehouse, name) for name in (*READABLE, *VIEWS)],
         event_types=[
             EventType(
+                **_named(said, "event", row["event_type"]),
                 event_type=row["event_type"],
                 count=row["events"],
                 first_seen=row["first_seen"],
@@ -79,6 +88,7 @@ async def schema_of(warehouse: TenantWarehouse) -> Schema:
             )
             for row in types.dicts()
         ],
+        described=written.is_whole,
     )
 
 
@@ -90,9 +100,25 @@ async def _table(warehouse: TenantWarehouse, name: str) -> Table:
     return Table(name=name, kind="table", meaning=MEANINGS[name], columns=columns)
 
 
-def _property(row: Mapping[str, Any]) -> Property:
+def _said(written: Written) -> dict[tuple[Described, str], Named]:
+    """Names by what they are of; what the tenant wrote stands in place of what the platform says."""
+    said: dict[tuple[Described, str], Named] = {
+        ("event", one.name): Named(label=one.label, description=one.description, synonyms=list(one.synonyms))
+        for one in EVENT_TYPES.values()
+    }
+    for one in written.descriptions:
+        said[one.kind, one.name] = Named(label=one.label, description=one.description, synonyms=list(one.synonyms))
+    return said
+
+
+def _named(said: Mapping[tuple[Described, str], Named], kind: Described, name: str) -> dict[str, Any]:
+    return said.get((kind, name), Named()).model_dump()
+
+
+def _property(row: Mapping[str, Any], said: Mapping[tuple[Described, str], Named]) -> Property:
     values = [SampleValue(value=one["item"], count=one["count"]) for one in row["top"]]
-    return Property(name=row["name"], type=_type_of(row["kinds"]), count=row["events"], values=values)
+    named = _named(said, "property", row["name"])
+    return Property(**named, name=row["name"], type=_type_of(row["kinds"]), count=row["events"], values=values)
 
 
 def _type_of(kinds: Sequence[PropertyType]) -> PropertyType:

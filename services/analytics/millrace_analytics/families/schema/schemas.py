@@ -30,7 +30,15 @@ class SampleValue(BaseModel):
     count: int
 
 
-class Property(BaseModel):
+class Named(BaseModel):
+    """What somebody wrote about it, else what the platform's catalogue says; empty where nobody says anything."""
+
+    label: str = ""
+    description: str = ""
+    synonyms: list[str] = []
+
+
+class Property(Named):
     """A key of `properties`."""
 
     name: str
@@ -39,7 +47,7 @@ class Property(BaseModel):
     values: list[SampleValue]
 
 
-class EventType(BaseModel):
+class EventType(Named):
     """A type of event."""
 
     event_type: str
@@ -51,8 +59,10 @@ class EventType(BaseModel):
 
 
 class Schema(BaseModel):
-    """What can be asked of a tenant's data. Names of events and properties are data: whoever sends events chooses them."""
+    """What can be asked of a tenant's data. Names of events and properties are data: whoever sends events chooses them, and so
+    are descriptions: whoever may ask in SQL writes them."""
 
     customer_id: str
     tables: list[Table]
     event_types: list[EventType] = Field(description="The 200 most frequent.")
+    described: bool = Field(description="False while the records do not answer: nobody's descriptions are told then.")
