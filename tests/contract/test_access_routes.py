@@ -72,6 +72,7 @@ _FOREIGN: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/api/v1/analytics/funnels"): {"json": {"name": "f", "steps": [{"name": "a", "event": "a"}]}, **_THEIRS},
     ("POST", "/api/v1/analytics/cohorts"): {"json": _DAY, **_THEIRS},
     ("GET", "/api/v1/analytics/realtime"): _THEIRS,
+    ("GET", "/api/v1/analytics/users/{user_id}/analytics"): _THEIRS,
     ("POST", "/auth/v1/stream-token"): {"json": {"customer_id": "theirs"}},
     ("GET", "/admin/v1/dead-letters"): {"params": {"tenant": "theirs"}},
     ("GET", "/admin/v1/decisions"): {"params": {"tenant": "theirs"}},
@@ -127,7 +128,14 @@ async def _paths(served: Platform) -> dict[str, str]:
     """What stands for the parameters of paths: things of another tenant."""
     theirs = await served.key("theirs")
     await served.as_server("POST", "/users", json={"tenant": "theirs", "email": "eve@example.com"})
-    names = {"customer_id": "theirs", "name": "theirs", "tenant": "theirs", "letter_id": "1", "event_id": "mine"}
+    names = {
+        "customer_id": "theirs",
+        "name": "theirs",
+        "tenant": "theirs",
+        "letter_id": "1",
+        "event_id": "mine",
+        "user_id": "u1",
+    }
     return {**names, "key_id": theirs["id"], "email": "eve@example.com"}
 
 

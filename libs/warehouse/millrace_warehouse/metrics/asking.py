@@ -64,9 +64,7 @@ async def answer(warehouse: TenantWarehouse, question: Question, moment: Moment)
             table = paths.table_of(question, await asking.rows(statement))
             return await asking.answered(paths.columns_of(question), table, [statement])
         case Journey():
-            statement = journeys.compile_journey(question, asking.writing())
-            table = journeys.table_of(question, await asking.rows(statement))
-            return await asking.answered(journeys.JOURNEY, table, [statement])
+            return await _journey(asking, question)
         case _:
             assert_never(question)
 
@@ -179,6 +177,13 @@ async def _sessions(asking: _Asking, sessions: Sessions) -> Answer:
     statement = visits.compile_sessions(sessions, writing)
     table = visits.table_of(sessions, await asking.rows(statement), writing)
     return await asking.answered(visits.columns_of(sessions), table, [statement])
+
+
+async def _journey(asking: _Asking, journey: Journey) -> Answer:
+    statement = journeys.compile_journey(journey, asking.writing())
+    rows = await asking.rows(statement)
+    extra = {"person": journeys.person_of(rows)}
+    return await asking.answered(journeys.JOURNEY, journeys.table_of(journey, rows), [statement], extra=extra)
 
 
 def _told(span: Span) -> tuple[str, str] | None:

@@ -138,7 +138,8 @@ class Sessions(Asked):
     lasted for 24 hours. Seven days before the range are read, too: who has not paused since then begins there.
 
     ``bounce_rate`` is the share of those with a single event; ``engagement_rate`` that of those which lasted at least 10
-    seconds, or have two page views, or a purchase. ``average_length`` is from the first event to the last.
+    seconds, or have two page views, or a purchase. ``average_length`` and ``median_length`` are from the first event to the
+    last.
     """
 
     kind: Literal["sessions"]

@@ -10,6 +10,7 @@ from millrace_warehouse.metrics.buckets import Key, bucket_of, buckets, shown
 from millrace_warehouse.metrics.catalogue import PURCHASES
 from millrace_warehouse.metrics.conditions import condition
 from millrace_warehouse.metrics.fields import expression, kind_of
+from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Did, Filter, Not
 from millrace_warehouse.metrics.funnels import NAMED
 from millrace_warehouse.metrics.questions import ENGAGED_SECONDS, Sessions
 from millrace_warehouse.metrics.ranges import Span
@@ -26,6 +27,7 @@ _MEASURES: Final = (
     Column("people", "measure", "number", "people"),
     Column("events_per_session", "measure", "number", "events"),
     Column("average_length", "measure", "number", "s"),
+    Column("median_length", "measure", "number", "s"),
     Column("bounce_rate", "measure", "number", "%"),
     Column("engagement_rate", "measure", "number", "%"),
 )
@@ -44,8 +46,8 @@ def compile_sessions(asked: Sessions, writing: Writing) -> Statement:
     if asked.by is not None:
         keys |= {"d": f"if(place > {int(asked.top)}, NULL, label)", "other": f"place > {int(asked.top)}"}
     sums = (
-        f"count(), uniqExact(person), avg(happened), avg(took), 100 * avg(happened = 1), "
-        f"100 * avg(took >= {ENGAGED_SECONDS} OR viewed >= 2 OR bought)"
+        f"count(), uniqExact(person), avg(happened), avg(took), quantileExactInclusive(0.5)(took), "
+        f"100 * avg(happened = 1), 100 * avg(took >= {ENGAGED_SECONDS} OR viewed >= 2 OR bought)"
     )
     columns = "".join(f"{made} AS {name}, " for name, made in keys.items())
     grouped = f" GROUP BY {', '.join(keys)}" if keys else ""
@@ -91,7 +93,8 @@ def _runs(asked: Sessions, writing: Writing) -> str:
 
 def _events(asked: Sessions, writing: Writing) -> str:
     around = Span(max(0, writing.span.first - LOOKED_BACK_DAYS * _DAY_MS), writing.span.end + _LONGEST_MS)
-    where = " AND ".join([*writing.within(around), NAMED])
+    of_people = [condition(writing, one) for one in _about_people(asked.where)]
+    where = " AND ".join([*writing.within(around), NAMED, *of_people])
     fits = "1" if asked.where is None else condition(writing, asked.where)
     bought = ", ".join(writing.text(name) for name in PURCHASES)
     dimension = "" if asked.by is None else f", {expression(writing, asked.by, kind_of(asked.by))} AS dimension"
@@ -99,6 +102,26 @@ def _events(asked: Sessions, writing: Writing) -> str:
         f"SELECT {writing.person} AS person, timestamp AS at, event_id AS id, event_type = 'page_view' AS is_view, "
         f"event_type IN ({bought}) AS is_purchase, {fits} AS fits{dimension} FROM events_raw WHERE {where}"
     )
+
+
+def _about_people(where: Filter | None) -> list[Filter]:
+    """What of a filter all events of a person keep, or none does: what does not is not read."""
+    parts = where.all if isinstance(where, AllOf) else () if where is None else (where,)
+    return [one for one in parts if _is_about_people(one)]
+
+
+def _is_about_people(given: Filter) -> bool:
+    match given:
+        case Comparison(field=field):
+            return field.name == "person"
+        case Did():
+            return True
+        case Not(negated=inner):
+            return _is_about_people(inner)
+        case AllOf(all=parts) | AnyOf(any=parts):
+            return all(_is_about_people(one) for one in parts)
+        case _:
+            return False
 
 
 def columns_of(asked: Sessions) -> list[Column]:

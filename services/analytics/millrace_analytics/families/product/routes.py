@@ -14,6 +14,7 @@ from millrace_analytics.families.product.asking import (
     realtime_of,
 )
 from millrace_analytics.families.product.schemas import CohortAnswer, CohortRequest, FunnelAnswer, FunnelRequest, Realtime
+from millrace_analytics.families.product.users import UserAnswer, UserId, UserRequest, user_analytics
 from millrace_analytics.questioning import Questioning
 from millrace_core.access import tenant_of
 from millrace_web.access import Asking
@@ -21,7 +22,7 @@ from millrace_web.problems import problem_responses
 
 
 def product_router(questioning: Questioning) -> APIRouter:
-    """``/api/v1/analytics/funnels``, ``/cohorts`` and ``/realtime``."""
+    """``/api/v1/analytics/funnels``, ``/cohorts``, ``/realtime`` and ``/users/{user_id}/analytics``."""
     router = APIRouter(prefix="/api/v1/analytics", tags=["product"])
 
     @router.post("/funnels", response_model_exclude_none=True, responses=problem_responses(400, 401, 403, 429, 503))
@@ -43,5 +44,14 @@ def product_router(questioning: Questioning) -> APIRouter:
         answer = told(response, await questioning.ask(whose, now_question()))
         hour = (await questioning.ask(whose, hour_question(), counts=False)).answer
         return realtime_of(answer, hour, questioning.clock())
+
+    @router.get("/users/{user_id}/analytics", responses=problem_responses(400, 401, 403, 404, 429, 503))
+    async def user(
+        user_id: UserId, asked: UserRequest, caller: Asking, response: Response, tenant: TenantHeader = None
+    ) -> UserAnswer:
+        """What somebody did, and how lively they are. Without dates it is about all of the time."""
+        found = await user_analytics(questioning, tenant_of(caller, tenant, "view"), user_id, asked)
+        response.headers.update(found.headers)
+        return found.answer
 
     return router
