@@ -1,8 +1,9 @@
 """Puts one question of the eval to a reader, and judges the answer."""
 
+import re
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from millrace_analytics.ai.knowing import vocabulary_of
 from millrace_analytics.ai.ports import Asked, InSql, LanguageModel, ModelFailed, Planned, Reading, Unanswerable, Unclear
@@ -12,6 +13,9 @@ from millrace_warehouse.metrics.asking import Moment, answer
 from millrace_warehouse.ports import TenantWarehouse
 from tests.eval.scoring import is_right
 from tests.eval.world import NOW, TENANTS, World
+
+_ORDERED: Final = re.compile(r"\bORDER BY [^()]+ LIMIT \d+$")
+"""Of a top or a bottom the order counts, too: that of the gold's last column, its measure."""
 
 Verdict = Literal["right", "wrong", "abstained"]
 
@@ -43,7 +47,8 @@ async def score(world: World, model: LanguageModel, case: dict[str, Any]) -> Sco
         except MillraceError as error:
             return Scored(case["id"], case["question"], "abstained", error.message)
         golds = [await world.gold(tenant, sql) for sql in case["gold"]]
-        if not any(is_right(rows, gold) for gold in golds):
+        ordered = [_ORDERED.search(sql) is not None for sql in case["gold"]]
+        if not any(is_right(rows, gold, ordered=each) for gold, each in zip(golds, ordered, strict=True)):
             wanted = list(map(list, golds[0][:3])) if golds else "no answer"
             return Scored(case["id"], case["question"], "wrong", f"{tenant}: {list(map(list, rows[:3]))} and not {wanted}")
     return Scored(case["id"], case["question"], "right")
