@@ -30,8 +30,7 @@ def is_right(answer: Rows, gold: Rows, *, ordered: bool = False) -> bool:
     """
     if not gold or not answer:
         return not gold and not answer
-    ours, theirs = _plain_rows(answer), _plain_rows(gold)
-    return _is_same(ours, theirs, ordered) or _is_same(_without_noughts(ours), _without_noughts(theirs), ordered)
+    return _is_same(_plain_rows(answer), _plain_rows(gold), ordered)
 
 
 def _plain_rows(rows: Rows) -> Plain:
@@ -49,16 +48,20 @@ def _is_time(cell: Any) -> bool:
 
 
 def _is_same(answer: Plain, gold: Plain, ordered: bool) -> bool:
-    if len(answer) != len(gold) or len(answer[0]) < len(gold[0]) or len(answer[0]) > _MOST_COLUMNS:
+    if len(answer[0]) < len(gold[0]) or len(answer[0]) > _MOST_COLUMNS:
         return False
-    return any(
-        _same([[row[at] for at in chosen] for row in answer], gold, ordered)
-        for chosen in itertools.permutations(range(len(answer[0])), len(gold[0]))
-    )
+    shorter = _without_noughts(gold)
+    for chosen in itertools.permutations(range(len(answer[0])), len(gold[0])):
+        ours = [[row[at] for at in chosen] for row in answer]
+        if _same(ours, gold, ordered) or _same(_without_noughts(ours), shorter, ordered):
+            return True
+    return False
 
 
 def _same(answer: Plain, gold: Plain, ordered: bool) -> bool:
     """Row by row, each column by the measure that fits it; of a ratio and its percentage, one scale for the whole column."""
+    if len(answer) != len(gold):
+        return False
     columns = list(zip(zip(*answer, strict=True), zip(*gold, strict=True), strict=True))
     for scales in itertools.product(*(_scales(*column) for column in columns)):
         scaled = [[_times(cell, scale) for cell, scale in zip(row, scales, strict=True)] for row in answer]

@@ -42,6 +42,9 @@ _SIGNS: Final = {
 }
 
 
+_USUAL_WINDOW: Final = Funnel.model_fields["window_seconds"].default
+
+
 def explained(plan: Plan) -> str:
     """``Revenue by country, where device is mobile, in the last whole month.``"""
     question = plan.question
@@ -63,7 +66,7 @@ def _asked(question: Question) -> str:
         case Funnel():
             steps = ", then ".join(step.name or filter_in_words(step.where) for step in question.steps)
             by = f" by {field_in_words(question.by)}" if question.by is not None else ""
-            return f"how many people come how far: {steps}{by}"
+            return f"how many people come how far: {steps}{by}{_window(question.window_seconds)}"
         case Retention():
             return f"how many of the people who began in a {question.unit} came back in each later one"
         case Stickiness():
@@ -81,6 +84,17 @@ def _asked(question: Question) -> str:
         case Journey():
             return f"what “{question.person[:80]}” did, at most the {question.limit} newest events"
     assert_never(question)
+
+
+def _window(seconds: int) -> str:
+    """How long the steps may take together, where that is not the usual time."""
+    if seconds == _USUAL_WINDOW:
+        return ""
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds % length == 0:
+            count = seconds // length
+            return f", within {count} {unit}" + ("s" if count != 1 else "")
+    return f", within {seconds} seconds"
 
 
 def _measured(question: Trend) -> str:

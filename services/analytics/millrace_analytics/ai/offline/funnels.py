@@ -6,9 +6,9 @@ from typing import Final, Literal
 
 from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.lexicon import DIMENSION, METRIC, SEGMENT, VALUE, Sense
-from millrace_analytics.ai.offline.people import event_of, noun_of
+from millrace_analytics.ai.offline.people import is_return, noun_of
 from millrace_analytics.ai.offline.scanning import Piece
-from millrace_analytics.ai.offline.slots import NotUnderstood, Slots
+from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, event_of
 from millrace_analytics.ai.offline.trends import Reader, both, field_of
 from millrace_analytics.ai.plans import LastStep, Plan
 from millrace_warehouse.metrics.filters import Comparison, Filter, InSegment, is_event
@@ -60,6 +60,7 @@ class _Steps:
     segments: list[Filter] = field(default_factory=list)
     range: Range | None = None
     by: Sense | None = None
+    window_seconds: int | None = None
     is_completed: bool = False
     """Whether steps stand in it that nobody named."""
 
@@ -92,7 +93,8 @@ def funnel_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
     where = reader.filters(Slots(values=found.values, segments=found.segments))
     by = field_of(found.by) if found.by is not None else None
     then = _last(pieces, len(steps)) if not found.is_completed else None
-    return Plan(question=Funnel(kind="funnel", steps=steps, where=where, range=found.range, by=by), then=then)
+    window = {"window_seconds": found.window_seconds} if found.window_seconds is not None else {}
+    return Plan(question=Funnel(kind="funnel", steps=steps, where=where, range=found.range, by=by, **window), then=then)
 
 
 def _take(found: _Steps, piece: Piece) -> None:
@@ -109,6 +111,8 @@ def _take(found: _Steps, piece: Piece) -> None:
         found.values.append(tuple(piece.all(VALUE)))
     elif (segment := piece.sense(SEGMENT)) is not None:
         found.segments.append(InSegment(segment=segment.name))
+    elif (window := piece.sense(grammar.WINDOW)) is not None and found.window_seconds is None:
+        found.window_seconds = window.detail
     elif not noun_of(piece) and piece.text.lower() not in ("sessions", "session"):
         raise NotUnderstood(f"“{piece.text}”")
 
@@ -150,6 +154,10 @@ _HABITS: Final = (grammar.RETENTION, grammar.STICKINESS, grammar.LIFECYCLE)
 
 def is_habit(pieces: Sequence[Piece]) -> bool:
     """Whether it is about who comes back, how often, and who is new or gone."""
+    if any(is_return(piece) for piece in pieces) and any(
+        event_of(piece) is not None or piece.is_a(grammar.FIRST_SEEN) for piece in pieces
+    ):
+        return False  # that somebody came back then, after this
     return any(piece.is_a(*_HABITS) for piece in pieces)
 
 

@@ -47,6 +47,10 @@ LIFECYCLE: Final = "lifecycle"
 ALL_TIME: Final = "all_time"
 PROCESS: Final = "process"
 WITHIN: Final = "within"
+WINDOW: Final = "window"
+FOLLOWING: Final = "following_unit"
+SESSION_LENGTH: Final = "session_length"
+IN_SECONDS: Final = "in_seconds"
 STOP: Final = "stop"
 
 _PHRASES: Final = """
@@ -96,9 +100,10 @@ who: who, that, whose
 after: after, afterwards, following, before, later
 then: then, to, into, followed by, and then, next, through to, leading to, lead to
 since_then: since, since then, afterwards, after that, any more, anymore, later
-active: active, seen, been active, do anything, did anything, show up, had any activity, had activity
-over_time: over time, trend, timeline, time series, development over time, trend of, evolution, evolve, trend over time,
-  trend for
+active: active, still active, active again, still there, seen, been active, do anything, did anything, show up,
+  had any activity, had activity
+over_time: over time, develop, developed over time, change over time, trend, timeline, time series, trend of, evolution,
+  development over time, evolve, trend over time, trend for
 funnel: funnel, conversion funnel, conversion funnel for, conversion funnel from, funnel of, funnel for, drop off,
   dropoff, drop out, step by step conversion, funnel from, conversion from, convert from, go from, move from, went
   from, convert, conversion between
@@ -115,11 +120,17 @@ previous: previous period, period before, the period before, prior period, prece
 previous year: previous year, year before, last year, a year ago, same period last year, year over year, year on year
 new: new, first time, brand new
 returning: returning, repeat, recurring
-stickiness: stickiness, sticky, dau mau, dau wau, daily to monthly
+stickiness: stickiness, sticky
 lifecycle: lifecycle, life cycle, new returning resurrected dormant, resurrected, dormant, growth accounting
 all_time: all time, ever, in total, overall, altogether, of all time, so far, to date, until now, in all, all together,
   at all
 process: process, flow for, steps for
+following_unit week: week after, week after that, following week, week following, next week, week thereafter
+following_unit day: day after, day after that, following day, next day
+session_length: session length, session duration, visit length, visit duration, length of session, duration of session,
+  length of visit, duration of visit, time on site, time per session, time per visit, session time, visit time,
+  length of a session, length of a visit, duration of a session, duration of a visit
+in_seconds: in second, in sec
 within: within a session, in a session, within one session, within session, in one session, during a session, in a
   visit, within a visit, inside a session
 """
@@ -154,6 +165,11 @@ def phrases() -> dict[tuple[str, ...], tuple[str, str]]:
         for phrase in listed.split(","):
             found.setdefault(stems_of(phrase.strip()), (kind, detail))
     return found
+
+
+def long_stops(letters: int) -> tuple[str, ...]:
+    """Words of at least so many letters that say nothing by themselves."""
+    return tuple(word for word in _STOPS if len(word) >= letters and word not in _MISLEADING)
 
 
 def stop_stems() -> frozenset[str]:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.funnels import funnel_plan, habit_plan, is_funnel, is_habit
 from millrace_analytics.ai.offline.lexicon import Lexicon
+from millrace_analytics.ai.offline.newcomers import is_about_new, is_about_stays, new_plan, stays_plan
 from millrace_analytics.ai.offline.people import PeopleReader, is_about_people
 from millrace_analytics.ai.offline.placing import SlotReader
 from millrace_analytics.ai.offline.scanning import Piece, pieces_of
@@ -138,6 +139,8 @@ def _people(reader: Reader, pieces: Sequence[Piece]) -> Plan:
 
 
 _KINDS: Final[tuple[tuple[Callable[[Sequence[Piece]], bool], Callable[[Reader, Sequence[Piece]], Plan]], ...]] = (
+    (is_about_stays, stays_plan),
+    (is_about_new, new_plan),
     (is_habit, habit_plan),
     (is_funnel, funnel_plan),
     (is_about_people, _people),

@@ -6,21 +6,21 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from millrace_analytics.ai.offline import grammar
-from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, SEGMENT, VALUE, Sense
+from millrace_analytics.ai.offline.lexicon import DIMENSION, METRIC, SEGMENT, VALUE, Sense
 from millrace_analytics.ai.offline.scanning import Piece
-from millrace_analytics.ai.offline.slots import PEOPLE, PERSON_DIMENSIONS, NotUnderstood, Slots
-from millrace_analytics.ai.offline.trends import Reader, both
+from millrace_analytics.ai.offline.slots import PEOPLE, PERSON_DIMENSIONS, NotUnderstood, Slots, event_of
+from millrace_analytics.ai.offline.trends import Reader, all_of, both
 from millrace_analytics.ai.plans import LastStep, Plan
-from millrace_warehouse.metrics.catalogue import METRICS
 from millrace_warehouse.metrics.filters import AllOf, Comparison, Did, Filter, InSegment, Not, is_event
 from millrace_warehouse.metrics.measures import Count, Formula, Unique
 from millrace_warehouse.metrics.parts import FieldName
 from millrace_warehouse.metrics.questions import Funnel, Step, Trend
-from millrace_warehouse.metrics.ranges import Between, Range, local, zone_of
+from millrace_warehouse.metrics.ranges import Between, Range, local, span_of, zone_of
 
 _PEOPLE: Final = frozenset({"people", "users", "unique_visitors", "customers"})
 _LISTED: Final = 1_000
 _ANYTHING: Final = Comparison(field="event_type", operator="is_set")
+_LONG_AGO: Final = datetime.date(2000, 1, 1)
 _OF: Final[dict[str, Any]] = {"person": "person", "user_id": "user", "visitor_id": "visitor"}
 
 
@@ -36,6 +36,12 @@ class _Clause:
     range: Range | None = None
     is_later: bool = False
     """Whether it is about the time behind the clause before."""
+    is_again: bool = False
+    """Whether they came back: that is said of a time."""
+    is_first: bool = False
+    """Whether it was the first that they did at all."""
+    is_told: bool = False
+    """Whether it is said of those whom the clauses before describe (``visitors who signed up`` *bought*)."""
 
 
 @dataclass(slots=True)
@@ -62,15 +68,26 @@ def is_about_people(pieces: Sequence[Piece]) -> bool:
     before = pieces[named[0] - 1] if named[0] else None
     if not noun_of(first) and before is not None and (of := before.sense(DIMENSION)) and of.name not in PERSON_DIMENSIONS:
         return False  # "countries that have had signups"
+    if _is_average(pieces):
+        return False
     behind = pieces[named[0] + 1 :]
-    did = [piece for piece in behind if event_of(piece) is not None or piece.is_a(grammar.ACTIVE)]
+    did = [piece for piece in behind if event_of(piece) is not None or piece.is_a(grammar.ACTIVE, grammar.FIRST_SEEN)]
     if not did or any(
-        piece.is_a(grammar.BY, grammar.TOP, grammar.BOTTOM, grammar.COMPARE, grammar.RETENTION) for piece in pieces
+        piece.is_a(grammar.BY, grammar.TOP, grammar.BOTTOM, grammar.COMPARE)
+        or (piece.is_a(grammar.RETENTION) and not is_return(piece))
+        for piece in pieces
     ):
         return False
     noun = next((piece for piece in pieces if noun_of(piece)), None)
     is_list = noun is not None and not any(piece.is_a(grammar.AND) for piece in pieces[: pieces.index(did[0])])
     return is_list or any(piece.is_a(grammar.WHO) or piece.is_a(grammar.NOT, grammar.TIMES) for piece in pieces)
+
+
+def _is_average(pieces: Sequence[Piece]) -> bool:
+    """``how many orders does a buyer place on average``: so many for each of them, and nobody who did something."""
+    nouns = [piece for piece in pieces if noun_of(piece)]
+    is_average = any((one := piece.sense(grammar.AGGREGATE)) is not None and one.name == "avg" for piece in pieces)
+    return is_average and len(nouns) == 1 and not nouns[0].plural and nouns[0].text.lower() != "people"
 
 
 def noun_of(piece: Piece) -> str:
@@ -82,17 +99,9 @@ def noun_of(piece: Piece) -> str:
     return ""
 
 
-def event_of(piece: Piece) -> Filter | None:
-    """Which events a word of doing means: of an event type, or of a metric that counts some."""
-    event = piece.sense(EVENT)
-    metric = piece.sense(METRIC)
-    if metric is not None and metric.name not in PEOPLE | {"events": ""}:
-        measure = METRICS[metric.name].measure
-        if isinstance(measure, Count) and measure.where is not None:
-            return measure.where
-    if metric is not None and metric.name == "page_views":
-        return is_event("page_view")
-    return is_event(event.name) if event is not None else None
+def is_return(piece: Piece) -> bool:
+    """``came back``: that somebody did something again."""
+    return piece.is_a(grammar.RETENTION) and piece.text.lower().split()[-1] == "back"
 
 
 def _is_page(piece: Piece) -> bool:
@@ -109,6 +118,8 @@ class PeopleReader:
         self._clause = _Clause()
         self._number: int | None = None
         self._bound = ""
+        self._is_linked = False
+        self._is_first = False
         self._ranges: list[Range] = []
 
     def plan(self) -> Plan:
@@ -120,7 +131,7 @@ class PeopleReader:
         for piece in self._pieces:
             self._take(piece)
         self._close()
-        if self._number is not None or self._bound:
+        if self._number is not None or self._bound or self._is_first:
             raise NotUnderstood("a number")
         return self._planned()
 
@@ -140,6 +151,10 @@ class PeopleReader:
     def _take_number(self, piece: Piece) -> None:
         if piece.text.lower() in ("once", "twice"):
             self._count(piece.number)
+        elif piece.text.lower() in ("first", "1st"):
+            self._is_first = True  # "made their first purchase"
+        elif piece.is_ordinal:
+            raise NotUnderstood(f"“{piece.text}”")
         else:
             self._number = piece.number
 
@@ -171,11 +186,17 @@ class PeopleReader:
         found = self._found
         if (segment := piece.sense(SEGMENT)) is not None and self._clause.what is None:
             found.segments.append(InSegment(segment=segment.name))
-        elif piece.is_a(grammar.ACTIVE):
+        elif piece.is_a(grammar.ACTIVE) or is_return(piece):
             self._did(_ANYTHING)
+            self._clause.is_again = is_return(piece)
+        elif piece.is_a(grammar.FIRST_SEEN):
+            self._did(_ANYTHING)
+            self._clause.is_first = True
+        elif (unit := piece.sense(grammar.FOLLOWING)) is not None:
+            self._follow(unit.name, piece)
         elif piece.is_a(grammar.NOT):
             self._close()
-            self._clause.negated = True
+            self._clause.negated = self._is_linked = True
         elif piece.is_a(grammar.SINCE) and not piece.is_a(grammar.AFTER):
             if self._clause.what is None:
                 self._clause.what = _ANYTHING
@@ -198,6 +219,7 @@ class PeopleReader:
             pass  # every clause is of the one time that is named
         elif not piece.is_a(grammar.AND, grammar.WHO, grammar.WHICH, grammar.ALL_TIME, grammar.UNIQUE):
             raise NotUnderstood(f"“{piece.text}”")
+        self._is_linked = self._is_linked or piece.is_a(grammar.AND, grammar.WHO)
 
     @property
     def _has_who(self) -> bool:
@@ -208,8 +230,26 @@ class PeopleReader:
         if self._clause.what is not None:
             self._close()
         self._clause.what = what
+        self._clause.is_told = bool(self._found.clauses) and not self._is_linked
+        self._clause.is_first, self._is_first = self._is_first, False
+        self._is_linked = False
         if self._number is not None:
             self._count(self._number)
+
+    def _follow(self, unit: str, piece: Piece) -> None:
+        """``in the week after``: behind that of the clause before, which is as long."""
+        before = self._found.clauses[-1].range if self._found.clauses else None
+        if before is None or self._clause.what is None or self._clause.range is not None:
+            raise NotUnderstood(f"“{piece.text}”")
+        zone = zone_of(self._reader.time_zone)
+        span = span_of(before, self._reader.now, zone)
+        days = {"day": 1, "week": 7}[unit]
+        first, end = (local(at, zone) for at in (span.first, span.end))
+        if end - first != datetime.timedelta(days=days) or end.time() != datetime.time():
+            raise NotUnderstood(f"after what “{piece.text}” is")
+        last = end.date() + datetime.timedelta(days=days - 1)
+        self._clause.range = Between(start=end.date().isoformat(), end=last.isoformat())
+        self._ranges.append(self._clause.range)
 
     def _count(self, number: int) -> None:
         clause = self._clause
@@ -237,7 +277,8 @@ class PeopleReader:
             raise NotUnderstood("what they did")
         noun = found.noun or "person"
         ranged = [clause for clause in found.clauses if clause.range is not None or clause.is_later]
-        asked = self._ranges[0] if len(self._ranges) == 1 and not any(one.is_later for one in found.clauses) else None
+        own = any(one.is_later or one.is_first for one in found.clauses)
+        asked = self._ranges[0] if len(self._ranges) == 1 and not own else None
         did = [self._filter(clause, at, shared=asked is not None) for at, clause in enumerate(found.clauses)]
         if len(self._ranges) > 1 and len(ranged) < len(self._ranges):
             raise NotUnderstood("which time belongs to what")
@@ -253,8 +294,10 @@ class PeopleReader:
         where = both(general, did[0] if len(did) == 1 else AllOf(all=tuple(did)))
         counted = Unique(measure="unique", of=_OF[noun], name="people")
         if found.share:
+            told = next((at for at, one in enumerate(found.clauses) if one.is_told), 0)
+            whole = all_of([*([general] if general is not None else []), *did[:told]])
             parts: Any = {"part": counted.model_copy(update={"where": where, "name": None}),
-                          "whole": counted.model_copy(update={"where": general, "name": None})}  # fmt: skip
+                          "whole": counted.model_copy(update={"where": whole, "name": None})}  # fmt: skip
             share = Formula(measure="formula", formula="100 * part / whole", parts=parts, unit="%", name="share_percent")
             return Plan(question=Trend(kind="trend", measures=(share,), range=asked))
         if found.counted:
@@ -298,6 +341,10 @@ class PeopleReader:
         asked = None if shared else clause.range
         if clause.is_later:
             asked = self._behind(at)
+        if clause.is_again and (asked is None or not at):
+            raise NotUnderstood("when they came back, and after what")
+        if clause.is_first:
+            return self._first(clause, asked)
         given: dict[str, Any] = {"did": self._what(clause), "range": asked}
         if clause.at_least is not None:
             given["at_least"] = clause.at_least
@@ -309,6 +356,12 @@ class PeopleReader:
             return Did(did=done.did, at_most=0, range=asked)
         return Not.model_validate({"not": done}) if clause.negated else done
 
+    def _first(self, clause: _Clause, asked: Range | None) -> Filter:
+        """Somebody did something then, and nothing before."""
+        if asked is None or clause.negated or clause.at_least is not None or clause.at_most is not None:
+            raise NotUnderstood("when they were first seen")
+        return AllOf(all=(Did(did=self._what(clause), range=asked), never_before(asked, self._reader, self._what(clause))))
+
     def _behind(self, at: int) -> Range:
         """From the end of the time of the clause before up to today."""
         before = self._found.clauses[at - 1].range if at else None
@@ -317,3 +370,17 @@ class PeopleReader:
         today = local(self._reader.now, zone_of(self._reader.time_zone)).date()
         begin = datetime.date.fromisoformat(before.end[:10]) + datetime.timedelta(days=1)
         return Between(start=begin.isoformat(), end=max(begin, today).isoformat())
+
+
+def never_before(asked: Range, reader: Reader, what: Filter = _ANYTHING) -> Filter:
+    """That somebody did nothing of the kind before a time.
+
+    Raises:
+        NotUnderstood: it has no begin.
+    """
+    zone = zone_of(reader.time_zone)
+    begin = local(span_of(asked, reader.now, zone).first, zone)
+    if begin.date() <= _LONG_AGO:
+        raise NotUnderstood("since when they are new")
+    before = Between(start=_LONG_AGO.isoformat(), end=begin.isoformat(timespec="milliseconds"))
+    return Did(did=what, at_most=0, range=before)

@@ -7,6 +7,7 @@ from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, SEGMENT, VALUE, Sense
 from millrace_analytics.ai.offline.scanning import Piece
 from millrace_analytics.ai.offline.slots import (
+    DIVISORS,
     OF_AN_ORDER,
     PEOPLE,
     PER,
@@ -15,8 +16,12 @@ from millrace_analytics.ai.offline.slots import (
     Slots,
     bound_values,
     divides,
+    divisor_of,
+    event_of,
     is_counted,
     is_part_of,
+    settle_average,
+    settle_extreme,
     settle_superlative,
 )
 from millrace_warehouse.metrics.filters import InSegment, Not
@@ -30,6 +35,7 @@ class SlotReader:
         self._pieces = bound_values([piece for piece in pieces if piece.kind != "stop"])
         self._role = ""
         self._negated = False
+        self._left_out: Piece | None = None
         self._is_per = False
         self._before: Piece | None = None
         self._behind: Piece | None = None
@@ -44,7 +50,8 @@ class SlotReader:
         """
         for at, piece in enumerate(self._pieces):
             self._behind = self._pieces[at + 1] if at + 1 < len(self._pieces) else None
-            self._take(piece)
+            if not self._goes_on(piece):
+                self._take(piece)
             self._before = piece
         if self._number is not None:
             raise NotUnderstood(f"the number {self._number.text}")
@@ -53,8 +60,25 @@ class SlotReader:
             raise NotUnderstood(f"what should stand behind “{last.text}”")
         if self._comparing is not None or self._negated:
             raise NotUnderstood("what is compared or left out")
+        settle_average(self.slots)
+        settle_extreme(self.slots)
         settle_superlative(self.slots)
         return self.slots
+
+    def _goes_on(self, piece: Piece) -> bool:
+        """Whether it only joins two that are left out: ``excluding France and Germany`` excludes both."""
+        left, behind = self._left_out, self._behind
+        self._left_out = None
+        if left is None or behind is None or piece.is_content or not piece.is_a(grammar.AND, grammar.OR):
+            return False
+        if piece.is_a(grammar.SHARE) or behind.is_a(grammar.NOT):
+            return False
+        fields = {one.name for one in left.all(VALUE)}
+        same = any(one.name in fields for one in behind.all(VALUE)) or (
+            not fields and event_of(left) is not None and event_of(behind) is not None
+        )
+        self._negated = same
+        return same
 
     def _take(self, piece: Piece) -> None:
         slots = self.slots
@@ -119,6 +143,8 @@ class SlotReader:
         self._is_per = sense.kind == grammar.BY and piece.text.lower() in PER
         if sense.kind == grammar.SAME and not self.slots.ranges:
             raise NotUnderstood(f"which time is “{piece.text}”")
+        if sense.kind == grammar.NEW and self._behind is not None and event_of(self._behind) is not None:
+            return True  # "new signups" are signups
         if not (self._take_role(sense) or self._take_flag(sense)) and sense.kind not in _SAYS_NOTHING:
             raise NotUnderstood(f"“{piece.text}”")
         return True
@@ -180,6 +206,8 @@ class SlotReader:
         slots.is_ranked = slots.is_superlative = True
         slots.ascending = kind == grammar.BOTTOM
         if self._number is not None:
+            if self._number.is_ordinal and self._number.number > 1:
+                raise NotUnderstood(f"“{self._number.text}”")  # the third is not the first three
             slots.top, self._number = self._number.number, None
         self._role = grammar.TOP if not slots.by and slots.which_unit is None else ""
 
@@ -204,14 +232,8 @@ class SlotReader:
         if self._role == grammar.BY and slots.by and self._before is not None and self._before.is_content:
             self._role = ""  # a list goes on with a comma or "and"
         role = self._role
-        if self._negated and (values := piece.all(VALUE)):
-            slots.excluded.append(tuple(values))
-            self._negated = False
-        elif self._negated and (segment := piece.sense(SEGMENT)) is not None:
-            slots.segments.append(Not.model_validate({"not": InSegment(segment=segment.name)}))
-            self._negated = False
-        elif self._negated:
-            raise NotUnderstood(f"“not {piece.text}”")
+        if self._negated:
+            self._leave_out(piece)
         elif role in (grammar.BY, grammar.WHICH, grammar.TOP):
             self._take_listed(piece)
         elif self._names_the_kind(piece):
@@ -221,12 +243,34 @@ class SlotReader:
         else:
             self._take_measure(piece)
 
+    def _leave_out(self, piece: Piece) -> None:
+        """What stands behind ``not``."""
+        slots = self.slots
+        if self._says_how_it_happened(piece):
+            return
+        if values := piece.all(VALUE):
+            slots.excluded.append(tuple(values))
+            self._left_out = piece
+        elif (segment := piece.sense(SEGMENT)) is not None:
+            slots.segments.append(Not.model_validate({"not": InSegment(segment=segment.name)}))
+        elif (events := event_of(piece)) is not None and [one.name for one in slots.measures] == ["events"]:
+            slots.left_out.append(events)
+            self._left_out = piece
+        else:
+            raise NotUnderstood(f"“not {piece.text}”")
+        self._negated = False
+
+    def _says_how_it_happened(self, piece: Piece) -> bool:
+        """``orders not paid in euros``: the euros are what is left out."""
+        event, behind = piece.sense(EVENT), self._behind
+        return event is not None and behind is not None and behind.is_a(VALUE) and is_part_of(event, self.slots)
+
     def _take_listed(self, piece: Piece) -> None:
         """What stands behind ``by``, ``which`` or ``top``."""
         slots = self.slots
         dimension, metric = piece.sense(DIMENSION), piece.sense(METRIC)
         if self._is_per and slots.measures and metric is not None and not slots.per and divides(piece, metric):
-            slots.per, self._is_per, self._role = metric.name, False, ""
+            slots.per, self._is_per, self._role = divisor_of(piece, metric), False, ""
             return
         if self._role == grammar.BY and slots.by and metric is not None and slots.is_ranked:
             slots.measures.append(metric)  # "top pages by views"
@@ -269,18 +313,24 @@ class SlotReader:
         sense = piece.sense(METRIC, EVENT, DIMENSION, SEGMENT, VALUE)
         assert sense is not None
         slots = self.slots
+        if slots.compare and slots.segments and piece.is_a(SEGMENT):
+            raise NotUnderstood("how the groups are compared")
         if (slots.aggregate or slots.unique) and not slots.measures and (dimension := piece.sense(DIMENSION)) is not None:
             wants_number = bool(slots.aggregate) and dimension.detail == "number"
             if wants_number or (slots.unique and not piece.is_a(METRIC)):
                 sense = dimension
         if sense.kind == METRIC and self._before is not None and self._before.is_a(grammar.HOW_MANY):
             sense = next((one for one in piece.all(METRIC) if is_counted(one)), sense)  # "number of sales"
+        if sense.name == "average_order_value" and piece.plural and piece.words > 1:
+            sense, slots.aggregate = Sense(METRIC, "purchases"), "avg"  # "average purchases per day" are no amount
         if sense.kind == SEGMENT:
             slots.segments.append(InSegment(segment=sense.name))
         elif sense.kind == VALUE:
             slots.values.append(tuple(piece.all(VALUE)))
         elif sense not in slots.measures and not is_part_of(sense, slots):
             slots.first_is_plural = slots.first_is_plural if slots.measures else piece.plural
+            if sense.kind == METRIC and sense.name in DIVISORS and not piece.plural and len(slots.measures) == 1:
+                slots.divisor = divisor_of(piece, sense)
             slots.measures.append(sense)
 
     def _names_the_kind(self, piece: Piece) -> bool:

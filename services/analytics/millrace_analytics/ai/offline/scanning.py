@@ -8,8 +8,9 @@ from typing import Final, Literal
 
 from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, LONGEST_PHRASE, METRIC, SEGMENT, VALUE, Lexicon, Sense
-from millrace_analytics.ai.offline.times import UNITS, Times, When, earlier_at, grain_at, period_words_at
-from millrace_analytics.ai.offline.words import Token, nearest, number_of, ordinal_of, stems_of
+from millrace_analytics.ai.offline.periods import UNITS, earlier_at, grain_at, period_words_at, window_at
+from millrace_analytics.ai.offline.times import Times, When
+from millrace_analytics.ai.offline.words import Token, nearest, number_of, ordinal_of, stem_of, stems_of
 from millrace_warehouse.metrics.filters import Comparison
 from millrace_warehouse.metrics.ranges import Unit
 
@@ -32,6 +33,8 @@ class Piece:
     """What was written, where a typing error was read as another word."""
     words: int = 1
     plural: bool = False
+    is_ordinal: bool = False
+    """Whether a number says which one, and not how many."""
 
     def sense(self, *kinds: str) -> Sense | None:
         """The first sense of one of these kinds, in the order of the kinds."""
@@ -103,18 +106,34 @@ def _candidates(tokens: Sequence[Token], at: int, lexicon: Lexicon, times: Times
         found.append((at + 1, Piece("unit", token.raw, unit=bucket), _PIECE_COST))
     found += _phrases(tokens, at, lexicon)
     if (number := number_of(token)) is not None or (number := ordinal_of(token)) is not None:
-        found.append((at + 1, Piece("number", token.raw, number=number), _PIECE_COST))
-    found += [*_percentiles(tokens, at), *_earlier(tokens, at)]
-    if token.kind == "sign":
-        found.append((at + 1, _sign(token), _PIECE_COST))
-    if token.raw == "US":  # "us" is a word of its own
-        america = Comparison(field="country", value="US")
-        found.append((at + 1, Piece("phrase", token.raw, (Sense(VALUE, "country", america),)), _PIECE_COST - 0.1))
-    if token.kind == "path":
-        found.append((at + 1, Piece("phrase", token.raw, (Sense(VALUE, "page_path", _at_page(token.raw)),)), _PIECE_COST))
+        found.append((at + 1, Piece("number", token.raw, number=number, is_ordinal=number_of(token) is None), _PIECE_COST))
+    found += [*_percentiles(tokens, at), *_earlier(tokens, at), *_windows(tokens, at)]
+    if (own := _own(tokens, at, lexicon)) is not None:
+        found.append(own)
     if token.stem in lexicon.stops:
         found.append((at + 1, Piece("stop", token.raw), _STOP_COST))
     return found
+
+
+def _own(tokens: Sequence[Token], at: int, lexicon: Lexicon) -> _Candidate | None:
+    """What a word means as it is written."""
+    token = tokens[at]
+    if token.kind == "sign":
+        return at + 1, _sign(token), _PIECE_COST
+    if token.raw == "US":  # "us" is a word of its own
+        america = Comparison(field="country", value="US")
+        return at + 1, Piece("phrase", token.raw, (Sense(VALUE, "country", america),)), _PIECE_COST - 0.1
+    if token.text == "what" and at + 1 < len(tokens) and _may_be_listed(tokens[at + 1], lexicon):
+        return at + 1, Piece("phrase", token.raw, (Sense(grammar.WHICH, ""),)), _PIECE_COST
+    if token.kind == "path":
+        return at + 1, Piece("phrase", token.raw, (Sense(VALUE, "page_path", _at_page(token.raw)),)), _PIECE_COST
+    return None
+
+
+def _may_be_listed(token: Token, lexicon: Lexicon) -> bool:
+    """``what country``, ``what hour``: which one."""
+    senses = lexicon.senses.get((token.stem,), [])
+    return token.stem in UNITS or any(one.kind == DIMENSION and one.detail != "time" for one in senses)
 
 
 def _earlier(tokens: Sequence[Token], at: int) -> list[_Candidate]:
@@ -123,6 +142,14 @@ def _earlier(tokens: Sequence[Token], at: int) -> list[_Candidate]:
         return []
     shown = " ".join(one.raw for one in tokens[at : before[0]])
     return [(before[0], Piece("phrase", shown, (Sense(grammar.PREVIOUS, "", before[1:]),)), _PIECE_COST - 0.1)]
+
+
+def _windows(tokens: Sequence[Token], at: int) -> list[_Candidate]:
+    """``within a day``, ``within 2 hours of``."""
+    if (window := window_at(tokens, at)) is None:
+        return []
+    shown = " ".join(one.raw for one in tokens[at : window[0]])
+    return [(window[0], Piece("phrase", shown, (Sense(grammar.WINDOW, "", window[1]),)), _PIECE_COST - 0.1)]
 
 
 def _percentiles(tokens: Sequence[Token], at: int) -> list[_Candidate]:
@@ -188,11 +215,17 @@ def _corrected(tokens: Sequence[Token], lexicon: Lexicon, times: Times) -> list[
     return corrected
 
 
+_LONG_STOP: Final = 7
+"""Letters of a word that says nothing, from which on a slip in it is not a slip in one that says something."""
+
+
 def _right(token: Token, lexicon: Lexicon) -> str | None:
     known = _known_words(lexicon)
     if token.text.endswith("s") and token.text[:-1] in lexicon.words:
         return token.text[:-1]  # "skus"
     found = nearest(token.stem, known)
+    if not found and len(token.text) >= _LONG_STOP and (stops := nearest(token.text, grammar.long_stops(_LONG_STOP))):
+        return stem_of(stops[0])  # "someting"
     if len(found) > 1 and token.text != token.stem:  # "uniqe" loses its last letter as "unique" does
         found = [one for one in nearest(token.text, known) if one in found]
     return found[0] if len(found) == 1 else None

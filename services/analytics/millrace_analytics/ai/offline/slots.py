@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from millrace_analytics.ai.offline import grammar
-from millrace_analytics.ai.offline.lexicon import DIMENSION, METRIC, VALUE, Sense
+from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, VALUE, Sense
 from millrace_analytics.ai.offline.scanning import Piece
 from millrace_analytics.ai.offline.times import When
 from millrace_warehouse.metrics.catalogue import METRICS
-from millrace_warehouse.metrics.filters import Filter
-from millrace_warehouse.metrics.measures import Count, Formula, Unique
+from millrace_warehouse.metrics.filters import Comparison, Filter, is_event
+from millrace_warehouse.metrics.measures import Count, Formula, Number, Quantile, Unique
 from millrace_warehouse.metrics.ranges import Unit
 
 PEOPLE: Final = {
@@ -22,7 +22,7 @@ PEOPLE: Final = {
 PERSON_DIMENSIONS: Final = frozenset({"person", "user_id", "visitor_id"})
 
 
-_DIVISORS: Final = frozenset({"people", "users", "unique_visitors", "customers", "sessions"})
+DIVISORS: Final = frozenset({"people", "users", "unique_visitors", "customers", "sessions"})
 
 
 class NotUnderstood(Exception):
@@ -41,6 +41,8 @@ class Slots:
     values: list[tuple[Sense, ...]] = field(default_factory=list)
     """Each with every field that it may be a value of."""
     excluded: list[tuple[Sense, ...]] = field(default_factory=list)
+    left_out: list[Filter] = field(default_factory=list)
+    """Events that do not count."""
     segments: list[Filter] = field(default_factory=list)
     numbers: list[tuple[Sense | None, str, int]] = field(default_factory=list)
     """Field, operator and number of comparisons."""
@@ -72,6 +74,8 @@ class Slots:
     counted: bool = False
     """Whether it begins with ``how many``."""
     either: bool = False
+    divisor: str = ""
+    """What the second measure may divide the first by, where it is one of somebody (``orders of a visitor``)."""
     per: str = ""
     """Metric whose people or sessions a measure is divided by (``revenue per session``)."""
     which_unit: Unit | None = None
@@ -99,6 +103,29 @@ def bound_values(pieces: Sequence[Piece]) -> list[Piece]:
     return found
 
 
+def events_of(sense: Sense) -> Filter | None:
+    """Which events a sense stands for: an event type, or what a metric counts that names no people or sessions."""
+    if sense.kind == EVENT:
+        return is_event(sense.name)
+    if sense.kind != METRIC or sense.name in PEOPLE.keys() - {"page_views"}:
+        return None
+    measure = METRICS[sense.name].measure
+    return measure.where if isinstance(measure, Count) else None
+
+
+def event_of(piece: Piece) -> Filter | None:
+    """Which events a word of doing means: what a metric counts, or an event type."""
+    senses = [one for one in (piece.sense(METRIC), piece.sense(EVENT)) if one is not None]
+    return next((found for one in senses if (found := events_of(one)) is not None), None)
+
+
+def _types(where: Filter | None) -> frozenset[object]:
+    """The event types that a filter is about, where it is about nothing else."""
+    if not isinstance(where, Comparison) or where.field.name != "event_type" or where.operator not in ("eq", "in"):
+        return frozenset()
+    return frozenset(where.value if isinstance(where.value, tuple) else (where.value,))
+
+
 def is_counted(metric: Sense) -> bool:
     """Whether a metric is a number of something, and no amount."""
     return isinstance(METRICS[metric.name].measure, (Count, Unique))
@@ -106,13 +133,22 @@ def is_counted(metric: Sense) -> bool:
 
 def divides(piece: Piece, metric: Sense) -> bool:
     """Whether something may be divided by it: by people and sessions, and by what is counted (``carts for every purchase``)."""
-    if metric.name in _DIVISORS:
+    if metric.name in DIVISORS:
         return True
     return isinstance(METRICS[metric.name].measure, Count) and not piece.is_a(DIMENSION) and not piece.plural
 
 
+def divisor_of(piece: Piece, metric: Sense) -> str:
+    """The metric that counts by what is divided: a user, of whom nobody says that they were signed in, is anybody."""
+    return "people" if metric.name == "users" and piece.words == 1 else metric.name
+
+
 def is_part_of(sense: Sense, slots: Slots) -> bool:
-    """Whether it only says what the rate that is measured is made of (``conversion rate, buyers out of all visitors``)."""
+    """Whether it only says what the rate that is measured is made of (``conversion rate, buyers out of all visitors``), or of
+    which events what is measured is (``orders paid in dollars``)."""
+    if sense.kind == EVENT and len(slots.measures) == 1 and slots.measures[0].kind == METRIC:
+        of = METRICS[slots.measures[0].name].measure
+        return isinstance(of, (Count, Number, Quantile)) and sense.name in _types(of.where)
     if sense.kind != METRIC or len(slots.measures) != 1 or slots.joined or slots.measures[0].kind != METRIC:
         return False
     whole, part = METRICS[slots.measures[0].name].measure, METRICS[sense.name].measure
@@ -123,6 +159,35 @@ def is_part_of(sense: Sense, slots: Slots) -> bool:
         isinstance(one, Unique) and one.where == part.where and (one.of == part.of or {one.of, part.of} <= of_people)
         for one in whole.parts.values()
     )
+
+
+def settle_average(slots: Slots) -> None:
+    """``how many orders does a buyer place on average``: the one for each of the other. An average of what is divided already
+    says nothing more."""
+    if slots.aggregate != "avg":
+        return
+    if not slots.per and slots.divisor and not slots.joined and len(slots.measures) == 2:
+        slots.per = slots.divisor
+        slots.measures.pop()
+    if slots.per:
+        slots.aggregate = ""
+
+
+def settle_extreme(slots: Slots) -> None:
+    """``maximum daily revenue``: the day with the most of it. The maximum of a sum is one of several sums, so it needs a unit.
+
+    Raises:
+        NotUnderstood: it has none.
+    """
+    if slots.aggregate not in ("max", "min") or len(slots.measures) != 1 or slots.measures[0].kind != METRIC:
+        return
+    measure = METRICS[slots.measures[0].name].measure
+    if isinstance(measure, Number) and measure.measure != "sum":
+        return  # the maximum of order values
+    if slots.grain is None or slots.by or slots.is_ranked:
+        raise NotUnderstood(f"the {slots.aggregate} of {slots.measures[0].name}: of which days or weeks")
+    slots.which_unit, slots.grain, slots.single, slots.is_ranked = slots.grain, None, True, True
+    slots.ascending, slots.aggregate = slots.aggregate == "min", ""
 
 
 def settle_superlative(slots: Slots) -> None:

@@ -7,17 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from millrace_analytics.ai.offline.periods import texts_at, unit_at
 from millrace_analytics.ai.offline.words import Token, number_of, ordinal_of
-from millrace_warehouse.metrics.ranges import Between, Last, Range, RangeUnit, Unit, local, zone_of
+from millrace_warehouse.metrics.ranges import Between, Last, Range, RangeUnit, local, zone_of
 
-_UNITS: Final[dict[str, RangeUnit]] = {
-    "minut": "minute", "min": "minute", "hour": "hour", "hr": "hour", "day": "day", "week": "week", "wk": "week",
-    "month": "month", "quarter": "quarter", "year": "year", "yr": "year",
-}  # fmt: skip
-_GRAINS: Final[dict[str, Unit]] = {
-    "hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "minutely": "minute",
-}  # fmt: skip
-UNITS: Final[dict[str, Unit]] = {"minut": "minute", "hour": "hour", "day": "day", "week": "week", "month": "month"}
 _MONTHS: Final = (
     {name.lower(): number for number, name in enumerate(calendar.month_name) if name}
     | {name.lower(): number for number, name in enumerate(calendar.month_abbr) if name and name != "May"}
@@ -51,15 +44,31 @@ class Times:
         self._today = local(now, zone_of(time_zone)).date()
         self._begun_day = local(now - 1, zone_of(time_zone)).date()
         """The last day of which something has passed: at midnight that is yesterday."""
+        self._readers: Final = (
+            self._spanned, self._since, self._week_of, self._weekend, self._part, self._relative, self._to_date, self._absolute,
+        )  # fmt: skip
 
     def at(self, tokens: Sequence[Token], first: int) -> When | None:
         """The longest range whose words begin here."""
         begin = first
         while begin < len(tokens) and tokens[begin].text in _PREPOSITIONS - {"since", "from"}:
             begin += 1
-        if begin >= len(tokens) or begin - first > 2:
+        if texts_at(tokens, begin, 2) == ("weekend", "of"):
+            begin += 3 if texts_at(tokens, begin + 2, 1) == ("the",) else 2
+        elif begin - first > 2:
             return None
-        for read in (self._spanned, self._since, self._relative, self._to_date, self._part, self._absolute):
+        if begin >= len(tokens):
+            return None
+        for read in (
+            self._spanned,
+            self._since,
+            self._week_of,
+            self._weekend,
+            self._part,
+            self._relative,
+            self._to_date,
+            self._absolute,
+        ):
             if (found := read(tokens, begin)) is not None:
                 end, given, named, role = found
                 asked = self._begun(given)
@@ -79,42 +88,59 @@ class Times:
         if word in ("today", "yesterday"):
             align: Literal["to_date", "complete"] = "to_date" if word == "today" else "complete"
             return at + 1, Last(last=1, unit="day", align=align), word, "within"
-        if word in ("this", "current") and (unit := _unit(tokens, at + 1)):
-            end = at + 2 + (2 if _texts(tokens, at + 2, 2) == ("so", "far") else 0)
+        if word in ("this", "current") and (unit := unit_at(tokens, at + 1)):
+            end = at + 2 + (2 if texts_at(tokens, at + 2, 2) == ("so", "far") else 0)
             return end, Last(last=1, unit=unit, align="to_date"), f"this {unit} up to now", "within"
         if word not in _LAST:
             return self._ago(tokens, at)
-        if unit := _unit(tokens, at + 1):
+        if unit := unit_at(tokens, at + 1):
             if word in ("past", "recent", "latest") or unit in ("hour", "minute", "day"):
                 return at + 2, Last(last=1, unit=unit), f"the {unit} up to now", "within"
             return at + 2, Last(last=1, unit=unit, align="complete"), f"the last whole {unit}", "within"
         count = number_of(tokens[at + 1]) if at + 1 < len(tokens) else None
         extra = 1
-        if count is None and _texts(tokens, at + 1, 2) == ("couple", "of"):
+        if count is None and texts_at(tokens, at + 1, 2) == ("couple", "of"):
             count, extra = 2, 2
         after = at + 1 + extra
         while after < len(tokens) and tokens[after].text in ("full", "complete", "whole", "calendar"):
-            if count and (unit := _unit(tokens, after + 1)):
+            if count and (unit := unit_at(tokens, after + 1)):
                 return after + 2, Last(last=count, unit=unit, align="complete"), f"the last {count} whole {unit}s", "within"
             after += 1
-        if count and (unit := _unit(tokens, after)):
+        if count and (unit := unit_at(tokens, after)):
             return after + 1, Last(last=count, unit=unit), f"the {count} {unit}s up to now", "within"
         return None
 
+    def _week_of(self, tokens: Sequence[Token], at: int) -> "_Found | None":
+        """``week of March 2``: from its Monday on; ``week from March 3``: from that day on."""
+        if texts_at(tokens, at, 1) != ("week",) or texts_at(tokens, at + 1, 1) not in (("of",), ("from",), ("starting",)):
+            return None
+        if (found := self._day(tokens, at + (3 if texts_at(tokens, at + 2, 1) == ("the",) else 2))) is None:
+            return None
+        begin = found[1] - datetime.timedelta(days=found[1].weekday() if tokens[at + 1].text == "of" else 0)
+        return found[0], _days(begin, begin + datetime.timedelta(days=6)), f"the week from {begin}", "within"
+
+    def _weekend(self, tokens: Sequence[Token], at: int) -> "_Found | None":
+        """Saturday and Sunday of this week, or of the one before."""
+        if texts_at(tokens, at + 1, 1) != ("weekend",) or tokens[at].text not in _LAST | _THIS:
+            return None
+        week = self._today - datetime.timedelta(days=self._today.weekday() + (0 if tokens[at].text in _THIS else 7))
+        saturday = week + datetime.timedelta(days=5)
+        return at + 2, _days(saturday, saturday + datetime.timedelta(days=1)), f"the weekend of {saturday}", "within"
+
     def _ago(self, tokens: Sequence[Token], at: int) -> "_Found | None":
-        if _texts(tokens, at, 3) == ("day", "before", "yesterday"):
+        if texts_at(tokens, at, 3) == ("day", "before", "yesterday"):
             day = self._today - datetime.timedelta(days=2)
             return at + 3, _days(day, day), day.isoformat(), "within"
         return None
 
     def _to_date(self, tokens: Sequence[Token], at: int) -> "_Found | None":
-        unit = _unit(tokens, at)
-        if unit and _texts(tokens, at + 1, 2) == ("to", "date"):
+        unit = unit_at(tokens, at)
+        if unit and texts_at(tokens, at + 1, 2) == ("to", "date"):
             return at + 3, Last(last=1, unit=unit, align="to_date"), f"this {unit} up to now", "within"
         short: dict[str, RangeUnit] = {"ytd": "year", "mtd": "month", "qtd": "quarter", "wtd": "week"}
         if (named := short.get(tokens[at].text)) is not None:
             return at + 1, Last(last=1, unit=named, align="to_date"), f"this {named} up to now", "within"
-        if _texts(tokens, at, 2) in (("all", "time"), ("all", "times")) or tokens[at].text in ("ever", "overall"):
+        if texts_at(tokens, at, 2) in (("all", "time"), ("all", "times")) or tokens[at].text in ("ever", "overall"):
             return None
         return None
 
@@ -189,10 +215,10 @@ class Times:
             return None
         first, last = days
         if word in ("since", "from", "after"):
-            if word == "from" and _texts(tokens, end, 1) not in ((), ("on",), ("onwards",), ("onward",)):
+            if word == "from" and texts_at(tokens, end, 1) not in ((), ("on",), ("onwards",), ("onward",)):
                 return None
             begin = last + datetime.timedelta(days=1) if word == "after" else first
-            end += 1 if _texts(tokens, end, 1) in (("on",), ("onwards",), ("onward",)) else 0
+            end += 1 if texts_at(tokens, end, 1) in (("on",), ("onwards",), ("onward",)) else 0
             until = max(self._begun_day, begin)
             return end, _days(begin, until), f"{begin} up to now", "since"
         stop = first - datetime.timedelta(days=1) if word == "before" else last
@@ -201,8 +227,10 @@ class Times:
     def _spanned(self, tokens: Sequence[Token], at: int) -> "_Found | None":
         """``between A and B``, ``from A to B``, ``A to B``."""
         begin = at + 1 if tokens[at].text in ("between", "from") else at
-        if begin >= len(tokens) or (one := self._absolute(tokens, begin)) is None:
+        if begin >= len(tokens):
             return None
+        if (one := self._absolute(tokens, begin)) is None:
+            return self._days_of_a_month(tokens, begin)
         middle, asked, _, _ = one
         joining = ("and",) if tokens[at].text == "between" else ("to", "until", "till", "through")
         if middle >= len(tokens) or tokens[middle].text not in joining:
@@ -219,6 +247,17 @@ class Times:
         if first is None or last is None or first[0] > last[1]:
             return None
         return other[0], _days(first[0], last[1]), f"{first[0]} to {last[1]}", "within"
+
+    def _days_of_a_month(self, tokens: Sequence[Token], at: int) -> "_Found | None":
+        """``21 to 22 March``."""
+        first = number_of(tokens[at]) or ordinal_of(tokens[at])
+        if first is None or texts_at(tokens, at + 1, 1) not in (("to",), ("and",), ("until",), ("through",)):
+            return None
+        last = self._day(tokens, at + 2)
+        if last is None or not 1 <= first < last[1].day:
+            return None
+        begin = last[1].replace(day=first)
+        return last[0], _days(begin, last[1]), f"{begin} to {last[1]}", "within"
 
     def _same_month(self, tokens: Sequence[Token], at: int, begun: Range) -> "_Found | None":
         """``March 1 to 7``."""
@@ -240,7 +279,7 @@ class Times:
                 return None
         number = ordinal_of(tokens[at]) if tokens[at].kind == "ordinal" else number_of(tokens[at])
         if number is not None:
-            month_at = at + 2 if _texts(tokens, at + 1, 1) == ("of",) else at + 1
+            month_at = at + 2 if texts_at(tokens, at + 1, 1) == ("of",) else at + 1
             month = self._month(tokens, month_at)
             return None if month is None else self._date(month[0], month[1], month[2], number)
         month = self._month(tokens, at, with_year=False)
@@ -251,7 +290,7 @@ class Times:
         if number is None or number > 31:
             return None
         year, end = month[1], end + 1
-        behind = end + 1 if _texts(tokens, end, 1) == (",",) else end  # "March 20, 2026"
+        behind = end + 1 if texts_at(tokens, end, 1) == (",",) else end  # "March 20, 2026"
         if behind < len(tokens) and (said := _year_of(tokens[behind])) is not None:
             year, end = said, behind + 1
         return self._date(end, year, month[2], number)
@@ -287,65 +326,7 @@ class Times:
         return None
 
 
-def earlier_at(tokens: Sequence[Token], at: int) -> tuple[int, int, RangeUnit] | None:
-    """``the 7 days before that``, ``the preceding 7 days``: where it ends, how many, and of what."""
-    begin = at
-    while begin < len(tokens) and begin - at < 2 and tokens[begin].text in ("the", "in", "during", "same"):
-        begin += 1
-    is_named_first = _texts(tokens, begin, 1) in (("preceding",), ("prior",))
-    begin += int(is_named_first)
-    count = number_of(tokens[begin]) if begin < len(tokens) else None
-    unit = _unit(tokens, begin + 1)
-    if count is None or unit is None:
-        return None
-    end = begin + 2
-    if is_named_first:
-        return end, count, unit
-    if _texts(tokens, end, 1) not in (("before",), ("prior",), ("earlier",), ("preceding",)):
-        return None
-    end += 1
-    for more in (("to", "that"), ("to", "those"), ("that",), ("those",), ("it",)):
-        if _texts(tokens, end, len(more)) == more:
-            return end + len(more), count, unit
-    return end, count, unit
-
-
 _Found = tuple[int, Range, str, Literal["within", "since", "before"]]
-
-
-def grain_at(tokens: Sequence[Token], at: int) -> tuple[int, Unit] | None:
-    """``daily``, ``per week``, ``by month``, ``each day``, ``a day``, ``over time`` (days); where it ends, and the unit."""
-    word = tokens[at].text
-    if (grain := _GRAINS.get(word)) is not None:
-        return at + 1, grain
-    if word in ("per", "by", "each", "every", "a") and at + 1 < len(tokens):
-        after = at + 2 if word in ("by", "per") and tokens[at + 1].text in ("the", "calendar") else at + 1
-        if after < len(tokens) and (unit := UNITS.get(tokens[after].stem)) is not None:
-            return after + 1, unit
-    if word in ("day", "week", "month", "hour") and _texts(tokens, at + 1, 2) == ("by", word):
-        return at + 3, UNITS[word]
-    if word in ("for", "in") and _texts(tokens, at + 1, 1) in (("each",), ("every",)):
-        return grain_at(tokens, at + 1)
-    return None
-
-
-def period_words_at(tokens: Sequence[Token], at: int) -> tuple[int, Unit] | None:
-    """``week over week``, ``month-on-month``, ``wow``, ``mom``."""
-    short: dict[str, Unit] = {"wow": "week", "mom": "month", "dod": "day"}
-    if (unit := short.get(tokens[at].text)) is not None:
-        return at + 1, unit
-    unit = UNITS.get(tokens[at].stem)
-    if unit and at + 2 < len(tokens) and tokens[at + 1].text in ("over", "on", "to") and tokens[at + 2].stem == tokens[at].stem:
-        return at + 3, unit
-    return None
-
-
-def _unit(tokens: Sequence[Token], at: int) -> RangeUnit | None:
-    return _UNITS.get(tokens[at].stem) if at < len(tokens) else None
-
-
-def _texts(tokens: Sequence[Token], at: int, count: int) -> tuple[str, ...]:
-    return tuple(token.text for token in tokens[at : at + count])
 
 
 def _year_of(token: Token) -> int | None:

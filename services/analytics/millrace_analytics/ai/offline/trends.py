@@ -1,36 +1,28 @@
 """A question about measures, from its parts."""
 
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from millrace_analytics.ai.offline.amounts import adds_up, each_period, is_percentage, measured_by_any, per
+from millrace_analytics.ai.offline.comparing import compared
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, Sense
-from millrace_analytics.ai.offline.slots import PERSON_DIMENSIONS, PURCHASES, NotUnderstood, Slots
-from millrace_analytics.ai.offline.times import When
+from millrace_analytics.ai.offline.slots import PERSON_DIMENSIONS, PURCHASES, NotUnderstood, Slots, events_of
 from millrace_analytics.ai.plans import Growth, Kept, Largest, MovingAverage, Plan, RunningTotal, Then
 from millrace_analytics.ai.ports import Unclear
 from millrace_warehouse.metrics.catalogue import METRICS
+from millrace_warehouse.metrics.catalogue import PURCHASES as BUYING
 from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Filter, Not, is_event
 from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Simple, Unique
 from millrace_warehouse.metrics.parts import NAME, FieldName, Kind
 from millrace_warehouse.metrics.questions import Trend
-from millrace_warehouse.metrics.ranges import (
-    Between,
-    Last,
-    Range,
-    Span,
-    Unit,
-    floor,
-    local,
-    millis_of,
-    shifted,
-    span_of,
-    zone_of,
-)
+from millrace_warehouse.metrics.ranges import Last, Range, Span, Unit, span_of, zone_of
 
 _TOP: Final = 10
 _DAY_MS: Final = 86_400_000
+_OF_ORDERS: Final = {"order_value": is_event(*BUYING), "order_quantity": is_event(*BUYING)}
+"""Other events may have an amount, too: a cart that was left."""
 _WHOLE: Final = {"hour": 3_600_000, "day": _DAY_MS, "week": 7 * _DAY_MS}
 
 
@@ -60,8 +52,9 @@ class Reader:
             NotUnderstood: the parts make no question.
             Ambiguous: they make several.
         """
+        self._settle_hours(slots)
         by = self._dimensions(slots)
-        where = self.filters(slots)
+        where = self._of_somebody(self.filters(slots), slots, by)
         measures = self._measures(slots, by)
         if slots.share and not slots.growth and not all(is_percentage(one) for one in measures):
             where, measures = self._share(where, measures)
@@ -84,14 +77,35 @@ class Reader:
         )
         return Plan(question=trend, then=then)
 
+    def _settle_hours(self, slots: Slots) -> None:
+        """``which hour has the most signups``: of more than one day that is an hour of the day."""
+        if slots.which_unit != "hour" or slots.by or slots.grain is not None:
+            return
+        if slots.ranges:
+            span = self._span(slots.ranges[0].range)
+            if span.end - span.first <= _DAY_MS:
+                return
+        slots.which_unit = None
+        slots.by.append(Sense(DIMENSION, "hour_of_day", "number"))
+        self.assumptions.append("hours of the day")
+
+    def _of_somebody(self, where: Filter | None, slots: Slots, by: list[FieldName]) -> Filter | None:
+        """Of those who are ranked each has a name: the events of whoever has none are not one user's."""
+        if not slots.is_ranked and slots.having is None:
+            return where
+        named = [Comparison(field=one.name, operator="is_set") for one in by if one.name in ("user_id", "session_id")]
+        return all_of([*([where] if where is not None else []), *named])
+
     # What is measured
 
     def _measures(self, slots: Slots, by: list[FieldName]) -> list[Measure]:
         senses = list(slots.measures)
-        if slots.aggregate == "avg" and slots.grain is not None and len(senses) == 1 and senses[0].kind != DIMENSION:
+        if slots.aggregate == "avg" and slots.grain is not None and len(senses) == 1 and not _is_average(senses[0]):
             return [self._of_each_period(senses[0], slots)]
         if not senses:
             senses = [self._default(slots, by)]
+        if (of_events := self._of_events(senses, slots)) is not None:
+            return [of_events]
         if len(senses) > 1 and not slots.joined:
             raise NotUnderstood("how " + " and ".join(one.name for one in senses) + " belong together")
         found = [self.measure(one, slots) for one in senses]
@@ -100,6 +114,16 @@ class Reader:
         if len(found) > 1 and (slots.aggregate or slots.unique):
             raise NotUnderstood("what is aggregated")
         return found
+
+    def _of_events(self, senses: list[Sense], slots: Slots) -> Measure | None:
+        """``median load time of page views``: what is aggregated, of which events."""
+        fields = [one for one in senses if one.kind == DIMENSION and one.detail == "number"]
+        events = [where for one in senses if (where := events_of(one)) is not None]
+        if not slots.aggregate or slots.joined or slots.per or len(senses) != 2 or len(fields) != 1 or len(events) != 1:
+            return None
+        whole = self._of_field(fields[0], slots)
+        assert isinstance(whole, (Number, Quantile)), "it is aggregated"
+        return whole.model_copy(update={"where": events[0]})
 
     def _of_each_period(self, sense: Sense, slots: Slots) -> Measure:
         """``average revenue per day``: the whole by the number of days."""
@@ -154,7 +178,7 @@ class Reader:
             return MetricOf(measure="metric", metric=metric.name, name=metric.name)
         if isinstance(metric.measure, (Number, Quantile)):
             return _aggregated(metric.measure.field, slots.aggregate, metric.measure.where, f"{slots.aggregate}_{metric.name}")
-        if slots.aggregate == "sum":
+        if slots.aggregate == "sum" and "amount" not in self.text.lower():  # the sum of amounts is no count
             return MetricOf(measure="metric", metric=metric.name, name=metric.name)
         raise NotUnderstood(f"the {slots.aggregate} of {metric.label.lower()}: of what")
 
@@ -162,7 +186,7 @@ class Reader:
         asked = field_of(sense)
         name = name_of(sense.name)
         if slots.aggregate and sense.detail == "number":
-            return _aggregated(asked, slots.aggregate, None, f"{slots.aggregate}_{name}")
+            return _aggregated(asked, slots.aggregate, _OF_ORDERS.get(sense.name), f"{slots.aggregate}_{name}")
         if slots.unique or (slots.counted and sense.detail != "number"):
             return Unique(measure="unique", of=asked, name=f"unique_{name}")
         raise NotUnderstood(f"what about {sense.name}")
@@ -203,18 +227,22 @@ class Reader:
 
     def filters(self, slots: Slots) -> Filter | None:
         """Which events the question is about."""
-        chosen = [self._one_field(senses) for senses in slots.values]
+        named = {one.name for one in slots.by}
+        chosen = [self._one_field(senses, named) for senses in slots.values]
         fields = list(dict.fromkeys(one.name for one in chosen))
         if slots.either and (len(fields) != 1 or len(chosen) < 2):
             raise NotUnderstood("what “or” stands between")
         found: list[Filter] = [_any_of([one.detail for one in chosen if one.name == name]) for name in fields]
-        found += [Not.model_validate({"not": self._one_field(senses).detail}) for senses in slots.excluded]
+        found += [Not.model_validate({"not": self._one_field(senses, named).detail}) for senses in slots.excluded]
+        found += [Not.model_validate({"not": events}) for events in slots.left_out]
         found += slots.segments
         found += [self._number(target, sign, number, slots) for target, sign, number in slots.numbers]
-        return _all_of(found)
+        return all_of(found)
 
-    def _one_field(self, senses: tuple[Sense, ...]) -> Sense:
-        """The field that a value belongs to: a column before a property, for it is filled by the platform."""
+    def _one_field(self, senses: tuple[Sense, ...], named: AbstractSet[str] = frozenset()) -> Sense:
+        """The field that a value belongs to: one that is named besides (``for each utm_source except google``), and a column
+        before a property, for it is filled by the platform."""
+        senses = tuple(one for one in senses if one.name in named) or senses
         columns = [one for one in senses if not one.name.startswith("properties.")] or list(senses)
         if len({one.name for one in columns}) == 1:
             return columns[0]
@@ -288,36 +316,11 @@ class Reader:
         return found
 
     def _two_times(self, slots: Slots, grain: Unit | None) -> tuple[Range | None, Unit | None, Any]:
-        one, other = slots.ranges
         if grain is not None or slots.previous:
             raise NotUnderstood("which times are compared")
-        first, second = self._whole(one.range), self._whole(other.range)
-        if first == second and other.text_says_previous:
-            return one.range, None, "previous_period"
-        unit = _unit_of(one) if _unit_of(one) == _unit_of(other) else None
-        earlier, later = sorted((first, second), key=lambda span: span.first)
-        if unit is None and earlier.end == later.first and earlier.end - earlier.first == later.end - later.first:
-            days = [self._day(later.first), self._day(later.end - 1)]  # as long as each other: one is the period before
-            return Between(start=days[0], end=days[1]), None, "previous_period"
-        if unit is None or earlier.end != later.first:
-            raise NotUnderstood(f"how “{one.named}” and “{other.named}” are compared")
-        days = [self._day(earlier.first), self._day(later.end - 1)]
-        self.assumptions.append(f"a row for each {unit}")
-        if later.end > self.now:
-            self.assumptions.append(f"the last {unit} is not over")
-        return Between(start=days[0], end=days[1]), unit, None
-
-    def _whole(self, asked: Range) -> Span:
-        """The span; of a unit that goes on its whole."""
-        if not isinstance(asked, Last) or asked.align == "rolling":
-            return self._span(asked)
-        zone = zone_of(self.time_zone)
-        current = floor(local(self.now, zone), asked.unit)
-        begin = current if asked.align == "to_date" else shifted(current, asked.unit, -1)
-        return Span(millis_of(shifted(begin, asked.unit, 1 - asked.last), zone), millis_of(shifted(begin, asked.unit, 1), zone))
-
-    def _day(self, millis: int) -> str:
-        return local(millis, zone_of(self.time_zone)).date().isoformat()
+        found = compared(slots.ranges[0], slots.ranges[1], self.now, zone_of(self.time_zone))
+        self.assumptions += found.assumptions
+        return found.range, found.unit, "previous_period" if found.is_before else None
 
     def _span(self, asked: Range | None) -> Span:
         return span_of(asked, self.now, zone_of(self.time_zone))
@@ -338,15 +341,12 @@ class Reader:
         return None, slots.ascending
 
 
-def _unit_of(when: When) -> Unit | None:
-    """The calendar unit that a range is one of."""
-    asked = when.range
-    if isinstance(asked, Last):
-        is_one = asked.last == 1 and asked.align != "rolling"
-        return asked.unit if is_one and asked.unit in ("day", "week", "month") else None
-    if asked.start == asked.end:
-        return "day"
-    return "month" if re.fullmatch(r"[A-Z][a-z]+ \d{4}", when.named) else None
+def _is_average(sense: Sense) -> bool:
+    """Whether it is an average already, or becomes one: ``average basket by month`` is none of months."""
+    if sense.kind != METRIC:
+        return sense.kind == DIMENSION
+    of = METRICS[sense.name].measure
+    return isinstance(of, Quantile) or (isinstance(of, Number) and of.measure != "sum")
 
 
 def field_of(sense: Sense) -> FieldName:
@@ -370,10 +370,11 @@ def _aggregated(asked: FieldName, how: str, where: Filter | None, name: str) -> 
 
 def both(one: Filter | None, other: Filter | None) -> Filter | None:
     """Where both hold."""
-    return _all_of([each for each in (one, other) if each is not None])
+    return all_of([each for each in (one, other) if each is not None])
 
 
-def _all_of(filters: list[Filter]) -> Filter | None:
+def all_of(filters: list[Filter]) -> Filter | None:
+    """Where all hold; None of none."""
     if not filters:
         return None
     return filters[0] if len(filters) == 1 else AllOf(all=tuple(filters))

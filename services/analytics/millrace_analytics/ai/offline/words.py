@@ -20,6 +20,10 @@ _CONTRACTED: Final = re.compile(r"(?<=\w)'(?:d|ll|ve|re|m)\b")
 _DASH: Final = re.compile(r"(?<=[\s\d])(?<!\d-\d\d)(?<!\d{4})\s*[-–—]\s*(?=\d{1,2}(?:st|nd|rd|th)?\b(?!-))", re.IGNORECASE)
 """Of ``March 1-14``; not of ``2026-03-01``."""
 
+_ACTIVE: Final = re.compile(r"(?<![\w/])(?<!\bdau )[dwm]aus?\b(?!\s*(?:/|to|over|by)?\s*[wm]au\b)", re.IGNORECASE)
+"""DAU, WAU and MAU, where they are not divided by each other."""
+_ACTIVE_OF: Final = {"d": "daily", "w": "weekly", "m": "monthly"}
+
 _IRREGULAR: Final = dict(
     pair.split(":")
     for pair in """
@@ -50,6 +54,7 @@ def tokens_of(question: str) -> list[Token]:
     text = text.replace("n't ", " not ").replace("'s ", " ").replace("s' ", "s ")
     text = _CONTRACTED.sub(" ", text)
     text = _DASH.sub(" to ", text)
+    text = _ACTIVE.sub(lambda found: f"{_ACTIVE_OF[found[0][0].lower()]} active people", text)
     return [_token(match) for match in _TOKEN.finditer(text)]
 
 
@@ -67,7 +72,7 @@ def _token(match: re.Match[str]) -> Token:
 def stem_of(word: str) -> str:
     """One form for a word's plural, past and gerund; no word of any dictionary, the same for all of them."""
     if (known := _IRREGULAR.get(word)) is not None:
-        return known
+        return known[:-1] if len(known) > 3 and known.endswith("e") else known  # as "come" is cut where it is written so
     stem = _without_plural(word)
     for ending, shortest in (("ing", 6), ("ed", 5)):
         if stem.endswith(ending) and len(stem) >= shortest and re.search("[aeiouy]", stem[: -len(ending)]):
