@@ -5,8 +5,8 @@ import copy
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from millrace_warehouse.gate.nodes import Node, equals, function
-from millrace_warehouse.gate.statements import Read, arguments_of, comparison, conditions_of, nodes_of
+from millrace_warehouse.gate.nodes import Node, equals, function, nodes_of
+from millrace_warehouse.gate.statements import Read, arguments_of, comparison, conditions_of
 
 _EVENTS: Final = "events_raw"
 _HOURS: Final = "events_by_hour"

@@ -11,7 +11,7 @@ from millrace_warehouse.gate.estimates import estimate_of
 from millrace_warehouse.gate.functions import Functions
 from millrace_warehouse.gate.nodes import Node
 from millrace_warehouse.gate.parameters import Placed, bind, parameters_of, place
-from millrace_warehouse.gate.statements import Statement, is_by_chance, is_repeatable, until_of
+from millrace_warehouse.gate.statements import Statement, calls_of, is_by_chance, is_repeatable, until_of
 from millrace_warehouse.gate.tenant_filter import check_tenant_filter
 from millrace_warehouse.gate.walk import Readable, Refused, Walk
 from millrace_warehouse.statement_ports import Values
@@ -88,7 +88,8 @@ class Gate:
         tree = await self._bound(sql, values)
         if require_tenant_filter:
             check_tenant_filter(tree, tenant)
-        repeatable, by_chance = is_repeatable(tree, self._functions), is_by_chance(tree, self._functions)
+        calls = calls_of(tree)
+        repeatable, by_chance = is_repeatable(calls, self._functions), is_by_chance(calls, self._functions)
         walk = Walk(self._functions, self.readable, tenant)
         self._check(walk, tree, sql)
         untils = [until_of(read) for read in walk.reads]

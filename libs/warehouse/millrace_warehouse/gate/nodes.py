@@ -69,6 +69,18 @@ def children(node: Node) -> Iterator[Node]:
             yield from _nodes_in(value)
 
 
+def nodes_of(node: Node) -> Iterator[Node]:
+    """The node and everything below, in the order of the text. Without recursion: nested generators would hand each
+    node up through all those above it."""
+    waiting = [node]
+    while waiting:
+        found = waiting.pop()
+        yield found
+        below = list(children(found))
+        below.reverse()
+        waiting += below
+
+
 def _nodes_in(value: Any) -> Iterator[Node]:
     if isinstance(value, dict):
         yield value

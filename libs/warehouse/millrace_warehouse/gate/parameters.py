@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from millrace_core.errors import QueryError
-from millrace_warehouse.gate.nodes import Node, children
+from millrace_warehouse.gate.nodes import Node, nodes_of
 from millrace_warehouse.statement_ports import Values
 
 MOST_VALUES: Final = 1_000
@@ -96,10 +96,7 @@ def bind(tree: Node, values: Values | None) -> None:
 
 
 def _placeholders(node: Node) -> Iterator[Node]:
-    if node.get("type") == "QueryParameter":
-        yield node
-    for child in children(node):
-        yield from _placeholders(child)
+    return (each for each in nodes_of(node) if each.get("type") == "QueryParameter")
 
 
 def _cast(value: Node, kind: str) -> Node:

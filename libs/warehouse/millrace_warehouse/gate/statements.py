@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from millrace_warehouse.gate.functions import Functions
-from millrace_warehouse.gate.nodes import Node, children
+from millrace_warehouse.gate.nodes import Node, nodes_of
 
 _TIME: Final = {"events_raw": "timestamp", "events_by_minute": "minute", "events_by_hour": "hour", "pages_by_minute": "minute",
                 "pages_by_hour": "hour"}  # fmt: skip
@@ -49,14 +49,25 @@ class Read:
     select: Node | None
 
 
-def is_repeatable(tree: Node, functions: Functions) -> bool:
+def is_repeatable(calls: set[str], functions: Functions) -> bool:
     """Whether it asks neither for the time of now nor for chance, in any function that it calls."""
-    return not _calls(tree) & functions.changing
+    return calls.isdisjoint(functions.changing)
 
 
-def is_by_chance(tree: Node, functions: Functions) -> bool:
+def is_by_chance(calls: set[str], functions: Functions) -> bool:
     """Whether it asks for chance."""
-    return bool(_calls(tree) & functions.random)
+    return not calls.isdisjoint(functions.random)
+
+
+def calls_of(tree: Node) -> set[str]:
+    """The names of all functions that a statement calls, in lower case."""
+    calls: set[str] = set()
+    for node in nodes_of(tree):
+        if node.get("type") == "Function":
+            calls.add(node["name"].lower())
+        if "func_name" in node:
+            calls.add(node["func_name"].lower())
+    return calls
 
 
 def time_column(table: str) -> str | None:
@@ -98,13 +109,6 @@ def comparison(condition: Node, column: str) -> tuple[str, str, Node] | None:
     if right is not None and left is None and flipped is not None:
         return flipped, right, arguments[0]
     return None
-
-
-def nodes_of(node: Node) -> Iterator[Node]:
-    """The node and everything below."""
-    yield node
-    for child in children(node):
-        yield from nodes_of(child)
 
 
 def _parts(node: Node) -> Iterator[Node]:
@@ -158,12 +162,6 @@ def _time_of(node: Node) -> int | None:
 def _text_of(node: Node) -> str:
     value: Any = node["value"].get("value") if node.get("type") == "Literal" else None
     return value if isinstance(value, str) else ""
-
-
-def _calls(tree: Node) -> set[str]:
-    return {node["name"].lower() for node in nodes_of(tree) if node.get("type") == "Function"} | {
-        node["func_name"].lower() for node in nodes_of(tree) if "func_name" in node
-    }
 
 
 def arguments_of(node: Node) -> list[Node]:
