@@ -98,6 +98,19 @@ async def test_any_text_stays_a_value(engine: Engine) -> None:
         await asyncio.to_thread(law)
 
 
+@pytest.mark.parametrize("length", [1, 60_000], ids=["short", "long"])
+async def test_a_text_of_a_statement_reaches_the_engine_as_it_is(engine: Engine, length: int) -> None:
+    text = "'; SELECT \\ \n {a:String} `\" é 𝄞" * (length // 27 + 1)
+    literal = text.replace("\\", "\\\\").replace("'", "\\'")
+    assert await asked(engine, f"SELECT '{literal}' AS a") == [{"a": text}]
+
+
+async def test_a_statement_whose_bytes_are_no_text_is_refused(engine: Engine) -> None:
+    for sql in (r"SELECT 'a\xff'", "SELECT '\ud800'"):
+        with pytest.raises(QueryError, match="not UTF-8"):
+            await asked(engine, sql)
+
+
 async def test_sessions_end_at_a_pause_and_follow_the_person(warehouse: OpenWarehouse) -> None:
     await _store(
         warehouse,

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import msgspec
+
 from millrace_core.errors import QueryError
 from millrace_warehouse.gate.estimates import estimate_of
 from millrace_warehouse.gate.functions import Functions
@@ -94,7 +96,7 @@ class Gate:
         self._check(walk, tree, sql)
         untils = [until_of(read) for read in walk.reads]
         until = None if None in untils or not repeatable else max((each for each in untils if each is not None), default=0)
-        text = await self.parser.print(json.dumps(tree))
+        text = await self.parser.print(_text_of(tree))
         return Statement(text, tuple(sorted(walk.names)), until, by_chance)
 
     async def examine(
@@ -109,8 +111,8 @@ class Gate:
         walk = Walk(self._functions, self.readable, tenant, is_empty=True)
         self._check(walk, tree, sql)
         rows = estimate_of(walk.reads, self.readable.database, tenant)
-        text = await self.parser.print(json.dumps(tree))
-        counting = "" if rows is None else await self.parser.print(json.dumps(rows))
+        text = await self.parser.print(_text_of(tree))
+        counting = "" if rows is None else await self.parser.print(_text_of(rows))
         return Examined(text, tuple(sorted(walk.names)), counting, parameters)
 
     async def parameters(self, sql: str) -> Mapping[str, str]:
@@ -141,6 +143,10 @@ class Gate:
         if tree.get("type") not in ("SelectWithUnionQuery", "SelectIntersectExceptQuery"):
             raise Refused("only SELECT is allowed")
         return tree
+
+
+def _text_of(tree: Node) -> str:
+    return msgspec.json.encode(tree).decode()  # a tenth of what json.dumps takes
 
 
 def _unreadable(sql: str, placed: Placed, at: int | None) -> QueryError:

@@ -77,14 +77,15 @@ def bind(tree: Node, values: Values | None) -> None:
     given = dict(values) if isinstance(values, Mapping) else {_NAME.format(at): value for at, value in enumerate(values or ())}
     if len(given) > MOST_VALUES:
         raise _wrong(f"there are more than {MOST_VALUES} values")
-    wanted = parameters_of(tree)
+    places = list(_placeholders(tree))
+    wanted = {node["name"] for node in places}
     if not named and given and len(wanted) != len(given):
         raise _wrong(f"the statement has {len(wanted)} placeholders ?, and {len(given)} values came with it")
-    if missing := wanted.keys() - given.keys():
+    if missing := wanted - given.keys():
         raise _wrong(f"there is no value for {min(missing)}")
-    if unknown := given.keys() - wanted.keys():
+    if unknown := given.keys() - wanted:
         raise _wrong(f"the statement has no {{{min(unknown)}:…}}")
-    for node in list(_placeholders(tree)):
+    for node in places:
         value = {"type": "Literal", "value": _literal(given[node["name"]], 0)}
         kind = node["param_type"]
         if kind == "Identifier":

@@ -1,10 +1,9 @@
 """Whether a statement says whose rows it wants. It is scoped in any case; one documented route asks for the words, too."""
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 from millrace_core.errors import Forbidden
-from millrace_warehouse.gate.nodes import Node, children
+from millrace_warehouse.gate.nodes import Node, nodes_of
 
 _COMPARISONS: Final = frozenset({"equals", "in"})
 
@@ -15,19 +14,14 @@ def check_tenant_filter(tree: Node, tenant: str) -> None:
     Raises:
         Forbidden: ``foreign_tenant`` or ``missing_tenant_filter``.
     """
-    compared = {literal for node in _nodes(tree) for literal in _compared_with_customer(node)}
+    nodes = list(nodes_of(tree))
+    compared = {literal for node in nodes for literal in _compared_with_customer(node)}
     if foreign := compared - {tenant}:
         raise Forbidden(
             f"The query asks for customer_id {min(foreign)!r}; this request may read {tenant!r} only.", code="foreign_tenant"
         )
-    if not compared and any(node.get("type") == "TableIdentifier" for node in _nodes(tree)):
+    if not compared and any(node.get("type") == "TableIdentifier" for node in nodes):
         raise Forbidden(f"Add WHERE customer_id = '{tenant}' to the query.", code="missing_tenant_filter")
-
-
-def _nodes(node: Node) -> Iterator[Node]:
-    yield node
-    for child in children(node):
-        yield from _nodes(child)
 
 
 def _compared_with_customer(node: Node) -> set[str]:

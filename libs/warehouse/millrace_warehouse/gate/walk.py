@@ -117,7 +117,7 @@ class Walk:
                 raise Refused("INTO OUTFILE is not allowed")
         if kind == "SelectQuery":
             self._selects.append(node)
-        for child in list(children(node)):
+        for child in children(node):
             self._visit(child)
         if kind == "SelectQuery":
             self._selects.pop()
@@ -187,7 +187,7 @@ class Walk:
             structure = arguments[0]["value"].get("value")
             if isinstance(structure, str) and _STRUCTURE_CODE.search(structure):
                 raise Refused("expressions in a structure are not allowed")
-        for argument in list(children(node)):
+        for argument in children(node):
             self._visit(argument)
 
     def _expand(self, node: Node, view: str, alias: str) -> None:
