@@ -46,7 +46,7 @@ format: $(VENV)/.installed-dev  ## Format the code
 docs: $(VENV)/.installed-dev  ## Write docs/reference anew from the code
 	@$(BIN)/python -m docs.generate
 
-bench: $(VENV)/.installed-dev  ## Measure the bars of docs/bench.md, ratios in one run (20 minutes ARGS=embedded, 12 ARGS=kafka, which needs Java and Maven)
+bench: $(VENV)/.installed-dev  ## Measure the bars of docs/bench.md, ratios in one run (30 minutes ARGS=embedded, 12 ARGS=kafka, which needs Java and Maven)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 eval: $(VENV)/.installed-dev  ## How often questions in plain language are answered rightly (ARGS=--write writes docs/eval.md; with a key Claude, too)

@@ -18,7 +18,7 @@ from tests.bench.table import Row, line_of, print_table
 _PARTS: Final = {
     "embedded": (
         *("http", "consumer", "freshness", "sse", "idle", "sustained", "tracker", "protocols", "access"),
-        *("questions", "answers"),
+        *("questions", "answers", "analysts"),
     ),
     "kafka": tuple(f"kafka.{one}" for one in ("ingestion", "consumer", "group", "freshness", "restart", "partitions")),
 }
