@@ -16,6 +16,8 @@ class Column:
     type: Literal["text", "number", "boolean", "time"]
     unit: str = ""
     approximate: bool = False
+    additive: bool = False
+    """Whether the values of several groups, or times, can be added up: of counts and sums, not of people or averages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,11 @@ class Resolved:
         """Whether the engine may be a little off."""
         return isinstance(self.measure, Unique) and not self.measure.exact
 
+    @property
+    def is_additive(self) -> bool:
+        """Whether the values of several groups can be added up."""
+        return isinstance(self.measure, Count) or (isinstance(self.measure, Number) and self.measure.measure == "sum")
+
 
 def resolved(given: Measure, outer: tuple[Filter, ...] = ()) -> Resolved:
     """What is meant.

@@ -44,7 +44,9 @@ class CompiledTrend:
             found.append(Column(dimension.name if plain in names else plain, "dimension", kind))
         if self.has_other:
             found.append(Column("other", "dimension", "boolean"))
-        return found + [Column(one.name, "measure", "number", one.unit, one.is_approximate) for one in self.measures]
+        return found + [
+            Column(one.name, "measure", "number", one.unit, one.is_approximate, one.is_additive) for one in self.measures
+        ]
 
     @property
     def has_other(self) -> bool:

@@ -38,10 +38,13 @@ def facts_of(result: Result) -> list[Fact]:
     rows = [row for row in result.rows if isinstance(row[first], (int, float)) and math.isfinite(row[first])]
     if not rows:
         return [Fact("Nothing could be computed for any row.", {"rows": len(result.rows)})]
-    found = (
-        _over_time(result, rows, time, first) if time is not None and not labels else _of_groups(result, rows, labels, first)
-    )
-    return found[:_MOST]
+    if time is None:
+        return _of_groups(result, rows, labels, first)[:_MOST]
+    if not labels:
+        return _over_time(result, rows, time, first)[:_MOST]
+    if result.columns[first].additive:
+        return _of_groups(result, _added_up(rows, labels, first), labels, first)[:_MOST]
+    return _of_groups(result, rows, [*labels, time], first)[:_MOST]
 
 
 def _of_one(result: Result, measures: Sequence[int]) -> list[Fact]:
@@ -54,20 +57,33 @@ def _of_one(result: Result, measures: Sequence[int]) -> list[Fact]:
     return found
 
 
+def _added_up(rows: Sequence[Sequence[Any]], labels: Sequence[int], at: int) -> list[Sequence[Any]]:
+    """One row a group, with its sum over all times."""
+    found: dict[tuple[str, ...], list[Any]] = {}
+    for row in rows:
+        group = tuple(str(row[label]) for label in labels)
+        if group in found:
+            found[group][at] += row[at]
+        else:
+            found[group] = list(row)
+    return list(found.values())
+
+
 def _of_groups(result: Result, rows: Sequence[Sequence[Any]], labels: Sequence[int], at: int) -> list[Fact]:
     column = result.columns[at]
     ordered = sorted(rows, key=lambda row: -row[at])
     best, last = ordered[0], ordered[-1]
     name, unit = _label(column).lower(), _unit(column)
-    found = [Fact(f"{_named(best, labels)} has the highest {name}: {number(best[at])}{unit}.", {column.name: best[at]})]
+    found = [Fact(_begun(f"{_named(best, labels)} has the highest {name}: {number(best[at])}{unit}."), {column.name: best[at]})]
     if len(ordered) > 1:
         second = ordered[1]
-        found.append(Fact(f"{_named(second, labels)} follows with {number(second[at])}{unit}.", {column.name: second[at]}))
+        text = _begun(f"{_named(second, labels)} follows with {number(second[at])}{unit}.")
+        found.append(Fact(text, {column.name: second[at]}))
     if len(ordered) > 2:
         text = f"The lowest of {number(len(ordered))} is {_named(last, labels)} with {number(last[at])}{unit}."
         found.append(Fact(text, {column.name: last[at], "rows": len(ordered)}))
     total = sum(row[at] for row in ordered)
-    if column.unit in ("events", "currency", "items", "tickets", "pages") and total > 0 and len(ordered) > 1:
+    if column.additive and total > 0 and len(ordered) > 1:
         share = 100 * best[at] / total
         text = f"That is {number(share)} % of the {number(total)} of all rows shown."
         found.insert(1, Fact(text, {"share_percent": share, "total": total}))
@@ -113,11 +129,15 @@ def _over_time(result: Result, rows: Sequence[Sequence[Any]], time: int, at: int
 def _named(row: Sequence[Any], labels: Sequence[int]) -> str:
     """The group's values; whoever sent them, they stand in quotes."""
     said = [str(row[at])[:_SHOWN] for at in labels if row[at] not in (None, "", False)]
-    return "“" + " / ".join(said) + "”" if said else "What has no value"
+    return "“" + " / ".join(said) + "”" if said else "what has no value"
 
 
 def _label(column: Column) -> str:
-    text = column.name.removesuffix("_percent").replace("_", " ")
+    return _begun(column.name.removesuffix("_percent").replace("_", " "))
+
+
+def _begun(text: str) -> str:
+    """As a sentence begins."""
     return text[:1].upper() + text[1:]
 
 

@@ -107,7 +107,7 @@ def _table(found: Answer) -> tuple[list[Column], list[list[Any]]]:
     for at in measures:
         one = columns[at]
         columns += [
-            Column(f"previous_{one.name}", "measure", "number", one.unit, one.approximate),
+            Column(f"previous_{one.name}", "measure", "number", one.unit, one.approximate, one.additive),
             Column(f"change_{one.name}_percent", "measure", "number", "%"),
         ]
     return columns, rows

@@ -49,6 +49,7 @@ class AnswerColumn(BaseModel):
     type: str
     unit: str
     approximate: bool
+    additive: bool = Field(description="Whether its values of several groups, or times, can be added up.")
 
 
 class AnswerSeries(BaseModel):
