@@ -3,39 +3,31 @@
 import asyncio
 import dataclasses
 import hashlib
+import json
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal
 
 from millrace_analytics.ai.ports import Property, Vocabulary
 from millrace_analytics.tenant_catalogue import NOTHING, TenantCatalogue
+from millrace_analytics.tenant_events import SentProperty, places_of, properties_of, sample_of, types_of
 from millrace_warehouse.metrics.vocabulary import DIMENSIONS
 from millrace_warehouse.ports import TenantWarehouse, Warehouse
 
 _TYPES: Final = 60
 """Event types that are looked into: the most frequent."""
-_ROWS_A_TYPE: Final = 1_000
 _VALUES: Final = 50
 _MOST_DIFFERENT: Final = 500
 """A property with more different values in the sample names things (an order, a person), and its values are not remembered."""
 _TENANTS: Final = 1_000
 
-_EVENT_TYPES: Final = (
-    "SELECT event_type, sum(events) AS n FROM events_by_hour WHERE customer_id = {tenant:String} GROUP BY event_type "
-    "ORDER BY n DESC, event_type LIMIT 500"
-)
-# The first columns of the sort key are given, so that each type costs some granules and not a scan.
-_SAMPLE_OF_ONE: Final = (
-    "SELECT {columns} FROM events_raw WHERE customer_id = {{tenant:String}} AND event_type = {{t{number}:String}} "
-    "ORDER BY toStartOfHour(timestamp) DESC LIMIT {rows}"
-)
-_PROPERTIES: Final = (
-    "SELECT pair.1 AS name, multiIf(startsWith(pair.2, '\"'), 'text', pair.2 IN ('true', 'false'), 'boolean', "
-    "match(pair.2, '^-?[0-9]'), 'number', '') AS kind, count() AS n, uniq(pair.2) AS different, "
-    "topK({most})(JSONExtractString(pair.2)) AS frequent, groupUniqArray(20)(event_type) AS types "
-    "FROM (SELECT event_type, arrayJoin(JSONExtractKeysAndValuesRaw(properties)) AS pair FROM ({sample})) "
-    "WHERE kind != '' GROUP BY name, kind ORDER BY n DESC, name, kind LIMIT 500"
-)
+Kind = Literal["text", "number", "boolean"]
+_KINDS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "boolean": ("boolean",), "number": ("integer", "number"), "text": ("string", "datetime"),
+}  # fmt: skip
+_TYPES_NAMED: Final = 20
+
 _FIELDS: Final = tuple(
     one for one in DIMENSIONS.values() if one.is_column and one.kind == "text" and not one.name.endswith(("_id", "_url", "ip"))
     and one.name not in ("event_type", "referrer", "protocol")
@@ -92,15 +84,12 @@ class Knowledge:
 
 async def vocabulary_of(warehouse: TenantWarehouse) -> Vocabulary:
     """What stands in the newest events of each type."""
-    types = {str(name): int(count) for name, count in (await warehouse.query(_EVENT_TYPES, {"tenant": warehouse.tenant})).rows}
+    types = {one.name: one.events for one in await types_of(warehouse)}
     if not types:
         return Vocabulary(version="empty")
     looked_into = list(types)[:_TYPES]
-    values: dict[str, Any] = {"tenant": warehouse.tenant, **{f"t{at}": name for at, name in enumerate(looked_into)}}
-    sample = _sample("event_type, properties", len(looked_into))
-    properties = await warehouse.query(_PROPERTIES.replace("{most}", str(_VALUES)).replace("{sample}", sample), values)
-    fields = await warehouse.query(_fields(len(looked_into)), values)
-    found = _properties(properties.rows)
+    found = _properties(await properties_of(warehouse, looked_into, _VALUES))
+    fields = await warehouse.query(_fields(looked_into), places_of(warehouse, looked_into))
     of_fields = {
         one.name: tuple(str(value) for value in row if value) for one, row in zip(_FIELDS, fields.rows[0], strict=True)
     }
@@ -109,13 +98,7 @@ async def vocabulary_of(warehouse: TenantWarehouse) -> Vocabulary:
     return Vocabulary(types, names, found, of_fields, version)
 
 
-def _sample(columns: str, types: int) -> str:
-    return " UNION ALL ".join(
-        f"({_SAMPLE_OF_ONE.format(columns=columns, number=number, rows=_ROWS_A_TYPE)})" for number in range(types)
-    )
-
-
-def _fields(types: int) -> str:
+def _fields(types: Sequence[str]) -> str:
     """Frequent values of each text column, or of the property of its name where it is empty."""
     columns = ", ".join(
         f"if({one.name} != '', toString({one.name}), JSONExtractString(properties, '{one.properties[0]}')) AS v_{one.name}"
@@ -124,14 +107,49 @@ def _fields(types: int) -> str:
         for one in _FIELDS
     )
     frequent = ", ".join(f"arrayFilter(x -> x != '', topK({_VALUES})(v_{one.name})) AS {one.name}" for one in _FIELDS)
-    return f"SELECT {frequent} FROM ({_sample(columns, types)})"
+    return f"SELECT {frequent} FROM ({sample_of(columns, types)})"
 
 
-def _properties(rows: Sequence[Sequence[Any]]) -> tuple[Property, ...]:
-    """Each name once, with the kind that most of its values have."""
-    found: dict[str, Property] = {}
-    for name, kind, _, different, frequent, types in rows:
-        if name not in found:
-            values = tuple(value for value in frequent if value) if kind == "text" and different <= _MOST_DIFFERENT else ()
-            found[name] = Property(str(name), kind, values, tuple(sorted(types)))
-    return tuple(found.values())
+def _properties(sent: Sequence[SentProperty]) -> tuple[Property, ...]:
+    """Each name once, with the kind that most of its values have, the most frequent first."""
+    same: dict[str, list[SentProperty]] = {}
+    for one in sent:
+        same.setdefault(one.name, []).append(one)
+    found = [made for name, of_types in same.items() if (made := _property(name, of_types)) is not None]
+    return tuple(one for _, one in sorted(found, key=lambda one: (-one[0], one[1].name)))
+
+
+def _property(name: str, sent: Sequence[SentProperty]) -> tuple[int, Property] | None:
+    """How many events have it, and what it is; None where it holds nothing that can be compared."""
+    counts = {kind: sum(_count(one, kind) for one in sent) for kind in _KINDS}
+    kind = max(_KINDS, key=lambda one: counts[one])
+    if not counts[kind]:
+        return None
+    types = tuple(sorted(one.event_type for one in sent if _count(one, kind))[:_TYPES_NAMED])
+    is_few = kind == "text" and max(one.different_texts for one in sent) <= _MOST_DIFFERENT
+    return counts[kind], Property(name, kind, _texts(sent) if is_few else (), types)
+
+
+def _count(sent: SentProperty, kind: Kind) -> int:
+    return sum(sent.kinds.get(one, 0) for one in _KINDS[kind])
+
+
+def _texts(sent: Sequence[SentProperty]) -> tuple[str, ...]:
+    """The frequent texts of all types together; one that was cut is none."""
+    counts: Counter[str] = Counter()
+    for one in sent:
+        for raw, count in one.values:
+            if (text := _text(raw)) is not None:
+                counts[text] += count
+    return tuple(text for text, _ in sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:_VALUES])
+
+
+def _text(raw: str) -> str | None:
+    if not raw.startswith('"'):
+        return None
+    try:
+        text = str(json.loads(raw))
+        text.encode()
+    except ValueError:
+        return None
+    return text or None

@@ -1,9 +1,8 @@
-"""Reads what a tenant's data looks like: types of events from the rollup, properties from the latest events of each type."""
+"""What a tenant's data looks like, as the schema tells it."""
 
-import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, cast
 
 from millrace_analytics.families.schema.schemas import (
     Column,
@@ -16,6 +15,7 @@ from millrace_analytics.families.schema.schemas import (
     Table,
 )
 from millrace_analytics.tenant_catalogue import Written
+from millrace_analytics.tenant_events import SentProperty, properties_of, types_of
 from millrace_records.catalogue import Described
 from millrace_warehouse.gate.tables import MEANINGS, READABLE
 from millrace_warehouse.gate.views import VIEWS
@@ -23,36 +23,7 @@ from millrace_warehouse.metrics.vocabulary import EVENT_TYPES
 from millrace_warehouse.ports import TenantWarehouse
 
 _MOST_TYPES: Final = 200
-_SAMPLED_OF_A_TYPE: Final = 1_000
-_SAMPLED_HOURS: Final = 3
-_MOST_PROPERTIES: Final = 2_000
-_LONGEST_VALUE: Final = 100
-
-_TYPES: Final = (
-    "SELECT event_type, sum(events) AS events, min(hour) AS first_seen, max(hour) AS last_seen FROM events_by_hour "
-    f"WHERE customer_id = {{tenant:String}} GROUP BY event_type ORDER BY events DESC, event_type LIMIT {_MOST_TYPES}"
-)
-# The last hours in which there was one, which the primary key finds.
-_SAMPLE: Final = (
-    "SELECT event_type, properties FROM events_raw WHERE customer_id = {tenant:String} "
-    "AND (event_type, toStartOfHour(timestamp)) IN (SELECT event_type, hour FROM events_by_hour "
-    f"WHERE customer_id = {{tenant:String}} ORDER BY hour DESC LIMIT {_SAMPLED_HOURS} BY event_type) "
-    f"LIMIT {_SAMPLED_OF_A_TYPE} BY event_type"
-)
-_SAMPLED: Final = f"SELECT event_type, count() AS sampled FROM ({_SAMPLE}) GROUP BY event_type"
-# The raw text is in quotes; a backslash stands twice in the engine's text.
-_DATE: Final = r"""^"\\d{4}-\\d\\d-\\d\\d([T ][\\d:.]+)?(Z|[+-][\\d:]+)?"$"""
-_KIND: Final = (
-    "multiIf(raw = 'null', 'null', raw IN ('true', 'false'), 'boolean', startsWith(raw, '{'), 'object', startsWith(raw, '['), "
-    f"'array', startsWith(raw, '\"'), if(match(raw, '{_DATE}'), 'datetime', 'string'), "
-    "toInt64OrNull(raw) IS NOT NULL, 'integer', 'number')"
-)
-_PROPERTIES: Final = (
-    "SELECT event_type, name, count() AS events, groupUniqArray(kind) AS kinds, approx_top_k(5)(shown) AS top FROM ("
-    f"SELECT event_type, pair.1 AS name, pair.2 AS raw, {_KIND} AS kind, substringUTF8(raw, 1, {_LONGEST_VALUE}) AS shown "
-    f"FROM (SELECT event_type, arrayJoin(JSONExtractKeysAndValuesRaw(properties)) AS pair FROM ({_SAMPLE}))) "
-    f"GROUP BY event_type, name ORDER BY events DESC, name LIMIT {_MOST_PROPERTIES}"
-)
+_MOST_VALUES: Final = 5
 
 
 async def schema_of(warehouse: TenantWarehouse, written: Written) -> Schema:
@@ -64,29 +35,25 @@ async def schema_of(warehouse: TenantWarehouse, written: Written) -> Schema:
     Raises:
         WarehouseUnavailable: try again later.
     """
-    values = {"tenant": warehouse.tenant}
-    types, sampled, properties = await asyncio.gather(
-        *(warehouse.query(sql, values) for sql in (_TYPES, _SAMPLED, _PROPERTIES))
-    )
+    types = (await types_of(warehouse))[:_MOST_TYPES]
     said = _said(written)
     of_types: defaultdict[str, list[Property]] = defaultdict(list)
-    for row in properties.dicts():
-        of_types[row["event_type"]].append(_property(row, said))
-    counts = {row["event_type"]: row["sampled"] for row in sampled.dicts()}
+    for one in await properties_of(warehouse, [found.name for found in types], _MOST_VALUES):
+        of_types[one.event_type].append(_property(one, said))
     return Schema(
         customer_id=warehouse.tenant,
         tables=[await _table(warehouse, name) for name in (*READABLE, *VIEWS)],
         event_types=[
             EventType(
-                **_named(said, "event", row["event_type"]),
-                event_type=row["event_type"],
-                count=row["events"],
-                first_seen=row["first_seen"],
-                last_seen=row["last_seen"],
-                sampled=counts.get(row["event_type"], 0),
-                properties=of_types[row["event_type"]],
+                **_named(said, "event", one.name),
+                event_type=one.name,
+                count=one.events,
+                first_seen=one.first_seen,
+                last_seen=one.last_seen,
+                sampled=one.sampled,
+                properties=of_types[one.name],
             )
-            for row in types.dicts()
+            for one in types
         ],
         described=written.is_whole,
     )
@@ -115,13 +82,13 @@ def _named(said: Mapping[tuple[Described, str], Named], kind: Described, name: s
     return said.get((kind, name), Named()).model_dump()
 
 
-def _property(row: Mapping[str, Any], said: Mapping[tuple[Described, str], Named]) -> Property:
-    values = [SampleValue(value=one["item"], count=one["count"]) for one in row["top"]]
-    named = _named(said, "property", row["name"])
-    return Property(**named, name=row["name"], type=_type_of(row["kinds"]), count=row["events"], values=values)
+def _property(sent: SentProperty, said: Mapping[tuple[Described, str], Named]) -> Property:
+    values = [SampleValue(value=value, count=count) for value, count in sent.values]
+    named = _named(said, "property", sent.name)
+    return Property(**named, name=sent.name, type=_type_of(sent.kinds), count=sent.events, values=values)
 
 
-def _type_of(kinds: Sequence[PropertyType]) -> PropertyType:
+def _type_of(kinds: Iterable[str]) -> PropertyType:
     """The kind that all values fit into; null fits into any."""
     found = set(kinds) - {"null"}
     if not found:
@@ -130,4 +97,4 @@ def _type_of(kinds: Sequence[PropertyType]) -> PropertyType:
         return "number"
     if found == {"string", "datetime"}:
         return "string"
-    return found.pop() if len(found) == 1 else "mixed"
+    return cast("PropertyType", found.pop()) if len(found) == 1 else "mixed"
