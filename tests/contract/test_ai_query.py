@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support import plain
 from tests.support.analytics import post, view
 from tests.support.claude import KEY, Failing, FakeClaude, Said, answer, fake_claude
 from tests.support.server import Server
@@ -36,7 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def ask(server: Server, query: str, tenant: str = _TENANT, **more: Any) -> dict[str, Any]:
-    asked = httpx.post(f"{server.url}/ai/query", json={"customer_id": tenant, "query": query, **more}, timeout=30)
+    asked = plain.post(f"{server.url}/ai/query", json={"customer_id": tenant, "query": query, **more}, timeout=30)
     assert asked.status_code == 200, asked.text
     return dict(asked.json())
 
@@ -60,7 +61,7 @@ def test_an_answer_has_the_documented_fields_and_what_is_beside_them(server: Ser
     assert body["interpretation"]["time_zone"] == "UTC"
     assert body["cost"] == body["cost"] | {"usd": 0.0, "calls": 0, "spent_today_usd": None}
     assert body["warnings"] == []
-    assert httpx.get(f"{server.url}/").json()["ai_enabled"] is False
+    assert plain.get(f"{server.url}/").json()["ai_enabled"] is False
 
 
 def test_without_execution_there_is_a_statement_and_no_data(server: Server) -> None:
@@ -111,7 +112,7 @@ def test_what_cannot_be_answered_says_so_with_200(server: Server, query: str) ->
 
 
 def test_too_long_a_question_is_refused(server: Server) -> None:
-    asked = httpx.post(f"{server.url}/ai/query", json={"customer_id": _TENANT, "query": "x" * 10_001}, timeout=30)
+    asked = plain.post(f"{server.url}/ai/query", json={"customer_id": _TENANT, "query": "x" * 10_001}, timeout=30)
     assert (asked.status_code, asked.json()["code"]) == (400, "invalid_request")
 
 
@@ -124,7 +125,7 @@ def test_an_ambiguous_question_comes_back_with_options_that_can_be_asked(server:
 
 def test_steps_are_told_as_they_are_done(server: Server) -> None:
     asked = {"customer_id": _TENANT, "query": "page views by page"}
-    with httpx.stream("POST", f"{server.url}/ai/query/stream", json=asked, timeout=30) as stream:
+    with plain.stream("POST", f"{server.url}/ai/query/stream", json=asked, timeout=30) as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         lines = [line for line in stream.iter_lines() if line]
     names = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
@@ -136,7 +137,7 @@ def test_steps_are_told_as_they_are_done(server: Server) -> None:
 
 def judge(server: Server, answer_id: str, *, helpful: bool, tenant: str = _TENANT) -> httpx.Response:
     body = {"customer_id": tenant, "answer_id": answer_id, "helpful": helpful}
-    return httpx.post(f"{server.url}/ai/feedback", json=body, timeout=30)
+    return plain.post(f"{server.url}/ai/feedback", json=body, timeout=30)
 
 
 def test_a_verified_question_is_read_as_it_was_for_its_tenant_alone(server: Server) -> None:
@@ -191,7 +192,7 @@ def test_claude_answers_through_the_gate_is_repaired_and_may_fail(tmp_path_facto
             assert any("numbers that are not in the answer" in one for one in body["warnings"])
             assert body["cost"]["usd"] > 0
             assert body["cost"]["spent_today_usd"] == body["cost"]["usd"]
-            assert httpx.get(f"{server.url}/").json()["ai_enabled"] is True
+            assert plain.get(f"{server.url}/").json()["ai_enabled"] is True
             repair = fake.asked[1]["messages"][-1]["content"]
             assert "That does not work" in repair
             assert "neighbour" not in json.dumps(fake.asked)

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support import plain
 from tests.support.analytics import Stream, streaming
 from tests.support.server import Server
 
@@ -23,13 +24,13 @@ def _event(tenant: str, **given: Any) -> dict[str, Any]:
 
 
 def _send(server: Server, path: str, body: Any, status: int = 200, **more: Any) -> Any:
-    answer = httpx.post(f"{server.url}{path}", json=body, timeout=30, **more)
+    answer = plain.post(f"{server.url}{path}", json=body, timeout=30, **more)
     assert answer.status_code == status, answer.text
     return answer.json()
 
 
 def _report(server: Server, tenant: str, **asked: Any) -> dict[str, Any]:
-    answer = httpx.get(f"{server.url}/ingest/report/{tenant}", params=asked, timeout=30)
+    answer = plain.get(f"{server.url}/ingest/report/{tenant}", params=asked, timeout=30)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
@@ -45,7 +46,7 @@ def _until(server: Server, tenant: str, received: int) -> dict[str, Any]:
 
 def _limit(server: Server, tenant: str, events: int) -> None:
     token = json.loads((server.data_dir / "server.json").read_text())["token"]
-    answer = httpx.put(
+    answer = plain.put(
         f"{server.url}/admin/v1/tenants/{tenant}",
         json={"events_a_minute": events},
         headers={"Authorization": f"Bearer {token}"},
@@ -56,7 +57,7 @@ def _limit(server: Server, tenant: str, events: int) -> None:
 def _send_until_limited(server: Server, tenant: str) -> int:
     """Send events ``id0``, ``id1``, ... until one is over the limit; how many were not."""
     for number in range(10_000):
-        answer = httpx.post(f"{server.url}/track", json=_event(tenant, event_id=f"id{number}"), timeout=30)
+        answer = plain.post(f"{server.url}/track", json=_event(tenant, event_id=f"id{number}"), timeout=30)
         if answer.status_code == 429:
             return number
         assert answer.status_code == 200, answer.text
@@ -113,7 +114,7 @@ def test_events_over_the_limit_are_in_the_report_and_found_by_their_ids(server: 
     accepted = _send_until_limited(server, "limited")
     report = _until(server, "limited", accepted + 1)
     assert (report["totals"]["accepted"], report["totals"]["limited"]) == (accepted, 1)
-    found = httpx.get(f"{server.url}/events/id{accepted}", params={"customer_id": "limited"}).json()
+    found = plain.get(f"{server.url}/events/id{accepted}", params={"customer_id": "limited"}).json()
     assert (found["status"], found["seen"][0]["outcome"], found["duplicates"]) == ("limited", "limited", {"times": 0})
 
 
@@ -122,25 +123,25 @@ def test_an_event_is_found_by_http_whatever_became_of_it(server: Server) -> None
     _send(server, "/track/batch", {"events": [stored, _event("finds", event_id="bad", timestamp="soon")]})
     _until(server, "finds", 2)
     ask = f"{server.url}/events"
-    found = httpx.get(f"{ask}/a%2Fb%20%C3%BC%3F", params={"customer_id": "finds"}).json()
+    found = plain.get(f"{ask}/a%2Fb%20%C3%BC%3F", params={"customer_id": "finds"}).json()
     assert (found["status"], found["client_event_id"], found["protocol"]) == ("stored", "a/b ü?", "native")
-    again = httpx.get(f"{ask}/{found['event_id']}", params={"customer_id": "finds"}).json()
+    again = plain.get(f"{ask}/{found['event_id']}", params={"customer_id": "finds"}).json()
     assert again == found
-    refused = httpx.get(f"{ask}/bad", params={"customer_id": "finds"}).json()
+    refused = plain.get(f"{ask}/bad", params={"customer_id": "finds"}).json()
     assert (refused["status"], refused["reason"]) == ("rejected", "invalid_timestamp")
 
-    nobody = httpx.get(f"{ask}/nobody", params={"customer_id": "finds"})
+    nobody = plain.get(f"{ask}/nobody", params={"customer_id": "finds"})
     assert (nobody.status_code, nobody.json()["code"]) == (404, "event_not_found")
     assert nobody.json()["detail"]["log"]["whole"] is True
-    assert httpx.get(f"{ask}/{found['event_id']}", params={"customer_id": "others"}).status_code == 404
-    assert httpx.get(f"{ask}/x").json()["code"] == "missing_customer_id"
-    assert httpx.get(f"{ask}/x", params={"customer_id": "no/body"}).status_code == 400
-    assert httpx.get(f"{ask}/{'x' * 513}", params={"customer_id": "finds"}).status_code == 400
+    assert plain.get(f"{ask}/{found['event_id']}", params={"customer_id": "others"}).status_code == 404
+    assert plain.get(f"{ask}/x").json()["code"] == "missing_customer_id"
+    assert plain.get(f"{ask}/x", params={"customer_id": "no/body"}).status_code == 400
+    assert plain.get(f"{ask}/{'x' * 513}", params={"customer_id": "finds"}).status_code == 400
 
 
 @pytest.mark.parametrize("minutes", ["0", "1441", "soon"])
 def test_a_report_goes_back_a_day_at_most(server: Server, minutes: str) -> None:
-    answer = httpx.get(f"{server.url}/ingest/report/demo", params={"minutes": minutes})
+    answer = plain.get(f"{server.url}/ingest/report/demo", params={"minutes": minutes})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
 
 

@@ -7,11 +7,11 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 import pytest
 
 from millrace_client import AsyncMillrace, Failure, Millrace, MillraceError, Options
 from millrace_client.live import Message, Parser
+from tests.support import plain
 from tests.support.server import Server
 
 _QUICK = Options(flush_seconds=0.01)
@@ -132,7 +132,7 @@ def test_with_a_key_the_tenant_is_the_keys(tmp_path: Path) -> None:
     own.start()
     token = json.loads((tmp_path / "data/server.json").read_text())["token"]
     asked = {"tenant": "py_key", "kind": "secret", "scopes": ["ingest", "query"]}
-    made = httpx.post(f"{own.url}/admin/v1/keys", headers={"Authorization": f"Bearer {token}"}, json=asked, timeout=30)
+    made = plain.post(f"{own.url}/admin/v1/keys", headers={"Authorization": f"Bearer {token}"}, json=asked, timeout=30)
     told: list[Failure] = []
     with Millrace(own.url, made.json()["key"], options=_QUICK) as client:
         event_id = client.track("click", visitor_id="v")

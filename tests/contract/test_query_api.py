@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support import plain
 from tests.support.analytics import post, view
 from tests.support.server import Server
 
@@ -16,7 +17,7 @@ _ERROR = {"success", "code", "message", "detail", "error", "request_id"}
 
 
 def ask(server: Server, tenant: str, sql: str, **headers: str) -> httpx.Response:
-    return httpx.post(f"{server.url}/query", json={"customer_id": tenant, "sql": sql}, headers=headers, timeout=30)
+    return plain.post(f"{server.url}/query", json={"customer_id": tenant, "sql": sql}, headers=headers, timeout=30)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -106,14 +107,14 @@ def test_what_is_refused_says_why_without_words_of_the_engine(server: Server, sq
 def test_requests_that_are_no_questions_are_refused(server: Server) -> None:
     bodies: list[Any] = [{}, {"customer_id": "demo_tenant"}, {"customer_id": "../x", "sql": "SELECT 1"}, [], "text"]
     for body in bodies:
-        answer = httpx.post(f"{server.url}/query", json=body, timeout=10)
+        answer = plain.post(f"{server.url}/query", json=body, timeout=10)
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request"), body
 
 
 def test_a_body_that_is_not_labelled_as_json_is_told_how(server: Server) -> None:
     for headers in ({}, {"Content-Type": "text/plain"}):
         body = b'{"customer_id": "demo_tenant", "sql": "SELECT 1"}'
-        answer = httpx.post(f"{server.url}/query", content=body, headers=headers, timeout=10)
+        answer = plain.post(f"{server.url}/query", content=body, headers=headers, timeout=10)
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
         assert "Content-Type: application/json" in answer.json()["message"]
 
@@ -133,12 +134,12 @@ def test_only_origins_that_are_named_may_read_answers(server: Server) -> None:
 
 
 def test_a_name_that_the_server_does_not_have_is_not_answered(server: Server) -> None:
-    answer = httpx.get(f"{server.url}/health", headers={"Host": "rebound.example.com"})
+    answer = plain.get(f"{server.url}/health", headers={"Host": "rebound.example.com"})
     assert (answer.status_code, answer.json()["code"]) == (400, "unknown_host")
 
 
 def test_the_dashboard_has_every_minute_and_counts_what_was_posted(server: Server) -> None:
-    body = httpx.get(f"{server.url}/dashboard/realtime/demo_tenant", timeout=30).json()
+    body = plain.get(f"{server.url}/dashboard/realtime/demo_tenant", timeout=30).json()
     minutes = [datetime.datetime.fromisoformat(one["minute"]) for one in body["events_timeline"]]
 
     assert body.keys() == {"customer_id", "timestamp", "events_timeline", "top_events", "top_pages", "freshness"}
@@ -152,21 +153,21 @@ def test_the_dashboard_has_every_minute_and_counts_what_was_posted(server: Serve
 
 
 def test_a_tenant_without_events_sees_zeros(server: Server) -> None:
-    body = httpx.get(f"{server.url}/dashboard/realtime/nobody", timeout=30).json()
+    body = plain.get(f"{server.url}/dashboard/realtime/nobody", timeout=30).json()
     assert [one["event_count"] for one in body["events_timeline"]] == [0] * 60
     assert body["top_events"] == body["top_pages"] == []
     assert body["freshness"] == {"last_event_at": None, "seconds_since_last_event": None}
 
 
 def test_health_and_metrics_are_as_documented(server: Server) -> None:
-    identity = httpx.get(server.url).json()
+    identity = plain.get(server.url).json()
     assert (identity["service"], identity["status"], identity["ai_enabled"]) == ("real-time-analytics-api", "healthy", False)
     assert datetime.datetime.fromisoformat(identity["timestamp"]).tzinfo is not None
-    assert httpx.get(f"{server.url}/live").json() == {"status": "alive"}
-    ready = httpx.get(f"{server.url}/ready").json()
+    assert plain.get(f"{server.url}/live").json() == {"status": "alive"}
+    ready = plain.get(f"{server.url}/ready").json()
     assert ready["status"] == "ready"
     assert set(ready["checks"].values()) == {"ok"}
-    text = httpx.get(f"{server.url}/metrics").text
+    text = plain.get(f"{server.url}/metrics").text
     for name in ("events_received_total", "events_dropped_total", "ingestion_latency_seconds", "analytics_queries_total",
                  "ai_queries_total", "query_latency_seconds"):  # fmt: skip
         assert f"# TYPE {name.removesuffix('_total')}" in text, name
@@ -175,13 +176,13 @@ def test_health_and_metrics_are_as_documented(server: Server) -> None:
 
 def test_what_is_not_there_is_an_error_of_the_same_shape(server: Server) -> None:
     for method, path, status in (("GET", "/nothing", 404), ("GET", "/query", 405), ("DELETE", "/track", 405)):
-        answer = httpx.request(method, f"{server.url}{path}")
+        answer = plain.request(method, f"{server.url}{path}")
         assert answer.status_code == status
         assert answer.json().keys() == _ERROR
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(server: Server) -> None:
-    declared = httpx.post(f"{server.url}/query", content=b" " * (3 * 2**20), timeout=30)
+    declared = plain.post(f"{server.url}/query", content=b" " * (3 * 2**20), timeout=30)
     assert (declared.status_code, declared.json()["code"]) == (413, "body_too_large")
     sent: list[int] = []
 
@@ -191,5 +192,5 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(server: Server) -
             yield b" " * 65_536
 
     with contextlib.suppress(httpx.TransportError):  # the server hangs up in the middle
-        assert httpx.post(f"{server.url}/query", content=chunks(), timeout=30).status_code == 413
+        assert plain.post(f"{server.url}/query", content=chunks(), timeout=30).status_code == 413
     assert len(sent) < 5_000

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from millrace_core.time import iso_time, now_ms
+from tests.support import plain
 from tests.support.analytics import post, view
 from tests.support.server import Server
 
@@ -39,7 +40,7 @@ def shop(server: Server) -> Server:
 def _ask(server: Server, body: Any, path: str = "/api/v1/questions", tenant: str = "shop") -> httpx.Response:
     if path.startswith("/api/v1/questions") and isinstance(body, dict):
         body = {"customer_id": tenant, **body}
-    return httpx.post(f"{server.url}{path}", json=body, headers={"X-Tenant-ID": tenant}, timeout=30)
+    return plain.post(f"{server.url}{path}", json=body, headers={"X-Tenant-ID": tenant}, timeout=30)
 
 
 def test_an_answer_says_what_it_rests_on(shop: Server) -> None:
@@ -54,7 +55,7 @@ def test_an_answer_says_what_it_rests_on(shop: Server) -> None:
 def test_the_same_question_is_asked_once_while_its_answer_serves_and_anew_where_the_client_says_so(shop: Server) -> None:
     body = {"customer_id": "shop", "question": {**_COUNT, "granularity": "hour"}}
     url = f"{shop.url}/api/v1/questions"
-    first, again = httpx.post(url, json=body, timeout=30), httpx.post(url, json=body, timeout=30)
+    first, again = plain.post(url, json=body, timeout=30), plain.post(url, json=body, timeout=30)
     assert (first.headers["x-cache"], again.headers["x-cache"]) == ("miss", "hit")
     assert "warehouse;dur=" in first.headers["server-timing"]
     assert "warehouse" not in again.headers["server-timing"]
@@ -62,7 +63,7 @@ def test_the_same_question_is_asked_once_while_its_answer_serves_and_anew_where_
     assert {key: value for key, value in first.json().items() if key not in volatile} == {
         key: value for key, value in again.json().items() if key not in volatile
     }
-    fresh = httpx.post(url, json=body, headers={"Cache-Control": "no-cache"}, timeout=30)
+    fresh = plain.post(url, json=body, headers={"Cache-Control": "no-cache"}, timeout=30)
     assert (fresh.headers["x-cache"], fresh.json()["stale"]) == ("miss", False)
 
 
@@ -98,7 +99,7 @@ def test_a_batch_answers_each_and_an_error_stays_with_its_question(shop: Server)
 
 def test_a_stream_sends_the_answer_again_when_it_changes(shop: Server) -> None:
     body = {"customer_id": "watched", "question": {"kind": "trend", "measures": [{"measure": "count"}]}}
-    with httpx.stream("POST", f"{shop.url}/api/v1/questions/stream", json=body, timeout=30) as response:
+    with plain.stream("POST", f"{shop.url}/api/v1/questions/stream", json=body, timeout=30) as response:
         messages = (json.loads(line[5:]) for line in response.iter_lines() if line.startswith("data:"))
         assert next(messages)["rows"] == [[0]]
         post(shop, view("watched"))
@@ -123,7 +124,7 @@ def test_what_is_no_question_is_refused(shop: Server, body: Any) -> None:
 
 
 def test_the_catalogue_names_everything_that_a_question_may(shop: Server) -> None:
-    found = httpx.get(f"{shop.url}/api/v1/catalogue", timeout=30).json()
+    found = plain.get(f"{shop.url}/api/v1/catalogue", timeout=30).json()
     questions = [{**_COUNT, "measures": [{"measure": "metric", "metric": one["name"]}]} for one in found["metrics"]]
     questions += [{**_COUNT, "where": {"segment": one["name"]}} for one in found["segments"]]
     questions += [{**_COUNT, "by": [one["name"]]} for one in found["dimensions"]]
@@ -154,7 +155,7 @@ def test_commerce_asks_for_a_metric_by_dimensions(shop: Server) -> None:
 
 
 def test_commerce_sums_up_the_last_week_against_the_one_before(shop: Server) -> None:
-    found = httpx.get(
+    found = plain.get(
         f"{shop.url}/api/v1/analytics/metrics", params={"period": "week"}, headers={"X-Tenant-ID": "shop"}, timeout=30
     ).json()
     assert found["metrics"]["revenue"] == {"current": 30.5, "previous": 0, "change_percent": None}
@@ -184,7 +185,7 @@ def test_product_tells_what_happens_now(shop: Server) -> None:
     post(shop, view("now", "v1"), view("now", "v2"))
     asked = {"X-Tenant-ID": "now"}
     shop.wait_until_stored()
-    found = httpx.get(f"{shop.url}/api/v1/analytics/realtime", headers=asked, timeout=30).json()
+    found = plain.get(f"{shop.url}/api/v1/analytics/realtime", headers=asked, timeout=30).json()
     assert found["current"]["active_users"] == 2
     assert found["trends"] == {"users_change": None, "conversations_change": None, "satisfaction_change": None}
     assert found["alerts"] == []
@@ -209,13 +210,13 @@ def test_errors_of_commerce_and_product_are_problem_details(shop: Server, path: 
 
 
 def test_nobody_asks_without_saying_whose(shop: Server) -> None:
-    answer = httpx.post(f"{shop.url}/api/v1/questions", json={"question": _COUNT}, timeout=30)
+    answer = plain.post(f"{shop.url}/api/v1/questions", json={"question": _COUNT}, timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (400, "missing_customer_id")
 
 
 def test_days_are_those_of_the_tenants_time_zone_where_the_question_names_none(shop: Server) -> None:
     token = json.loads((shop.data_dir / "server.json").read_text())["token"]
-    settled = httpx.put(
+    settled = plain.put(
         f"{shop.url}/admin/v1/tenants/zoned",
         json={"time_zone": "Asia/Tokyo"},
         headers={"Authorization": f"Bearer {token}"},

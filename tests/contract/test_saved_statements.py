@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support import plain
 from tests.support.analytics import post, view
 from tests.support.server import Server
 
@@ -26,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def call(server: Server, method: str, path: str, tenant: str = "shop", **given: Any) -> httpx.Response:
-    return httpx.request(method, f"{server.url}/query/saved/{tenant}{path}", timeout=60, **given)
+    return plain.request(method, f"{server.url}/query/saved/{tenant}{path}", timeout=60, **given)
 
 
 def save(server: Server, name: str, sql: str, tenant: str = "shop", **more: Any) -> httpx.Response:
@@ -34,7 +35,7 @@ def save(server: Server, name: str, sql: str, tenant: str = "shop", **more: Any)
 
 
 def history(server: Server, tenant: str = "shop", **parameters: Any) -> dict[str, Any]:
-    answer = httpx.get(f"{server.url}/query/history/{tenant}", params=parameters, timeout=60).raise_for_status()
+    answer = plain.get(f"{server.url}/query/history/{tenant}", params=parameters, timeout=60).raise_for_status()
     return dict(answer.json())
 
 
@@ -136,7 +137,7 @@ def test_the_history_says_what_was_asked_by_whom_and_what_came_of_it(server: Ser
     save(server, "one", "SELECT {n:UInt8} AS n", tenant)
     call(server, "GET", "/one/rows", tenant, params={"n": "3"})
     for sql in ("SELECT 1 AS n FROM events_raw WHERE customer_id = 'historic'", "SELECT nothing_like_it()", "SELECT '\0'"):
-        httpx.post(f"{server.url}/query", json={"customer_id": tenant, "sql": sql}, timeout=60)
+        plain.post(f"{server.url}/query", json={"customer_id": tenant, "sql": sql}, timeout=60)
 
     told = history(server, tenant)
     assert [(one["saved"], one["sql"], one["status"], one["row_count"]) for one in told["statements"]] == [

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
+from tests.support import plain
 from tests.support.analytics import post, view
 from tests.support.server import Server
 
@@ -25,7 +25,7 @@ def schema(server: Server) -> dict[str, Any]:
     ]
     post(server, *bought, *odd, view("neighbour", "spy", event_type="secret", properties={"secret": "CANARY"}))
     server.wait_until_stored()
-    answer = httpx.get(f"{server.url}/schema/shop", timeout=60)
+    answer = plain.get(f"{server.url}/schema/shop", timeout=60)
     assert answer.status_code == 200, answer.text
     assert "CANARY" not in answer.text
     assert "secret" not in answer.text
@@ -58,7 +58,7 @@ def test_types_and_properties_are_told_with_what_they_look_like(schema: dict[str
 
 
 def test_a_tenant_without_events_has_tables_and_nothing_in_them(server: Server) -> None:
-    body = httpx.get(f"{server.url}/schema/nobody", timeout=60).json()
+    body = plain.get(f"{server.url}/schema/nobody", timeout=60).json()
     assert body["event_types"] == []
     assert body["tables"]
 
@@ -70,7 +70,7 @@ def test_the_product_family_is_asked_in_sql_with_values(server: Server, schema: 
         "parameters": ["purchase", ["v0", "v1"]],
         "timeout_seconds": 30,
     }
-    answer = httpx.post(f"{server.url}/api/v1/analytics/query", json=asked, headers={"X-Tenant-ID": "shop"}, timeout=30)
+    answer = plain.post(f"{server.url}/api/v1/analytics/query", json=asked, headers={"X-Tenant-ID": "shop"}, timeout=30)
     body = answer.json()
 
     assert answer.status_code == 200, answer.text
@@ -80,5 +80,5 @@ def test_the_product_family_is_asked_in_sql_with_values(server: Server, schema: 
 
 def test_the_product_family_reads_its_own_tenant_alone(server: Server, schema: dict[str, Any]) -> None:
     asked = {"query": "SELECT count() AS n FROM events_raw WHERE customer_id = 'shop' OR 1"}
-    answer = httpx.post(f"{server.url}/api/v1/analytics/query", json=asked, headers={"X-Tenant-ID": "neighbour"}, timeout=30)
+    answer = plain.post(f"{server.url}/api/v1/analytics/query", json=asked, headers={"X-Tenant-ID": "neighbour"}, timeout=30)
     assert answer.json()["results"] == [{"n": 1}]

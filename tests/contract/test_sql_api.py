@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.support import plain
 from tests.support.analytics import post, view
 from tests.support.server import Server
 
@@ -26,7 +27,7 @@ _HEAVY = "SELECT sum(sipHash64(sipHash64(sipHash64(number, 1), 2), 3)) AS h FROM
 def ask(server: Server, sql: str, parameters: Any = None, path: str = "/query", **more: Any) -> httpx.Response:
     headers = more.pop("headers", {})
     body = {"customer_id": "shop", "sql": sql, "parameters": parameters, **more}
-    return httpx.post(f"{server.url}{path}", json=body, headers=headers, timeout=60)
+    return plain.post(f"{server.url}{path}", json=body, headers=headers, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_an_answer_says_where_it_is_from(server: Server) -> None:
     first, again = ask(server, sql, ["shop"]), ask(server, sql, ["shop"])
     anew = ask(server, sql, ["shop"], headers={"Cache-Control": "no-cache"})
     chance = [ask(server, "SELECT rand() AS n") for _ in range(2)]
-    other = httpx.post(f"{server.url}/query", json={"customer_id": "other", "sql": "SELECT 'kept' AS word"}, timeout=30)
+    other = plain.post(f"{server.url}/query", json={"customer_id": "other", "sql": "SELECT 'kept' AS word"}, timeout=30)
 
     assert [each.headers["x-cache"] for each in (first, again, anew, other)] == ["miss", "hit", "miss", "miss"]
     assert [each.headers["x-cache"] for each in chance] == ["bypass", "bypass"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support import plain
 from tests.support.analytics import post, streaming, view
 from tests.support.server import Server
 
@@ -74,12 +75,12 @@ async def test_a_silent_stream_says_that_it_lives(server: Server) -> None:
 
 @pytest.mark.parametrize("given", ["nonsense", "e30x", "////", "eyIwIjpbInhdfQ"])
 def test_an_id_of_no_stream_is_refused(server: Server, given: str) -> None:
-    answer = httpx.get(f"{server.url}/events/stream/t", headers={"Last-Event-ID": given}, timeout=10)
+    answer = plain.get(f"{server.url}/events/stream/t", headers={"Last-Event-ID": given}, timeout=10)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_last_event_id")
 
 
 def test_a_tenant_that_cannot_be_is_refused(server: Server) -> None:
-    answer = httpx.get(f"{server.url}/events/stream/.hidden", timeout=10)
+    answer = plain.get(f"{server.url}/events/stream/.hidden", timeout=10)
     assert answer.status_code == 400
     assert answer.json()["success"] is False
 

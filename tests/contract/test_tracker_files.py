@@ -4,7 +4,6 @@ import gzip
 from pathlib import Path
 
 import brotli  # type: ignore[import-untyped]
-import httpx
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
@@ -12,6 +11,7 @@ from httpx import ASGITransport, AsyncClient, Response
 from millrace_ingestion.scripts import scripts_router
 from millrace_service.metrics import Metrics
 from millrace_web.app import create_app
+from tests.support import plain
 from tests.support.browser import skip_without_tracker
 from tests.support.server import Server
 
@@ -77,7 +77,7 @@ async def test_without_a_build_it_says_what_to_run(tmp_path: Path) -> None:
 
 def test_a_real_server_hands_out_what_was_built(server: Server) -> None:
     skip_without_tracker()
-    answer = httpx.get(f"{server.url}/tracker.js", headers={"Accept-Encoding": "br"})
+    answer = plain.get(f"{server.url}/tracker.js", headers={"Accept-Encoding": "br"})
     assert answer.headers["content-encoding"] == "br"
     assert "AnalyticsTracker" in answer.text
-    assert "export" in httpx.get(f"{server.url}/tracker.mjs").text
+    assert "export" in plain.get(f"{server.url}/tracker.mjs").text

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from millrace_core.time import iso_time
+from tests.support import plain
 from tests.support.analytics import post, view
 from tests.support.server import Server
 
@@ -51,7 +52,7 @@ def chats(server: Server) -> Server:
 
 def _ask(server: Server, user: str, tenant: str = "chats", **asked: str) -> httpx.Response:
     url = f"{server.url}/api/v1/analytics/users/{user}/analytics"
-    return httpx.get(url, params=asked, headers={"X-Tenant-ID": tenant}, timeout=60)
+    return plain.get(url, params=asked, headers={"X-Tenant-ID": tenant}, timeout=60)
 
 
 def test_a_user_is_told_with_all_that_is_linked_to_them(chats: Server) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support import plain
 from tests.support.access import Platform, bearer, platform
 from tests.support.analytics import post, view
 from tests.support.server import Server
@@ -30,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def call(server: Server, method: str, path: str, **given: Any) -> httpx.Response:
-    return httpx.request(method, f"{server.url}/api/v1{path}", timeout=60, **given)
+    return plain.request(method, f"{server.url}/api/v1{path}", timeout=60, **given)
 
 
 def describe(server: Server, kind: str, name: str, tenant: str = "shop", **said: Any) -> httpx.Response:
@@ -47,7 +48,7 @@ def count(server: Server, where: Any, tenant: str = "shop") -> httpx.Response:
 
 def plainly(server: Server, text: str) -> dict[str, Any]:
     body = {"customer_id": "shop", "query": text}
-    return dict(httpx.post(f"{server.url}/ai/query", json=body, timeout=60).raise_for_status().json())
+    return dict(plain.post(f"{server.url}/ai/query", json=body, timeout=60).raise_for_status().json())
 
 
 def test_descriptions_are_listed_replaced_and_forgotten(server: Server) -> None:
@@ -82,7 +83,7 @@ def test_a_description_that_is_none_is_refused(server: Server, wrong: dict[str, 
 
 def test_the_schema_tells_what_was_written_at_once(server: Server) -> None:
     def told() -> dict[str, Any]:
-        return dict(httpx.get(f"{server.url}/schema/shop", timeout=60).raise_for_status().json())
+        return dict(plain.get(f"{server.url}/schema/shop", timeout=60).raise_for_status().json())
 
     describe(server, "event", "ord_x", label="Order", description="Paid.", synonyms=["sale"])
     describe(server, "property", "pl", description="What they pay for")

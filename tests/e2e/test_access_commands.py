@@ -5,9 +5,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.support import plain
 from tests.support.access import bearer
 from tests.support.commands import millrace
 from tests.support.server import Server
@@ -32,7 +32,7 @@ def _run(server: Server, *arguments: str | Path) -> str:
 
 
 def _track(server: Server, key: str) -> int:
-    return httpx.post(f"{server.url}/track", json=_EVENT, headers=bearer(key), timeout=30).status_code
+    return plain.post(f"{server.url}/track", json=_EVENT, headers=bearer(key), timeout=30).status_code
 
 
 def test_the_first_start_prints_a_link_that_makes_the_first_owner(server: Server) -> None:
@@ -43,14 +43,14 @@ def test_the_first_start_prints_a_link_that_makes_the_first_owner(server: Server
         assert time.monotonic() < deadline, server.tail()
         time.sleep(0.05)
     link = found[0].strip()
-    assert httpx.get(link, timeout=30).status_code == 200
+    assert plain.get(link, timeout=30).status_code == 200
     fields = {
         "for": "first_owner",
         "email": "ada@example.com",
         "password": "correct horse",
         "token": link.rpartition("=")[2],
     }
-    assert httpx.post(f"{server.url}/setup", data=fields, timeout=60).status_code == 200
+    assert plain.post(f"{server.url}/setup", data=fields, timeout=60).status_code == 200
     assert "ada@example.com" in _run(server, "user", "list")
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from millrace_core.time import now_ms
@@ -18,6 +17,7 @@ from millrace_eventlog.records import DeadLetter
 from millrace_eventlog.settings import LogSettings
 from millrace_eventlog.wiring import open_log
 from millrace_service.metrics import Metrics
+from tests.support import plain
 from tests.support.commands import Done, millrace, started
 from tests.support.pipeline import record
 from tests.support.server import Server
@@ -40,7 +40,7 @@ def ask(server: Server, customer: str, columns: str) -> list[Any]:
 def ask_now(server: Server, customer: str, columns: str) -> list[Any]:
     """The same about what is stored by now."""
     sql = f"SELECT {columns} FROM events_raw WHERE customer_id = '{customer}'"
-    answer = httpx.post(
+    answer = plain.post(
         f"{server.url}/query", json={"customer_id": customer, "sql": sql}, headers={"Cache-Control": "no-cache"}, timeout=30
     )
     assert answer.status_code == 200, answer.text
@@ -130,7 +130,7 @@ def test_an_import_that_is_killed_goes_on_from_where_it_was(server: Server, tmp_
 
 def test_status_and_audit_tell_how_it_is(server: Server) -> None:
     event = {"customer_id": "status", "visitor_id": "v", "event_type": "page_view", "properties": {"page": "/"}}
-    httpx.post(f"{server.url}/track", json=event).raise_for_status()
+    plain.post(f"{server.url}/track", json=event).raise_for_status()
     server.wait_until_stored()
     told = json.loads(millrace("status", "--json", "--data-dir", server.data_dir).out)
     assert told["lag"]["events"] == 0
@@ -174,13 +174,13 @@ def test_settings_of_a_tenant_are_set_step_by_step(server: Server) -> None:
 
 
 def test_rebuilding_the_rollups_changes_no_number(server: Server) -> None:
-    before = httpx.get(f"{server.url}/dashboard/realtime/csv", timeout=30).json()
+    before = plain.get(f"{server.url}/dashboard/realtime/csv", timeout=30).json()
     done = millrace("rebuild", "--from", "2026-10-01", "--to", "2026-10-02", "--data-dir", server.data_dir)
 
     assert done.code == 0, done.err
     assert "hours rebuilt, from 2026-10-01 00:00 UTC" in done.out
     assert millrace("audit", "--data-dir", server.data_dir).code == 0
-    assert httpx.get(f"{server.url}/dashboard/realtime/csv", timeout=30).json().keys() == before.keys()
+    assert plain.get(f"{server.url}/dashboard/realtime/csv", timeout=30).json().keys() == before.keys()
 
 
 def _put_letters(data_dir: Path, count: int) -> list[str]:
@@ -216,7 +216,7 @@ def _put_letters(data_dir: Path, count: int) -> list[str]:
 def test_dead_letters_are_looked_at_put_back_and_dropped(tmp_path: Path) -> None:
     server = Server(tmp_path / "data")
     server.start()
-    httpx.post(
+    plain.post(
         f"{server.url}/track", json={"customer_id": "letters", "visitor_id": "v", "event_type": "first"}
     ).raise_for_status()
     server.wait_until_stored()
@@ -333,4 +333,4 @@ def test_a_dead_letter_of_an_impossible_number_harms_nobody(server: Server) -> N
         done = millrace("dlq", command, "99999999999999999999", "--data-dir", server.data_dir)
         assert done.code == 2
         assert "Traceback" not in done.err
-    assert httpx.get(f"{server.url}/ready").status_code == 200
+    assert plain.get(f"{server.url}/ready").status_code == 200

@@ -12,7 +12,7 @@ import pytest
 
 from millrace_core.time import now_ms
 from millrace_ingestion.protocols.routes import ROUTES
-from tests.support import figures
+from tests.support import figures, plain
 from tests.support.checker import assert_exact, stored_by_server
 from tests.support.compose import SERVICES, ComposeProject
 from tests.support.writers import CurrentUrl, Writers
@@ -69,7 +69,7 @@ def _status(client: httpx.Client, method: str, url: str) -> int:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_gateway_reaches_every_path_of_every_service(project: ComposeProject, service: str) -> None:
-    described = httpx.get(f"{project.url(service)}/openapi.json", timeout=20).json()["paths"]
+    described = plain.get(f"{project.url(service)}/openapi.json", timeout=20).json()["paths"]
     assert described.keys() >= _OF_ALL
     if service == "ingestion":
         described |= {route.path: route.methods for route in ROUTES}
@@ -84,21 +84,21 @@ def test_the_gateway_reaches_every_path_of_every_service(project: ComposeProject
                     assert through == direct, (method, prefix + there)
                     asked += 1
     assert asked >= len(described)
-    documents = httpx.get(f"{project.url('gateway')}/{service}/docs", timeout=20)
+    documents = plain.get(f"{project.url('gateway')}/{service}/docs", timeout=20)
     assert documents.status_code == 200
 
 
 def test_an_event_that_the_gateway_took_is_answered_for_by_it(project: ComposeProject) -> None:
     gateway = project.url("gateway")
-    with httpx.stream("GET", f"{gateway}/events/stream/through", timeout=30) as stream:
+    with plain.stream("GET", f"{gateway}/events/stream/through", timeout=30) as stream:
         event = {"customer_id": "through", "visitor_id": "v", "event_type": "signup"}
-        answer = httpx.post(f"{gateway}/track", json=event, timeout=20)
+        answer = plain.post(f"{gateway}/track", json=event, timeout=20)
         assert answer.status_code == 200
         assert answer.json()["durable"] == "log"
         assert any("signup" in line for line in stream.iter_lines())  # which ends at the time limit of a read
     counting = "SELECT count() AS n FROM events_raw WHERE customer_id = 'through'"
     project.wait_until(lambda: project.ask("through", counting) == [{"n": 1}], "the event is stored")
-    seen = httpx.get(f"{gateway}/dashboard/realtime/through", timeout=20)
+    seen = plain.get(f"{gateway}/dashboard/realtime/through", timeout=20)
     assert seen.status_code == 200
 
 
@@ -106,11 +106,11 @@ def test_prometheus_scrapes_the_three_services_and_has_the_rules(project: Compos
     prometheus = f"{project.url('prometheus')}/api/v1"
 
     def up() -> set[str]:
-        targets = httpx.get(f"{prometheus}/targets", timeout=20).json()["data"]["activeTargets"]
+        targets = plain.get(f"{prometheus}/targets", timeout=20).json()["data"]["activeTargets"]
         return {target["labels"].get("service", "") for target in targets if target["health"] == "up"}
 
     project.wait_until(lambda: up() >= set(SERVICES), "every target of ours is up")
-    groups = httpx.get(f"{prometheus}/rules", timeout=20).json()["data"]["groups"]
+    groups = plain.get(f"{prometheus}/rules", timeout=20).json()["data"]["groups"]
     assert "millrace-promise" in {group["name"] for group in groups}
     assert {rule["lastError"] for group in groups for rule in group["rules"] if "lastError" in rule} <= {""}
 
@@ -164,6 +164,6 @@ def _until_stored(project: ComposeProject, events: int) -> None:
     project.wait_until(lambda: sum(count(tenant) for tenant in _TENANTS) >= events, f"{events} events are stored")
 
     def lag() -> int:
-        return int(httpx.get(f"{project.url('consumer')}/health", timeout=20).json()["details"]["lag"]["events"])
+        return int(plain.get(f"{project.url('consumer')}/health", timeout=20).json()["details"]["lag"]["events"])
 
     project.wait_until(lambda: lag() == 0, "the consumer is behind with none")

@@ -5,9 +5,9 @@ import subprocess
 import time
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
+from tests.support import plain
 from tests.support.containers import TARGETS
 from tests.support.docker_engine import PYTHON_IMAGE, DockerEngine
 from tests.support.server import free_port
@@ -87,10 +87,10 @@ def container(docker: DockerEngine, images: dict[str, str]) -> Iterator[tuple[st
 def test_the_standalone_one_stores_answers_and_ends_in_time(docker: DockerEngine, container: tuple[str, str]) -> None:
     name, url = container
     event = {"customer_id": "shop", "visitor_id": "v", "event_type": "click"}
-    assert httpx.post(f"{url}/track", json=event, timeout=20).json()["durable"] == "log"
+    assert plain.post(f"{url}/track", json=event, timeout=20).json()["durable"] == "log"
     question = {"customer_id": "shop", "sql": "SELECT count() AS n FROM events_raw WHERE customer_id = 'shop'"}
     deadline = time.monotonic() + 30
-    while httpx.post(f"{url}/query", json=question, headers={"Cache-Control": "no-cache"}, timeout=20).json()["data"] != [
+    while plain.post(f"{url}/query", json=question, headers={"Cache-Control": "no-cache"}, timeout=20).json()["data"] != [
         {"n": 1}
     ]:
         assert time.monotonic() < deadline

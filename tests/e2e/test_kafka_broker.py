@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from millrace_core.errors import PartitionLost
@@ -15,7 +14,7 @@ from millrace_core.time import now_ms
 from millrace_eventlog.records import Intent, ReadLimit
 from millrace_eventlog.settings import LogSettings
 from millrace_eventlog.wiring import migrate_log
-from tests.support import figures
+from tests.support import figures, plain
 from tests.support.checker import assert_exact, stored_in
 from tests.support.commands import millrace
 from tests.support.kafka import opened_kafka, routed
@@ -126,7 +125,7 @@ def _until_all_are_stored(server: Server, events: int) -> None:
         counted = 0
         for tenant in ("fault_a", "fault_b"):
             sql = f"SELECT count() AS n FROM events_raw WHERE customer_id = '{tenant}'"
-            answer = httpx.post(
+            answer = plain.post(
                 f"{server.url}/query",
                 json={"customer_id": tenant, "sql": sql},
                 headers={"Cache-Control": "no-cache"},
@@ -137,5 +136,5 @@ def _until_all_are_stored(server: Server, events: int) -> None:
         if counted >= events:
             return server.wait_until_stored()
         time.sleep(0.2)
-    health = json.dumps(httpx.get(f"{server.url}/health").json())
+    health = json.dumps(plain.get(f"{server.url}/health").json())
     raise AssertionError(f"{counted} of {events} are stored: {health}\n{server.tail()}")

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
 from millrace_eventlog.settings import LogSettings
+from tests.support import plain
 from tests.support.analytics import post, view
 from tests.support.commands import millrace
 from tests.support.kafka import ids, opened_kafka, routed
@@ -202,7 +202,7 @@ def _until(server: Server, status: int, reason: str = "") -> None:
     """Wait until ``/ready`` answers so."""
     deadline, answer = time.monotonic() + 60, None
     while time.monotonic() < deadline:
-        answer = httpx.get(f"{server.url}/ready", timeout=10)
+        answer = plain.get(f"{server.url}/ready", timeout=10)
         if answer.status_code == status and reason in answer.json()["reasons"].get("ingestion", ""):
             return
         time.sleep(0.1)
@@ -236,7 +236,7 @@ def test_ingestion_that_loses_a_right_or_its_password_says_why_and_recovers(kafk
             lose()
             _until(ingestion, 503, reason)
             if "allow" in reason:
-                assert httpx.post(f"{ingestion.url}/track", json=view("shop"), timeout=30).status_code == 503
+                assert plain.post(f"{ingestion.url}/track", json=view("shop"), timeout=30).status_code == 503
             regain()
             _until(ingestion, 200)
             post(ingestion, view("shop"))

@@ -5,10 +5,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import httpx
 import pytest
 
 from millrace_warehouse.migrations import all_migrations
+from tests.support import plain
 from tests.support.clickhouse import ClickHouse, new_clickhouse
 from tests.support.commands import Done, millrace
 from tests.support.kafka_mock import MockKafka, mock_kafka
@@ -109,7 +109,7 @@ def _write(clickhouse: ClickHouse, sql: str) -> None:
     user, _, rest = clickhouse.writer_url.removeprefix("clickhouse://").partition("@")
     name, _, password = user.partition(":")
     host, _, database = rest.partition("/")
-    answer = httpx.post(f"http://{host}/", params={"database": database}, content=sql, auth=(name, password), timeout=30)
+    answer = plain.post(f"http://{host}/", params={"database": database}, content=sql, auth=(name, password), timeout=30)
     assert answer.status_code == 200, answer.text
 
 
@@ -224,7 +224,7 @@ def _until_ready_says(server: Server, status: int, check: str, code: str) -> str
     """The reason of a check, once ``/ready`` answers so."""
     deadline, said = time.monotonic() + 60, ""
     while time.monotonic() < deadline:
-        answer = httpx.get(f"{server.url}/ready", timeout=10)
+        answer = plain.get(f"{server.url}/ready", timeout=10)
         said = answer.text
         if (answer.status_code, answer.json()["checks"].get(check)) == (status, code):
             return str(answer.json()["reasons"].get(check, ""))

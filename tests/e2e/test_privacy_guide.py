@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support import plain
 from tests.support.commands import millrace
 from tests.support.server import Server
 from tests.unit.test_ingestion_privacy_signals import PROTOCOLS
@@ -53,7 +54,7 @@ def _run(server: Server, block: str) -> str:
 def _rows(server: Server, columns: str) -> list[list[Any]]:
     server.wait_until_stored()
     sql = f"SELECT {columns} FROM events_raw WHERE customer_id = 'shop'"
-    answer = httpx.post(
+    answer = plain.post(
         f"{server.url}/query", json={"customer_id": "shop", "sql": sql}, headers={"Cache-Control": "no-cache"}, timeout=30
     )
     assert answer.status_code == 200, answer.text
@@ -102,7 +103,7 @@ def _until_followed(server: Server) -> None:
     """Return when ingestion has heard of the settings, which a probe of its own shows."""
     for _ in range(200):
         event = {"customer_id": "shop", "visitor_id": "probe", "event_type": "x", "properties": {"email": "probe"}}
-        answer = httpx.post(f"{server.url}/track", json=event, headers={"dnt": "0"}, timeout=10)
+        answer = plain.post(f"{server.url}/track", json=event, headers={"dnt": "0"}, timeout=10)
         assert answer.status_code == 200
         server.wait_until_stored()
         if _rows(server, "countIf(NOT JSONHas(properties, 'email'))") != [[0]]:

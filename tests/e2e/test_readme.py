@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 
+from tests.support import plain
 from tests.support.server import Server
 
 _README = Path(__file__).parents[2] / "README.md"
@@ -53,9 +53,9 @@ def test_the_first_event_is_found_by_the_first_question_and_on_the_dashboard(ser
 
 
 def test_what_it_says_about_pages_of_the_server_is_there(server: Server) -> None:
-    assert "/track/batch" in httpx.get(f"{server.url}/openapi.json").json()["paths"]
-    assert httpx.get(f"{server.url}/docs").status_code == 200
-    assert "events_received_total" in httpx.get(f"{server.url}/metrics").text
+    assert "/track/batch" in plain.get(f"{server.url}/openapi.json").json()["paths"]
+    assert plain.get(f"{server.url}/docs").status_code == 200
+    assert "events_received_total" in plain.get(f"{server.url}/metrics").text
 
 
 def test_every_folder_that_it_names_is_there() -> None:

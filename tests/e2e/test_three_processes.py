@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from tests.support import plain
 from tests.support.analytics import post, streaming, view
 from tests.support.commands import millrace
 from tests.support.distributed import Distributed
@@ -48,7 +48,7 @@ async def test_an_event_passes_three_processes(platform: Distributed) -> None:
     await platform.until_stored(["shop"], 2)
     sql = "SELECT page_path, count() AS n FROM events_raw WHERE customer_id = 'shop' GROUP BY page_path ORDER BY page_path"
     assert platform.ask("shop", sql) == [{"page_path": "/", "n": 1}, {"page_path": "/docs", "n": 1}]
-    board = httpx.get(f"{platform.analytics.url}/dashboard/realtime/shop", timeout=30).json()
+    board = plain.get(f"{platform.analytics.url}/dashboard/realtime/shop", timeout=30).json()
     assert sum(one["event_count"] for one in board["events_timeline"]) == 2
 
 
@@ -57,7 +57,7 @@ def test_what_became_of_events_is_told_by_a_process_that_neither_took_nor_stored
     for _ in range(2):
         post(platform.ingestion, event)
         _until(platform, "/events/mine", lambda found: found.get("status") == "stored")
-    refused = httpx.post(f"{platform.ingestion.url}/track", json={**event, "event_id": "bad", "timestamp": "soon"})
+    refused = plain.post(f"{platform.ingestion.url}/track", json={**event, "event_id": "bad", "timestamp": "soon"})
     assert refused.status_code == 400
 
     found = _until(platform, "/events/mine", lambda found: found["duplicates"]["times"] == 1)
@@ -65,14 +65,14 @@ def test_what_became_of_events_is_told_by_a_process_that_neither_took_nor_stored
     assert _until(platform, "/events/bad", lambda found: "status" in found)["reason"] == "invalid_timestamp"
     totals = _until(platform, "/ingest/report/outcomes", lambda report: report["totals"]["received"] == 3)["totals"]
     assert (totals["accepted"], totals["duplicate"], totals["rejected"]) == (1, 1, {"invalid_timestamp": 1})
-    nobody = httpx.get(f"{platform.analytics.url}/events/nobody", params={"customer_id": "outcomes"}, timeout=30)
+    nobody = plain.get(f"{platform.analytics.url}/events/nobody", params={"customer_id": "outcomes"}, timeout=30)
     assert (nobody.status_code, nobody.json()["detail"]["log"]["whole"]) == (404, True)
 
 
 def _until(platform: Distributed, path: str, enough: Callable[[Any], bool]) -> Any:
     deadline = time.monotonic() + 60
     while True:
-        answer = httpx.get(f"{platform.analytics.url}{path}", params={"customer_id": "outcomes"}, timeout=30).json()
+        answer = plain.get(f"{platform.analytics.url}{path}", params={"customer_id": "outcomes"}, timeout=30).json()
         if enough(answer):
             return answer
         assert time.monotonic() < deadline, answer
@@ -80,15 +80,15 @@ def _until(platform: Distributed, path: str, enough: Callable[[Any], bool]) -> A
 
 
 def test_each_service_tells_who_it_is_and_answers_its_own_routes_only(platform: Distributed) -> None:
-    names = [httpx.get(f"{service.url}/").json()["service"] for service in platform.services]
+    names = [plain.get(f"{service.url}/").json()["service"] for service in platform.services]
     assert names == ["real-time-analytics-ingestion", "real-time-analytics-consumer", "real-time-analytics-api"]
     event = view("routes")
-    answers = [httpx.post(f"{service.url}/track", json=event).status_code for service in platform.services]
+    answers = [plain.post(f"{service.url}/track", json=event).status_code for service in platform.services]
     assert answers == [200, 404, 404]
     question = {"customer_id": "routes", "sql": "SELECT 1 AS one"}
-    answers = [httpx.post(f"{service.url}/query", json=question).status_code for service in platform.services]
+    answers = [plain.post(f"{service.url}/query", json=question).status_code for service in platform.services]
     assert answers == [404, 404, 200]
-    checks = [set(httpx.get(f"{service.url}/ready").json()["checks"]) for service in platform.services]
+    checks = [set(plain.get(f"{service.url}/ready").json()["checks"]) for service in platform.services]
     assert checks == [{"ingestion"}, {"consumer", "records"}, {"warehouse"}]
 
 

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable, Iterator
 
-import httpx
 import pytest
 
+from tests.support import plain
 from tests.support.access import bearer
 from tests.support.commands import millrace
 from tests.support.distributed import Distributed
@@ -44,12 +44,12 @@ def _run(platform: Distributed, *arguments: str) -> str:
 
 def _track(platform: Distributed, key: str) -> int:
     event = {"visitor_id": "v", "event_type": "click"}
-    return httpx.post(f"{platform.ingestion.url}/track", json=event, headers=bearer(key), timeout=30).status_code
+    return plain.post(f"{platform.ingestion.url}/track", json=event, headers=bearer(key), timeout=30).status_code
 
 
 def _ask(platform: Distributed, credential: str, tenant: str = "shop") -> int:
     asked = {"customer_id": tenant, "sql": f"SELECT count() AS n FROM events_raw WHERE customer_id = '{tenant}'"}
-    return httpx.post(f"{platform.analytics.url}/query", json=asked, headers=bearer(credential), timeout=30).status_code
+    return plain.post(f"{platform.analytics.url}/query", json=asked, headers=bearer(credential), timeout=30).status_code
 
 
 def _until(answered: Callable[[], int], status: int) -> None:
@@ -63,10 +63,10 @@ def _until(answered: Callable[[], int], status: int) -> None:
 
 def test_no_service_answers_without_a_credential(platform: Distributed) -> None:
     asked = (
-        httpx.post(f"{platform.ingestion.url}/track", json={"customer_id": "shop", "visitor_id": "v", "event_type": "click"}),
-        httpx.post(f"{platform.analytics.url}/query", json={"customer_id": "shop", "sql": "SELECT 1 AS one"}),
-        httpx.get(f"{platform.analytics.url}/dashboard/realtime/shop"),
-        httpx.get(f"{platform.consumer.url}/admin/v1/status"),
+        plain.post(f"{platform.ingestion.url}/track", json={"customer_id": "shop", "visitor_id": "v", "event_type": "click"}),
+        plain.post(f"{platform.analytics.url}/query", json={"customer_id": "shop", "sql": "SELECT 1 AS one"}),
+        plain.get(f"{platform.analytics.url}/dashboard/realtime/shop"),
+        plain.get(f"{platform.consumer.url}/admin/v1/status"),
     )
     assert [answer.status_code for answer in asked] == [401] * 4
 
@@ -90,8 +90,8 @@ def test_a_person_logs_in_asks_and_is_gone_once_disabled(platform: Distributed) 
     assert link.startswith("https://events.example.com/setup?token=")
     fields = {"token": link.rpartition("=")[2], "password": _PASSWORD}
     analytics = platform.analytics.url
-    assert httpx.post(f"{analytics}/setup", data=fields, timeout=60).status_code == 200
-    login = httpx.post(f"{analytics}/auth/v1/login", json={"email": "bob@example.com", "password": _PASSWORD}, timeout=60)
+    assert plain.post(f"{analytics}/setup", data=fields, timeout=60).status_code == 200
+    login = plain.post(f"{analytics}/auth/v1/login", json={"email": "bob@example.com", "password": _PASSWORD}, timeout=60)
     assert login.status_code == 200, login.text
     token = login.json()["access_token"]
     _until(lambda: _ask(platform, token), 200)

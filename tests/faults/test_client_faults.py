@@ -17,7 +17,7 @@ import zstandard
 
 from millrace_core.ids import new_id
 from millrace_core.time import now_ms
-from tests.support import figures
+from tests.support import figures, plain
 from tests.support.server import Server
 
 _MB = 2**20
@@ -36,7 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def _count(server: Server, tenant: str) -> int:
     server.wait_until_stored()
     sql = f"SELECT count() AS n, uniqExact(event_id) AS ids FROM events_raw WHERE customer_id = '{tenant}'"
-    (row,) = httpx.post(
+    (row,) = plain.post(
         f"{server.url}/query", json={"customer_id": tenant, "sql": sql}, headers={"Cache-Control": "no-cache"}, timeout=30
     ).json()["data"]
     assert row["n"] == row["ids"]
@@ -88,11 +88,11 @@ def test_an_event_that_is_sent_fifty_times_at_once_counts_once(server: Server) -
     with ThreadPoolExecutor(8) as clients:
         list(
             clients.map(
-                lambda _: httpx.post(f"{server.url}/track/batch", content=body, timeout=30).raise_for_status(), range(50)
+                lambda _: plain.post(f"{server.url}/track/batch", content=body, timeout=30).raise_for_status(), range(50)
             )
         )
     assert _count(server, "repeated") == 1
-    dashboard = httpx.get(f"{server.url}/dashboard/realtime/repeated", timeout=30).json()
+    dashboard = plain.get(f"{server.url}/dashboard/realtime/repeated", timeout=30).json()
     assert sum(minute["event_count"] for minute in dashboard["events_timeline"]) == 1
 
 
@@ -135,13 +135,13 @@ def _huge(name: str) -> bytes:
 def test_what_is_far_too_large_is_refused_in_bounded_memory(server: Server, name: str) -> None:
     status, headers = HUGE[name]
     body = _huge(name)
-    httpx.post(f"{server.url}/track/batch", content=_events("small", 1000), timeout=30).raise_for_status()
+    plain.post(f"{server.url}/track/batch", content=_events("small", 1000), timeout=30).raise_for_status()
     server.wait_until_stored()
     Path(f"/proc/{server.pid}/clear_refs").write_text("5")  # proc(5): the high-water mark begins anew
     before = _memory_mb(server, "VmRSS")
     for _ in range(3):
         figures.injected(name)
-        answer = httpx.post(f"{server.url}/track/batch", content=body, headers=headers, timeout=60)
+        answer = plain.post(f"{server.url}/track/batch", content=body, headers=headers, timeout=60)
         assert answer.status_code == status, answer.text
         assert answer.json()["code"] in ("body_too_large", "inflated_too_large", "too_many_events")
     assert _memory_mb(server, "VmHWM") - before < 64

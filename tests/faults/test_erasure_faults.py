@@ -9,7 +9,6 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from millrace_consumer.privacy.tombstones import USER, VISITOR, Tombstones
@@ -19,7 +18,7 @@ from millrace_core.privacy import digest_of
 from millrace_core.time import now_ms, warehouse_time
 from millrace_eventlog.records import LogRecord
 from millrace_records.ports import Erasure
-from tests.support import figures
+from tests.support import figures, plain
 from tests.support.checker import stored_in
 from tests.support.commands import millrace
 from tests.support.old_files import without_old_parts
@@ -131,12 +130,12 @@ class _Shop:
             event(f"{self.mark}-phone", user_id=f"{self.mark}-user"),
             *(event("bob") for _ in range(5)),
         ]
-        answer = httpx.post(f"{self.server.url}/track/batch", json={"events": events}, timeout=30)
+        answer = plain.post(f"{self.server.url}/track/batch", json={"events": events}, timeout=30)
         assert answer.json()["events_accepted"] == len(events)
         self.server.wait_until_stored()
 
     def ask(self, sql: str) -> list[Any]:
-        answer = httpx.post(
+        answer = plain.post(
             f"{self.server.url}/query",
             json={"customer_id": "shop", "sql": sql},
             headers={"Cache-Control": "no-cache"},
@@ -183,7 +182,7 @@ def _until_state(server: Server, states: set[str]) -> None:
     while time.monotonic() < deadline:
         token = json.loads((server.data_dir / "server.json").read_text())["token"]
         headers = {"authorization": f"Bearer {token}"}
-        found = httpx.get(f"{server.url}/admin/v1/privacy/erasures", headers=headers, timeout=10).json()
+        found = plain.get(f"{server.url}/admin/v1/privacy/erasures", headers=headers, timeout=10).json()
         if found and {one["state"] for one in found} <= states:
             return
         time.sleep(0.1)

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support import plain
 from tests.support.analytics import post, view
 from tests.support.commands import millrace, started
 from tests.support.server import Server
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.faults
 
 
 def _ask(server: Server, sql: str) -> httpx.Response:
-    return httpx.post(
+    return plain.post(
         f"{server.url}/query", json={"customer_id": "t", "sql": sql}, headers={"Cache-Control": "no-cache"}, timeout=60
     )
 
@@ -37,7 +38,7 @@ def test_statements_that_cannot_be_interrupted_are_bounded_and_hold_nothing_else
         assert codes[:2] == ["query_timeout"] * 2
         assert set(codes[2:]) == {"too_many_queries"}  # of this tenant two run, and they still do
         other = {"customer_id": "other", "sql": "SELECT count() AS n FROM events_raw WHERE customer_id = 'other'"}
-        assert httpx.post(f"{server.url}/query", json=other, headers={"Cache-Control": "no-cache"}, timeout=30).json()[
+        assert plain.post(f"{server.url}/query", json=other, headers={"Cache-Control": "no-cache"}, timeout=30).json()[
             "data"
         ] == [{"n": 0}]
         post(server, view("t"))

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from millrace_core.time import now_ms
-from tests.support import figures
+from tests.support import figures, plain
 from tests.support.checker import assert_exact
 from tests.support.commands import millrace
 from tests.support.distributed import Distributed
@@ -30,7 +30,7 @@ def kafka() -> Iterator[MockKafka]:
 
 
 def _check(server: Server) -> tuple[int, str]:
-    answer = httpx.get(f"{server.url}/ready", timeout=10)
+    answer = plain.get(f"{server.url}/ready", timeout=10)
     return answer.status_code, answer.json()["checks"]["cache"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from millrace_core.time import now_ms
-from tests.support import figures
+from tests.support import figures, plain
 from tests.support.checker import assert_exact
 from tests.support.commands import millrace
 from tests.support.distributed import Distributed
@@ -36,7 +36,7 @@ def _platform(kafka: MockKafka, folder: Path, **settings: str) -> Distributed:
 
 
 def _sample(server: Server, name: str) -> float:
-    text = httpx.get(f"{server.url}/metrics", timeout=10).text
+    text = plain.get(f"{server.url}/metrics", timeout=10).text
     return sum(
         sample.value for family in text_string_to_metric_families(text) for sample in family.samples if sample.name == name
     )

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from millrace_core.time import now_ms
+from tests.support import plain
 from tests.support.checker import assert_exact, stored_in
 from tests.support.server import Server
 from tests.support.writers import CurrentUrl, Writers
@@ -50,7 +51,7 @@ def test_a_server_that_is_stopped_before_it_is_ready_ends_with_zero(tmp_path: Pa
         while True:  # it answers before it is ready: /live tells the first moment at which a stop meets it so
             assert time.monotonic() < deadline, server.tail()
             try:
-                httpx.get(f"{server.url}/live", timeout=5.0)
+                plain.get(f"{server.url}/live", timeout=5.0)
                 break
             except httpx.TransportError:
                 time.sleep(0.005)

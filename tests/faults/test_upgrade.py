@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from millrace_core.time import now_ms
-from tests.support import figures
+from tests.support import figures, plain
 from tests.support.checker import assert_exact, stored_in
 from tests.support.commands import millrace
 from tests.support.distributed import Distributed
@@ -63,7 +62,7 @@ async def _until_acknowledged(writers: Writers, more: int) -> None:
 
 def _replayed(server: Server) -> float:
     """Batches that another process had written down."""
-    text = httpx.get(f"{server.url}/metrics", timeout=30).text
+    text = plain.get(f"{server.url}/metrics", timeout=30).text
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return sum(one.value for one in samples if one.name == "millrace_consumer_intents_replayed_total")
 

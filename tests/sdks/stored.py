@@ -5,8 +5,7 @@ import json
 import threading
 from typing import Any, Final
 
-import httpx
-
+from tests.support import plain
 from tests.support.server import Server
 
 A_MINUTE: Final = 600
@@ -25,7 +24,7 @@ def rows(server: Server, tenant: str, columns: str = "*") -> list[dict[str, Any]
     """What is stored of a tenant."""
     server.wait_until_stored()
     sql = f"SELECT {columns} FROM events_raw WHERE customer_id = '{tenant}' ORDER BY event_type, properties"
-    answer = httpx.post(
+    answer = plain.post(
         f"{server.url}/query", json={"customer_id": tenant, "sql": sql}, headers={"Cache-Control": "no-cache"}, timeout=30
     )
     assert answer.status_code == 200, answer.text
@@ -43,7 +42,7 @@ def exceed_limit(server: Server, tenant: str, seconds: int = 6) -> None:
     event = {"customer_id": tenant, "visitor_id": "v", "event_type": "before"}
     body = gzip.compress(json.dumps({"events": [event] * (A_MINUTE + A_MINUTE * seconds // 60)}).encode())
     headers = {"Content-Encoding": "gzip"}
-    assert httpx.post(f"{server.url}/track/batch", content=body, headers=headers, timeout=30).status_code == 200
+    assert plain.post(f"{server.url}/track/batch", content=body, headers=headers, timeout=30).status_code == 200
 
 
 class Restart:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support import plain
 from tests.support.server import Server
 
 
@@ -24,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def post(server: Server, *events: dict[str, Any]) -> None:
     """Post events, each of which has to be accepted."""
-    answer = httpx.post(f"{server.url}/track/batch", json={"events": events}, timeout=30)
+    answer = plain.post(f"{server.url}/track/batch", json={"events": events}, timeout=30)
     assert answer.status_code == 200, answer.text
     assert answer.json()["events_rejected"] == 0, answer.text
 

@@ -11,10 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final, cast
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
+from tests.support import plain
 from tests.support.server import Server
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
@@ -146,7 +146,7 @@ def opened(context: BrowserContext, site: Site, path: str = "/") -> Page:
 def stored(server: Server, tenant: str) -> list[dict[str, Any]]:
     """The tenant's events in the order of time, ``properties`` decoded."""
     sql = f"SELECT * FROM events_raw WHERE customer_id = '{tenant}' ORDER BY timestamp, event_id"
-    answer = httpx.post(
+    answer = plain.post(
         f"{server.url}/query", json={"customer_id": tenant, "sql": sql}, headers={"Cache-Control": "no-cache"}, timeout=30
     )
     assert answer.status_code == 200, answer.text
@@ -176,7 +176,7 @@ def arrived(server: Server, tenant: str, count: int, page: Page | None = None) -
 
 def received(server: Server, tenant: str) -> int:
     """How many events of the tenant were accepted, those that came again included."""
-    lines = httpx.get(f"{server.url}/metrics", timeout=30).text.splitlines()
+    lines = plain.get(f"{server.url}/metrics", timeout=30).text.splitlines()
     mine = [line for line in lines if line.startswith("events_received_total{") and f'customer_id="{tenant}"' in line]
     return sum(int(float(line.rpartition(" ")[2])) for line in mine)
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from millrace_warehouse.settings import WarehouseSettings
-from tests.support import figures
+from tests.support import figures, plain
 from tests.support.clickhouse_server import READER, WRITER
 from tests.support.server import free_port
 
@@ -64,7 +64,7 @@ class ClickHouse:
         while time.monotonic() < deadline:
             assert self._process.poll() is None, self._folder.with_suffix(".log").read_text()
             try:
-                if httpx.get(f"http://127.0.0.1:{self.port}/ping").status_code == 200:
+                if plain.get(f"http://127.0.0.1:{self.port}/ping").status_code == 200:
                     figures.healed()
                     return
             except httpx.TransportError:

@@ -12,7 +12,7 @@ import httpx
 import yaml
 from testcontainers.core.container import DockerContainer
 
-from tests.support import figures
+from tests.support import figures, plain
 from tests.support.clickhouse import ClickHouse
 from tests.support.clickhouse_server import READER, WRITER
 
@@ -70,7 +70,7 @@ class ContainerClickHouse(ClickHouse):
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             try:
-                if httpx.get(f"http://127.0.0.1:{self.port}/ping").status_code == 200:
+                if plain.get(f"http://127.0.0.1:{self.port}/ping").status_code == 200:
                     figures.healed()
                     return
             except httpx.TransportError:

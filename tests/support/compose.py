@@ -18,7 +18,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.support import figures
+from tests.support import figures, plain
 from tests.support.docker_engine import DockerEngine
 from tests.support.server import free_port
 
@@ -168,7 +168,7 @@ class ComposeProject:
 
     def ask(self, tenant: str, sql: str) -> list[dict[str, Any]]:
         """The rows of a tenant's statement, through the gateway."""
-        answer = httpx.post(
+        answer = plain.post(
             f"{self.url('gateway')}/query",
             json={"customer_id": tenant, "sql": sql},
             headers={"Cache-Control": "no-cache"},

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
+from tests.support import plain
 from tests.support.checker import Stored, stored_by_engine, stored_by_server
 from tests.support.clickhouse import ClickHouse, new_clickhouse
 from tests.support.commands import millrace
@@ -79,7 +78,7 @@ class Distributed:
 
     def ask(self, tenant: str, sql: str) -> list[dict[str, Any]]:
         """The rows of a tenant's statement."""
-        answer = httpx.post(
+        answer = plain.post(
             f"{self.analytics.url}/query",
             json={"customer_id": tenant, "sql": sql},
             headers={"Cache-Control": "no-cache"},

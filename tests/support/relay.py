@@ -12,6 +12,8 @@ from typing import Any, cast
 
 import httpx
 
+from tests.support import plain
+
 _HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "content-length", "keep-alive", "server", "date"})
 _NOT_OF_ANSWERS = _HOP_BY_HOP | {"content-encoding"}  # httpx has inflated it
 
@@ -76,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
         try:
-            answer = httpx.request(self.command, relay.target + self.path, headers=headers, content=body, timeout=60)
+            answer = plain.request(self.command, relay.target + self.path, headers=headers, content=body, timeout=60)
         except httpx.TransportError:  # the server was killed: its client learns no more than that
             self.close_connection = True
             return

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from tests.support import figures
+from tests.support import figures, plain
 
 _START_SECONDS = float(os.environ.get("MILLRACE_TEST_START_SECONDS", "120"))
 _STOP_SECONDS = 20.0
@@ -66,7 +66,7 @@ class Server:
         while time.monotonic() < deadline:
             assert self.running, f"the server ended at its start:\n{self.tail()}"
             try:
-                answer = httpx.get(f"{self.url}/ready", timeout=5.0)
+                answer = plain.get(f"{self.url}/ready", timeout=5.0)
             except httpx.TransportError as error:
                 said = type(error).__name__
             else:
@@ -120,7 +120,7 @@ class Server:
         deadline = time.monotonic() + seconds
         lag: Any = None
         while time.monotonic() < deadline:
-            lag = httpx.get(f"{self.url}/health", timeout=10.0).json()["details"]["lag"]
+            lag = plain.get(f"{self.url}/health", timeout=10.0).json()["details"]["lag"]
             if lag["events"] == 0:
                 return
             time.sleep(0.05)

@@ -1,5 +1,6 @@
 """What is said about a table with groups over time: of the groups, not of their days."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from millrace_analytics.ai.facts import facts_of
@@ -8,7 +9,7 @@ from millrace_warehouse.metrics.answers import Column
 
 _DAY = Column("day", "time", "time")
 _COUNTRY = Column("country", "dimension", "text")
-_ROWS = [
+_ROWS: list[list[Any]] = [
     ["2026-03-01", "DE", 31],
     ["2026-03-01", "FR", 40],
     ["2026-03-02", "DE", 26],
@@ -17,7 +18,7 @@ _ROWS = [
 ]
 
 
-def _said(additive: bool, columns: list[Column], rows: list[list[Any]]) -> list[str]:
+def _said(additive: bool, columns: list[Column], rows: Sequence[Sequence[Any]]) -> list[str]:
     return [
         fact.text
         for fact in facts_of(Result([*columns, Column("purchases", "measure", "number", additive=additive)], rows, ""))
