@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
@@ -275,8 +276,15 @@ def _with_tracking(
     own = own_scripts(settings.ingest_scripts_dir)
     scripts = scripts_router(own=own)
     app = _app(settings, metrics, [*routers, scripts, *shop], credentials, cache, public=[f"/{name}" for name in own])
-    document = app.openapi()
-    document["paths"] |= tracking_paths()
+    own_document = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        # Made when it is first asked for and kept by FastAPI: it takes longer than all else that a start does in Python.
+        document = own_document()
+        document["paths"] |= tracking_paths()
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents
     return _Dispatch(tracking, app)
 
 
