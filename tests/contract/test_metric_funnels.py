@@ -143,25 +143,26 @@ _long = events(30, st.integers(0, 70).map(lambda step: BEGIN + step * 13 * HOUR)
 @given(
     stored=_long,
     unit=st.sampled_from(["day", "week", "month"]),
-    start=st.none() | st.just(_VIEW),
-    returning=st.none() | st.sampled_from([_BUY, _VIEW]),
+    ends=st.tuples(st.none() | st.just(_VIEW), st.none() | st.sampled_from([_BUY, _VIEW])),
     mode=st.sampled_from(["fixed", "rolling"]),
     zone=st.sampled_from(["UTC", "Europe/Vienna", "America/New_York"]),
     days=st.integers(1, 40),
+    top=st.none() | st.integers(1, 2),
 )
 async def test_people_come_back_as_in_the_reference(
-    asker: Asker, stored: list[Event], unit: str, start: Any, returning: Any, mode: str, zone: str, days: int
+    asker: Asker, stored: list[Event], unit: str, ends: tuple[Any, Any], mode: str, zone: str, days: int, top: int | None
 ) -> None:
     world = World(stored, ZoneInfo(zone), BEGIN + 5 * HOUR, BEGIN + days * DAY)
     question = {
-        "kind": "retention", "unit": unit, "start": start, "returning": returning, "mode": mode, "time_zone": zone,
+        "kind": "retention", "unit": unit, "start": ends[0], "returning": ends[1], "mode": mode, "time_zone": zone,
         "range": {"start": iso_time(world.first), "end": iso_time(world.end)},
     }  # fmt: skip
+    question |= {"by": "page_path", "top": top} if top else {}
     asked = Retention.model_validate(question)
     now = BEGIN + 30 * DAY
     found = await asker.ask(stored, question, now)
     periods = _periods(world, unit, now)
-    cohorts: dict[int, list[set[int]]] = {}
+    groups: dict[str, dict[int, list[set[int]]]] = {}
     for mine in _people(world).values():
         began = [one for one in mine if asked.start is None or world.passes(asked.start, one)]
         if not began:
@@ -170,13 +171,30 @@ async def test_people_come_back_as_in_the_reference(
         back = [one for one in mine if asked.returning is None or world.passes(asked.returning, one)]
         cohort = periods.index(_period(world, first, unit)) if _period(world, first, unit) in periods else len(periods)
         later = {_periods(world, unit, 1 << 60).index(_period(world, one.at, unit)) - cohort for one in back if one.at >= first}
-        cohorts.setdefault(cohort, []).append(later)
+        label = min(began, key=lambda one: (one.at, one.number)).page_path if top else ""
+        groups.setdefault(label, {}).setdefault(cohort, []).append(later)
+    assert found.table.rows == _cohorts(groups, top, periods, mode)
+
+
+def _cohorts(groups: dict[str, dict[int, list[set[int]]]], top: int | None, periods: list[str], mode: str) -> list[list[Any]]:
+    """The rows, of the largest groups and of the rest together; without ``top`` there is one group."""
+    ordered = sorted(groups, key=lambda name: (-sum(map(len, groups[name].values())), repr(name)))
+    told: list[tuple[list[Any], dict[int, list[set[int]]]]] = [
+        ([name, False] if top else [], groups[name]) for name in ordered[:top]
+    ]
+    if top and ordered[top:]:
+        rest: dict[int, list[set[int]]] = {}
+        for name in ordered[top:]:
+            for cohort, some in groups[name].items():
+                rest.setdefault(cohort, []).extend(some)
+        told.append(([None, True], rest))
     expected = []
-    for cohort, some in sorted(cohorts.items()):
-        for k in range(len(periods) - cohort):
-            came = sum((k in later) if mode == "fixed" else any(one >= k for one in later) for later in some)
-            expected.append([periods[cohort], k, len(some), came, round(came / len(some), 4)])
-    assert found.table.rows == expected
+    for group, cohorts in told:
+        for cohort, some in sorted(cohorts.items()):
+            for k in range(len(periods) - cohort):
+                came = sum((k in later) if mode == "fixed" else any(one >= k for one in later) for later in some)
+                expected.append([*group, periods[cohort], k, len(some), came, round(came / len(some), 4)])
+    return expected
 
 
 @EXAMPLES

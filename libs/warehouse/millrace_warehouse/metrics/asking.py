@@ -149,7 +149,7 @@ async def _retention(asking: _Asking, retention: Retention) -> Answer:
     writing = asking.writing()
     statement = retentions.compile_retention(retention, writing)
     table = retentions.table_of(retention, await asking.rows(statement), writing)
-    return await asking.answered(retentions.COLUMNS, table, [statement])
+    return await asking.answered(retentions.columns_of(retention), table, [statement])
 
 
 async def _measured(asking: _Asking, trend: Trend, span: Span) -> tuple[CompiledTrend, Table]:

@@ -106,6 +106,8 @@ class Retention(Asked):
     returning: Filter | None = Field(None, description="What counts as coming back; without it any event.")
     unit: Literal["day", "week", "month"] = "week"
     mode: Literal["fixed", "rolling"] = "fixed"
+    by: EventField | None = Field(None, description="Its value at the event by which somebody begins.")
+    top: int = Field(10, ge=1, le=100, description="So many values of `by`, by their people; the others are together.")
 
 
 class Stickiness(Asked):

@@ -68,7 +68,8 @@ def _asked(question: Question) -> str:
             by = f" by {field_in_words(question.by)}" if question.by is not None else ""
             return f"how many people come how far: {steps}{by}{_window(question.window_seconds)}"
         case Retention():
-            return f"how many of the people who began in a {question.unit} came back in each later one"
+            by = f", by {field_in_words(question.by)}" if question.by is not None else ""
+            return f"how many of the people who began in a {question.unit} came back in each later one{by}"
         case Stickiness():
             return f"how many people were there in how many different {question.unit}s"
         case Lifecycle():
