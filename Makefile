@@ -74,7 +74,7 @@ lock:  ## Resolve the dependencies anew and write every lock file (needs uv)
 		--output-file deploy/locks/ingestion.lock pyproject.toml
 	$(LOCK) --extra kafka --extra clickhouse --extra postgres --extra redis --constraint requirements.lock \
 		--output-file deploy/locks/consumer.lock pyproject.toml
-	$(LOCK) --extra kafka --extra clickhouse --extra redis --extra ai --constraint requirements.lock \
+	$(LOCK) --extra kafka --extra clickhouse --extra postgres --extra redis --extra ai --constraint requirements.lock \
 		--output-file deploy/locks/analytics.lock pyproject.toml
 	$(LOCK) --extra all --constraint requirements.lock --output-file deploy/locks/standalone.lock pyproject.toml
 	echo hatchling | $(LOCK) --constraint requirements.lock --output-file deploy/locks/build.lock -

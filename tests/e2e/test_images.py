@@ -49,7 +49,7 @@ def test_it_has_what_its_service_needs_and_no_more(docker: DockerEngine, image: 
     wanted = {
         "ingestion": {"aiokafka", "asyncpg", "redis"},
         "consumer": {"aiokafka", "asyncpg", "redis", "clickhouse_connect"},
-        "analytics": {"aiokafka", "redis", "clickhouse_connect"},
+        "analytics": {"aiokafka", "asyncpg", "redis", "clickhouse_connect"},
         "standalone": {"aiokafka", "asyncpg", "redis", "clickhouse_connect", "chdb"},
     }
     name = image.rpartition("/")[2]
