@@ -111,6 +111,14 @@ async def test_a_statement_whose_bytes_are_no_text_is_refused(engine: Engine) ->
             await asked(engine, sql)
 
 
+@pytest.mark.parametrize(
+    "number", ["1e20", "-1e20", "18446744073709551616", "1e19", "18446744073709551615", "-9223372036854775808"]
+)
+async def test_numbers_of_any_size_are_numbers(engine: Engine, number: str) -> None:
+    [row] = await asked(engine, f"SELECT toString({number}) AS text")
+    assert float(row["text"]) == float(number)
+
+
 async def test_sessions_end_at_a_pause_and_follow_the_person(warehouse: OpenWarehouse) -> None:
     await _store(
         warehouse,

@@ -137,12 +137,18 @@ class Gate:
         if "\0" in sql:
             raise QueryError("The statement holds a NUL character.")
         try:
-            tree: Node = json.loads(await self.parser.parse(placed.text.rstrip()))
+            tree: Node = json.loads(await self.parser.parse(placed.text.rstrip()), parse_int=_number)
         except Unreadable as error:
             raise _unreadable(sql, placed, error.at) from error
         if tree.get("type") not in ("SelectWithUnionQuery", "SelectIntersectExceptQuery"):
             raise Refused("only SELECT is allowed")
         return tree
+
+
+def _number(digits: str) -> int | float:
+    """The engine writes 1e20 as digits, and reads digits as a whole number of 64 bits or not at all."""
+    number = int(digits)
+    return number if -(2**63) <= number < 2**64 else float(number)
 
 
 def _text_of(tree: Node) -> str:
