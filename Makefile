@@ -11,7 +11,8 @@ PYTHON := $(shell for each in python3 python3.13 python3.12 python3.11; do \
 TRACKER := services/ingestion/millrace_ingestion/static/tracker.js
 NODE_SDKS := $(if $(shell command -v npm),tests/sdks/node/node_modules/.installed tests/sdks/browser/node_modules/.umami/script.js)
 
-# Modules are compiled once and kept, also where the environment says otherwise: a process imports the platform in 1.5 s instead of 3.7.
+# Modules are compiled once and kept, also where the environment says otherwise: python -c 'import millrace_standalone.wiring'
+# takes 1.5 s of processor time instead of 3.7.
 export PYTHONDONTWRITEBYTECODE :=
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url

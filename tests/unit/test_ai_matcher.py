@@ -1,7 +1,5 @@
 """The offline matcher: what it reads out of a question, and when it abstains."""
 
-import asyncio
-import datetime
 import time
 from typing import Any
 
@@ -9,12 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace_analytics.ai.offline.matcher import OfflineMatcher
-from millrace_analytics.ai.ports import Asked, InSql, Planned, Property, Reading, Unanswerable, Unclear, Vocabulary
+from millrace_analytics.ai.ports import InSql, Planned, Property, Reading, Unanswerable, Unclear, Vocabulary
 from millrace_analytics.ai.related import related_to
+from tests.support.matcher import plan_of, read_by_matcher
 
-_NOW = int(datetime.datetime(2026, 3, 18, 12, tzinfo=datetime.UTC).timestamp() * 1000)
-"""A Wednesday."""
 _KNOWN = Vocabulary(
     {"page_view": 9, "signup": 5, "add_to_cart": 4, "checkout": 3, "purchase": 2, "video_played": 1},
     {"Video Played": 1},
@@ -26,18 +22,15 @@ _KNOWN = Vocabulary(
     {"country": ("DE", "US", "FR"), "device": ("mobile", "desktop"), "page_path": ("/", "/pricing", "/blog/launch")},
     "1",
 )
-_MATCHER = OfflineMatcher()
 
 
 def read(text: str, known: Vocabulary = _KNOWN) -> Reading:
-    return asyncio.run(_MATCHER.about(Asked("tenant_a", text, _NOW, vocabulary=known)).read())
+    return read_by_matcher(text, known)
 
 
 def question(text: str) -> dict[str, Any]:
     """The question of the metric layer, without what is as it always is."""
-    reading = read(text)
-    assert isinstance(reading, Planned), reading
-    return reading.plan.question.model_dump(mode="json", exclude_none=True, exclude_defaults=True, by_alias=True)
+    return plan_of(text, _KNOWN).question.model_dump(mode="json", exclude_none=True, exclude_defaults=True, by_alias=True)
 
 
 def measured(text: str) -> list[str]:

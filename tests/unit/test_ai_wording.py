@@ -1,18 +1,14 @@
 """The offline matcher: what is left out, divided, ranked and dated in the words that people use for it."""
 
-import asyncio
-import datetime
 from typing import Any
 
 import pytest
 
 from millrace_analytics.ai.describing import explained
-from millrace_analytics.ai.offline.matcher import OfflineMatcher
 from millrace_analytics.ai.plans import Largest
-from millrace_analytics.ai.ports import Asked, Planned, Property, Reading, Unanswerable, Unclear, Vocabulary
+from millrace_analytics.ai.ports import Planned, Property, Reading, Unanswerable, Unclear, Vocabulary
+from tests.support.matcher import plan_of, read_by_matcher
 
-_NOW = int(datetime.datetime(2026, 3, 18, 12, tzinfo=datetime.UTC).timestamp() * 1000)
-"""A Wednesday."""
 _KNOWN = Vocabulary(
     {"page_view": 9, "click": 6, "signup": 5, "add_to_cart": 4, "purchase": 2},
     {},
@@ -31,17 +27,14 @@ _KNOWN = Vocabulary(
     },
     "wording",
 )
-_MATCHER = OfflineMatcher()
 
 
 def read(text: str) -> Reading:
-    return asyncio.run(_MATCHER.about(Asked("tenant_a", text, _NOW, vocabulary=_KNOWN)).read())
+    return read_by_matcher(text, _KNOWN)
 
 
 def planned(text: str) -> dict[str, Any]:
-    reading = read(text)
-    assert isinstance(reading, Planned), reading
-    return reading.plan.model_dump(mode="json", exclude_defaults=True, by_alias=True)
+    return plan_of(text, _KNOWN).model_dump(mode="json", exclude_defaults=True, by_alias=True)
 
 
 def question(text: str) -> dict[str, Any]:

@@ -279,7 +279,7 @@ def _with_tracking(
     own_document = app.openapi
 
     def openapi() -> dict[str, Any]:
-        # Made when it is first asked for and kept by FastAPI: it takes longer than all else that a start does in Python.
+        # Made when it is first asked for, and kept by FastAPI: a start need not wait for it.
         document = own_document()
         document["paths"] |= tracking_paths()
         return document
