@@ -59,16 +59,7 @@ class Times:
             return None
         if begin >= len(tokens):
             return None
-        for read in (
-            self._spanned,
-            self._since,
-            self._week_of,
-            self._weekend,
-            self._part,
-            self._relative,
-            self._to_date,
-            self._absolute,
-        ):
+        for read in self._readers:
             if (found := read(tokens, begin)) is not None:
                 end, given, named, role = found
                 asked = self._begun(given)
