@@ -22,6 +22,8 @@ from tests.support.commands import Done, millrace, started
 from tests.support.pipeline import record
 from tests.support.server import Server
 
+pytestmark = pytest.mark.minutes
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -212,7 +214,6 @@ def _put_letters(data_dir: Path, count: int) -> list[str]:
     return asyncio.run(put())
 
 
-@pytest.mark.minutes
 def test_dead_letters_are_looked_at_put_back_and_dropped(tmp_path: Path) -> None:
     server = Server(tmp_path / "data")
     server.start()

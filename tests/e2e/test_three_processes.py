@@ -14,6 +14,8 @@ from tests.support.commands import millrace
 from tests.support.distributed import Distributed
 from tests.support.kafka_mock import MockKafka, mock_kafka
 
+pytestmark = pytest.mark.minutes
+
 
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[MockKafka]:
@@ -108,7 +110,6 @@ def test_a_service_alone_refuses_an_engine_that_is_of_one_process(tmp_path: Path
     assert ("MILLRACE_WAREHOUSE_URL has to be clickhouse://" in refused.err) == (command != "ingestion")
 
 
-@pytest.mark.minutes
 def test_somebody_is_handed_out_and_erased_by_the_process_that_stores(platform: Distributed) -> None:
     events = [
         view("people", "laptop", "/ada"),

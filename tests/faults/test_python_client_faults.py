@@ -18,7 +18,7 @@ from tests.support.python_client import KINDS, driven
 from tests.support.scripted import Reply, scripted
 from tests.support.server import Server
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.minutes]
 
 _KILLS = 4
 
@@ -56,7 +56,6 @@ def _program(server_url: str, code: str, **more: Any) -> subprocess.CompletedPro
     return done
 
 
-@pytest.mark.minutes
 @pytest.mark.parametrize("kind", KINDS)
 def test_kills_of_the_server_lose_and_double_nothing(tmp_path: Path, kind: str) -> None:
     own = Server(tmp_path / "data")

@@ -13,10 +13,9 @@ from tests.support.checker import assert_exact, stored_in
 from tests.support.server import Server
 from tests.support.writers import CurrentUrl, Writers
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.minutes]
 
 
-@pytest.mark.minutes
 async def test_a_server_that_is_stopped_under_load_drains_and_ends_with_zero(tmp_path: Path) -> None:
     server = Server(tmp_path / "data")
     await asyncio.to_thread(server.start)
