@@ -67,7 +67,7 @@ def test_the_first_lines_of_a_readme_track_an_event(server: Server, page: str) -
 
 
 def _wait_until_stored(server: Server) -> str:
-    return f"import httpx\nwhile plain.get('{server.url}/health').json()['details']['lag']['events']: pass"
+    return f"import httpx\nwhile httpx.get('{server.url}/health').json()['details']['lag']['events']: pass"
 
 
 @pytest.mark.parametrize("name", ["django_shop", "fastapi_shop"])
