@@ -1,6 +1,8 @@
 """SIGTERM in the middle of work: what was accepted is there, the end comes in time, and nobody is answered with a fault."""
 
 import asyncio
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -58,3 +60,36 @@ def test_a_server_that_is_stopped_before_it_is_ready_ends_with_zero(tmp_path: Pa
     finally:
         if server.running:
             server.kill()
+
+
+_NEVER_CLOSES = """
+import asyncio, contextlib, sys
+import uvloop
+from millrace_service.health import Health
+from millrace_service.settings import ServerSettings
+from millrace_standalone import process
+
+async def app(scope, receive, send): pass
+
+@contextlib.asynccontextmanager
+async def opening():
+    yield process.Process(Health(), 0.5, app)
+    await asyncio.create_task(asyncio.Event().wait(), name="a driver")
+
+settings = ServerSettings(data_dir=sys.argv[1], port=0)
+uvloop.run(process.run(settings, opening, lambda url: print(url, flush=True)))
+"""
+
+
+def test_a_process_that_cannot_close_what_it_opened_ends_all_the_same_and_says_what_it_waited_for(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _NEVER_CLOSES, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as running:
+        try:
+            assert running.stdout is not None
+            assert running.stdout.readline().startswith("http://")
+            running.terminate()
+            assert running.wait(60) == 0
+            assert "a driver at " in next(line for line in running.stdout if "stop_given_up" in line)
+        finally:
+            running.kill()

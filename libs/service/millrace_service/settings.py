@@ -81,7 +81,11 @@ class ServerSettings(Settings):
         description="How long a client may take to send the head of a request; then its connection is closed.",
     )
     shutdown_seconds: float = Field(
-        8.0, gt=0, le=60, description="How long a stopping process may take to finish what it has begun."
+        8.0,
+        gt=0,
+        le=60,
+        description="How long a stopping process may take to finish what it has begun; two seconds later it ends, whatever it "
+        "waits for.",
     )
 
     @property

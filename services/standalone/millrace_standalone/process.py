@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import structlog
@@ -20,9 +21,13 @@ from millrace_consumer.wiring import ConsumerService
 from millrace_core.errors import MillraceError, StartRefused
 from millrace_service.health import Health
 from millrace_service.settings import ServerSettings
+from millrace_standalone.ending import end_after
 from millrace_standalone.server_file import announced, server_on
 from millrace_web.requests import AsgiApp
 from millrace_web.server import listen, serve, url_of
+
+_CLOSING_SECONDS: Final = 2.0
+"""For disconnecting, once the time to finish work is over."""
 
 _log = structlog.get_logger("millrace")
 
@@ -136,9 +141,15 @@ async def run(
 async def _serve(
     process: Process, settings: ServerSettings, listening: socket.socket, started: Callable[[], Awaitable[None]]
 ) -> None:
+    def begin_stop() -> None:
+        process.begin_stop()
+        end_after(
+            process.stop_seconds + _CLOSING_SECONDS, asyncio.get_running_loop(), lambda: 1 if process.failed.is_set() else 0
+        )
+
     # Requests get the first half of the time: the consumer needs the rest for its last batch.
     grace = settings.shutdown_seconds / 2
-    await serve(process.app, listening, grace, settings.request_head_seconds, started, process.begin_stop)
+    await serve(process.app, listening, grace, settings.request_head_seconds, started, begin_stop)
 
 
 def _make_folder(data_dir: Path) -> None:
