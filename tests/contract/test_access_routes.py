@@ -29,10 +29,13 @@ _OWN_CREDENTIAL: Final = {
     ("POST", "/setup"),
     ("POST", "/auth/v1/login"),
     ("POST", "/auth/v1/refresh"),
+    ("POST", "/auth/v1/session"),
+    ("POST", "/auth/v1/session/refresh"),
+    ("DELETE", "/auth/v1/session"),
     ("POST", "/auth/v1/password"),
     ("POST", "/auth/v1/password-forgotten"),
 }
-"""What brings its credential in its body."""
+"""What brings a credential of its own, in its body or in a session's cookie."""
 _SQL: Final = "SELECT 1 FROM events_raw WHERE customer_id = 'theirs'"
 _COUNT: Final = {"kind": "trend", "measures": [{"measure": "count"}]}
 _DAY: Final = {"date_range": {"start": "2026-01-01", "end": "2026-01-01"}}
@@ -67,6 +70,7 @@ _FOREIGN: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/api/v1/questions"): {"json": {"customer_id": "theirs", "question": _COUNT}},
     ("POST", "/api/v1/questions/batch"): {"json": {"customer_id": "theirs", "questions": [_COUNT]}},
     ("POST", "/api/v1/questions/stream"): {"json": {"customer_id": "theirs", "question": _COUNT}},
+    ("GET", "/api/v1/tenants/{customer_id}"): {},
     ("POST", "/api/v1/analytics/query"): {"json": {"metric": "events"}, **_THEIRS},
     ("GET", "/api/v1/analytics/metrics"): _THEIRS,
     ("POST", "/api/v1/analytics/funnels"): {"json": {"name": "f", "steps": [{"name": "a", "event": "a"}]}, **_THEIRS},
@@ -113,6 +117,7 @@ _OWN_ONLY: Final = {
     ("GET", "/auth/v1/me"),
     ("POST", "/auth/v1/logout"),
     ("GET", "/api/v1/catalogue"),
+    ("GET", "/api/v1/tenants"),
 }
 """What takes no tenant, and is about the caller alone."""
 EVENT: Final = {"visitor_id": "v1", "event_type": "click"}

@@ -195,6 +195,21 @@ async def test_a_session_whose_time_is_over_or_that_was_ended_is_not_refreshed(a
         await access.sessions.refresh("r3", "r4")
 
 
+async def test_a_session_is_looked_up_by_its_newest_refresh_token_which_stays(access: AccessPorts) -> None:
+    ada = _user()
+    await access.users.add(ada, "server")
+    session = Session("s1", ada.id, now_ms() + _HOUR)
+    await access.sessions.begin(session, "r1")
+    assert [await access.sessions.of("r1") for _ in range(2)] == [session, session]
+    assert await access.sessions.refresh("r1", "r2") == session
+    assert await access.sessions.of("r2") == session
+    await access.sessions.begin(Session("old", ada.id, now_ms() - 1), "r3")
+    await access.sessions.end("s1", "user:ada")
+    for token in ("r1", "r2", "r3", "never"):
+        with pytest.raises(Unauthorized):
+            await access.sessions.of(token)
+
+
 async def test_a_ticket_works_once_for_its_purpose_and_within_its_time(access: AccessPorts) -> None:
     ticket = Ticket("t1", "password", "ada", now_ms() + _HOUR)
     await access.tickets.issue(ticket, "server")

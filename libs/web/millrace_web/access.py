@@ -3,13 +3,14 @@
 import base64
 import binascii
 from collections.abc import Collection, Mapping
+from http.cookies import CookieError, SimpleCookie
 from typing import Annotated, Final, Protocol
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from fastapi import Depends, Request
 
 from millrace_core.access import ANYONE, Caller
-from millrace_core.errors import MillraceError, Unauthorized
+from millrace_core.errors import Forbidden, MillraceError, Unauthorized
 from millrace_web.errors import error_headers, status_of
 from millrace_web.problems import error_response
 from millrace_web.requests import AsgiApp, Message, Receive, Send
@@ -31,9 +32,22 @@ PUBLIC_PATHS: Final = frozenset(
 """What everyone may ask: who the server is, how it is, and what its API is. No tenant's data is there."""
 
 LOGIN_PATHS: Final = frozenset(
-    {"/setup", "/auth/v1/login", "/auth/v1/refresh", "/auth/v1/password", "/auth/v1/password-forgotten"}
+    {
+        "/setup",
+        "/auth/v1/login",
+        "/auth/v1/refresh",
+        "/auth/v1/session",
+        "/auth/v1/session/refresh",
+        "/auth/v1/password",
+        "/auth/v1/password-forgotten",
+    }
 )
-"""What brings its credential in its body: a password, a refresh token, a link that works once."""
+"""What brings a credential of its own: a password, a refresh token (in a cookie, of sessions), a link that works once."""
+
+ACCESS_COOKIE: Final = "millrace_access"
+"""Holds the token of a login, where a browser has the session."""
+
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 STREAMS: Final = ("/events/stream/", "/ingest/live/")
 """Where ``?token=`` is taken, as EventSource cannot set a header."""
@@ -80,6 +94,45 @@ def _user_name(encoded: str) -> str:
         return ""
 
 
+def cookie_in(headers: Mapping[bytes, bytes], name: str) -> str:
+    """A cookie of a request; empty where there is none."""
+    try:
+        found = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(name)
+    except CookieError:
+        return ""
+    return found.value if found is not None else ""
+
+
+def check_same_origin(headers: Mapping[bytes, bytes]) -> None:
+    """A browser attaches cookies to what other sites' pages send, too. Says no to that: by ``Sec-Fetch-Site``, which every
+    browser of today sends and no script can set, else by whether ``Origin`` is the host that is asked.
+
+    Raises:
+        Forbidden: ``cross_site_request``; also where neither header is there.
+    """
+    site = headers.get(b"sec-fetch-site")
+    if site is not None:
+        is_ours = site in (b"same-origin", b"none")
+    else:
+        origin = urlsplit(headers.get(b"origin", b"").decode("latin-1").lower()).netloc
+        is_ours = origin != "" and origin == headers.get(b"host", b"").decode("latin-1").lower()
+    if not is_ours:
+        raise Forbidden("A session's cookie does not serve pages of other origins.", code="cross_site_request")
+
+
+def credential_in(method: str, headers: Mapping[bytes, bytes]) -> str:
+    """The credential of a request: one that its client has put into a header, else a session's cookie, which changes nothing
+    for pages of other origins; empty where there is none.
+
+    Raises:
+        Forbidden: ``cross_site_request``.
+    """
+    presented = presented_in(headers)
+    if not presented and (presented := cookie_in(headers, ACCESS_COOKIE)) and method not in _SAFE_METHODS:
+        check_same_origin(headers)
+    return presented
+
+
 class RequireCaller:
     """ASGI middleware: answers 401 where nobody knows who asks. ``caller_of`` says who does.
 
@@ -111,10 +164,10 @@ class RequireCaller:
             return ANYONE
         if path in self._everyones:
             return None
-        presented = presented_in(dict(scope["headers"]))
-        if not presented and path.startswith(STREAMS) and (token := _token_in(scope)):
+        headers = dict(scope["headers"])
+        if path.startswith(STREAMS) and not presented_in(headers) and (token := _token_in(scope)):
             return self._credentials.stream_caller(token)
-        return self._credentials.caller(presented)
+        return self._credentials.caller(credential_in(scope["method"], headers))
 
 
 def _token_in(scope: Message) -> str:

@@ -11,6 +11,7 @@ from millrace_analytics.accounts.links import first_owner_link
 from millrace_analytics.accounts.logins import Logins
 from millrace_analytics.accounts.mail import Mail
 from millrace_analytics.accounts.routes import accounts_router
+from millrace_analytics.accounts.sessions import sessions_router
 from millrace_analytics.accounts.setup import setup_router
 from millrace_analytics.ai.routes import ai_router
 from millrace_analytics.ai.wiring import OpenModel, build_desk
@@ -34,6 +35,7 @@ from millrace_analytics.families.realtime.routes import realtime_router
 from millrace_analytics.families.saved.routes import saved_router
 from millrace_analytics.families.saved.saving import SavedStatements
 from millrace_analytics.families.schema.routes import schema_router
+from millrace_analytics.families.tenants.routes import tenants_router
 from millrace_analytics.live.found_out import FoundOut
 from millrace_analytics.live.hub import Hub
 from millrace_analytics.live.responses import LiveResponses
@@ -99,7 +101,11 @@ async def build_accounts(
     except RecordsUnavailable:
         _log.warning("first_owner_unknown")
         first_owner = None
-    routers = [accounts_router(logins, access, settings.stream_token_seconds), setup_router(logins)]
+    routers = [
+        accounts_router(logins, access, settings.stream_token_seconds),
+        sessions_router(logins, settings.login_days, public_url),
+        setup_router(logins),
+    ]
     return Accounts(routers, mail, first_owner)
 
 
@@ -128,11 +134,7 @@ def build(
     dashboards = Dashboards(reads, answers, settings.dashboard_cache_seconds)
     lookups = Lookups(reads, warehouse.writer.stored_ids, log.tail, log.dead_letters)
     health.add("warehouse", reads.ping)
-
-    def limit(scope: str, set_to: int | None, documented: int) -> AskingLimit:
-        otherwise = documented if access is not None else 0
-        return AskingLimit(cache.limits, metrics, scope, otherwise if set_to is None else set_to)
-
+    limit = partial(_limit, cache, metrics, is_metered=access is not None)
     questions_limit = limit("questions", settings.query_questions_a_minute, _QUESTIONS_A_MINUTE)
     zones = TenantZones(records)
     catalogue = TenantCatalogue(records)
@@ -159,9 +161,18 @@ def build(
         analytics_query_router(questioning, asking),
         schema_router(reads, answers, catalogue),
         saved_router(SavedStatements(asking, statements), asking, history),
+        tenants_router(zones, records, access),
     ]
     work = [hub.forget_erased(cache.messages), answers.forget_erased(cache.messages), history.keep()]
     return AnalyticsService(routers, hub, work, watching)
+
+
+def _limit(
+    cache: CachePorts, metrics: Metrics, scope: str, set_to: int | None, documented: int, *, is_metered: bool
+) -> AskingLimit:
+    """As set, else as documented where credentials are asked for, else none."""
+    otherwise = documented if is_metered else 0
+    return AskingLimit(cache.limits, metrics, scope, otherwise if set_to is None else set_to)
 
 
 def _may_go_on(access: AccessCheck | None, caller: Caller, tenant: str) -> bool:

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from millrace_core.access import ALL_TENANTS, SERVER, Caller, tenant_of
 from millrace_core.errors import Forbidden
-from millrace_web.access import Asking, Credentials, presented_in
+from millrace_web.access import Asking, Credentials, credential_in
 
 
 class ServerToken:
@@ -38,7 +38,7 @@ def admin_check(credentials: Credentials) -> Callable[[Request], None]:
     """A dependency of every admin route, in open mode, too: it has a credential, whoever may come in else."""
 
     def check(request: Request) -> None:
-        request.state.caller = credentials.caller(presented_in(dict(request.headers.raw)))
+        request.state.caller = credentials.caller(credential_in(request.method, dict(request.headers.raw)))
 
     return check
 

@@ -54,6 +54,7 @@ class AccessCheck:
         self._by_digest: Mapping[str, KnownKey] = {}
         self._by_id: Mapping[str, KnownKey] = {}
         self._users: Mapping[str, Caller] = {}
+        self._emails: Mapping[str, str] = {}
         self._tokens: dict[str, Claims] = {}
         self._used: dict[str, int] = {}
         self._used_told = time.monotonic()
@@ -107,6 +108,10 @@ class AccessCheck:
         if kind == "user" and (user := self._users.get(name)) is not None:
             return user
         raise _gone()
+
+    def email_of(self, who: str) -> str | None:
+        """Of a user, by ``Caller.who``; None of everyone else."""
+        return self._emails.get(who)
 
     def stream_caller(self, token: str) -> Caller:
         """Whose stream's token this is, with the right to look at one tenant and nothing else.
@@ -183,6 +188,7 @@ class AccessCheck:
         self._by_digest = {one.key.digest: one for one in known}
         self._by_id = {one.key.id: one for one in known}
         self._users = {user.id: _caller_of(user) for user in snapshot.users}
+        self._emails = {f"user:{user.id}": user.email for user in snapshot.users}
         self._snapshot = snapshot
 
     async def _look(self) -> None:

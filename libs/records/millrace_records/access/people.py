@@ -105,6 +105,15 @@ class SqlSessions:
         await self.end(stolen, "server")
         raise _invalid()
 
+    async def of(self, digest: str) -> Session:
+        """See Sessions."""
+        async with self._changing.reading() as opened:
+            token = await opened.get(RefreshRow, digest)
+            row = await opened.get(SessionRow, token.session_id) if token is not None and token.used_at is None else None
+            if row is None or row.ended_at is not None or row.expires_at <= self._changing.now:
+                raise _invalid()
+            return Session(row.id, row.user_id, row.expires_at)
+
     async def end(self, session_id: str, actor: str) -> None:
         """See Sessions."""
         async with self._changing.changing() as opened:

@@ -187,6 +187,15 @@ class Sessions(Protocol):
         """
         ...
 
+    async def of(self, digest: str) -> Session:
+        """The session whose newest refresh token this is, which stays what it is: for browsers, where the token is in a cookie
+        that no script reads and several tabs share.
+
+        Raises:
+            Unauthorized: ``invalid_token``, as of ``refresh``.
+        """
+        ...
+
     async def end(self, session_id: str, actor: str) -> None:
         """End a session; one that has ended or never was stays so."""
         ...

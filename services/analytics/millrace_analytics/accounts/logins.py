@@ -86,6 +86,28 @@ class Logins:
             raise
         return self._logged_in(session, following)
 
+    async def go_on(self, token: str) -> LoggedIn:
+        """Another access token of a browser's session, whose refresh token stays.
+
+        Raises:
+            Unauthorized: ``invalid_token``.
+            RecordsUnavailable: try again later.
+        """
+        return self._logged_in(await self._ports.sessions.of(digest_of(token)), token)
+
+    async def leave(self, token: str) -> None:
+        """End a browser's session, everywhere; one that has ended or never was is left so.
+
+        Raises:
+            RecordsUnavailable: try again later.
+        """
+        try:
+            session = await self._ports.sessions.of(digest_of(token))
+        except Unauthorized:
+            return
+        await self._ports.sessions.end(session.id, f"user:{session.user_id}")
+        await self._access.changed()
+
     async def log_out(self, access_token: str, who: str) -> None:
         """End the session of a token, everywhere.
 

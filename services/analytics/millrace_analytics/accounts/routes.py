@@ -1,82 +1,17 @@
 """``/auth/v1``: logging in and out, and tokens for streams. The tokens of an answer are kept by nobody on the way."""
 
-from typing import Annotated, Final
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
 
 from millrace_analytics.accounts.logins import LoggedIn, Logins
+from millrace_analytics.accounts.schemas import Done, Forgotten, Login, Me, NewPassword, Refresh, StreamOf, StreamToken, Tokens
 from millrace_core.access import tenant_of
-from millrace_core.tenants import TENANT_PATTERN
 from millrace_records.access.checking import AccessCheck
 from millrace_web.access import Asking, presented_in
 from millrace_web.app import error_responses
 
-_Password = Annotated[str, Field(min_length=1, max_length=1024)]
-_Email = Annotated[str, Field(min_length=3, max_length=320)]
-_Token = Annotated[str, Field(min_length=1, max_length=256)]
 _NO_STORE: Final = "no-store"
-
-
-class Login(BaseModel):
-    """Who logs in."""
-
-    email: _Email
-    password: _Password
-
-
-class Refresh(BaseModel):
-    """A refresh token, which works once."""
-
-    refresh_token: _Token
-
-
-class NewPassword(BaseModel):
-    """A password, with the token of the link to set it."""
-
-    token: _Token
-    password: _Password
-
-
-class Forgotten(BaseModel):
-    """Who forgot the password."""
-
-    email: _Email
-
-
-class StreamOf(BaseModel):
-    """Whose stream is to be read."""
-
-    customer_id: str | None = Field(None, pattern=TENANT_PATTERN)
-
-
-class Tokens(BaseModel):
-    """A pair: the access token goes into ``Authorization: Bearer``, the refresh token to ``/auth/v1/refresh``."""
-
-    access_token: str
-    token_type: str = "bearer"  # noqa: S105 (RFC 6750)
-    expires_in: int
-    refresh_token: str
-
-
-class StreamToken(BaseModel):
-    """What ``?token=`` takes."""
-
-    token: str
-    expires_in: int
-
-
-class Me(BaseModel):
-    """Who asks, and what they may do."""
-
-    who: str
-    rights: dict[str, list[str]]
-
-
-class Done(BaseModel):
-    """It is done."""
-
-    success: bool = True
 
 
 def accounts_router(logins: Logins, access: AccessCheck, stream_seconds: int) -> APIRouter:

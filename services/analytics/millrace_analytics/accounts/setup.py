@@ -30,7 +30,7 @@ _EMAIL: Final = (
     '<input id="email" name="email" type="email" autocomplete="username" required value="{email}">'
 )
 _FORM: Final = (
-    '<form method="post" action="/setup"><input type="hidden" name="token" value="{token}">'
+    '<form method="post" action="setup"><input type="hidden" name="token" value="{token}">'
     '<input type="hidden" name="for" value="{purpose}">{email}<label for="password">Password</label>'
     '<input id="password" name="password" type="password" autocomplete="new-password" minlength="{shortest}" required>'
     "<button>{button}</button></form>"
@@ -70,7 +70,7 @@ async def _taken(logins: Logins, given: dict[str, str]) -> HTMLResponse:
     except MillraceError as error:
         wrong = f'{said}</p><p class="wrong" role="alert">{html.escape(error.message)}'
         return _page(status_of(error), title, wrong, _form(token, purpose, email))
-    return _page(200, "Done", "You can log in now, with your email and this password.", "")
+    return _page(200, "Done", 'You can <a href="./">sign in</a> now, with your email and this password.', "")
 
 
 def _texts(purpose: str) -> tuple[str, str]:
