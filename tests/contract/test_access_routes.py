@@ -118,6 +118,7 @@ _OWN_ONLY: Final = {
     ("POST", "/auth/v1/logout"),
     ("GET", "/api/v1/catalogue"),
     ("GET", "/api/v1/tenants"),
+    ("GET", "/assets/{name}"),
 }
 """What takes no tenant, and is about the caller alone."""
 EVENT: Final = {"visitor_id": "v1", "event_type": "click"}

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from millrace_core.time import iso_time, now_ms
@@ -12,6 +12,9 @@ from millrace_service.metrics import Metrics
 
 Details = Callable[[], Awaitable[dict[str, Any]]]
 """What more there is to say in ``/health``."""
+
+Page = Callable[[Request], Response | None]
+"""What a browser is answered at ``/``; None for a client that does not ask for a page."""
 
 
 class Identity(BaseModel):
@@ -42,21 +45,23 @@ class Alive(BaseModel):
 
 
 def health_router(
-    service: str, health: Health, metrics: Metrics, details: Details | None = None, *, ai_enabled: bool | None = None
+    service: str,
+    health: Health,
+    metrics: Metrics,
+    details: Details | None = None,
+    *,
+    ai_enabled: bool | None = None,
+    page: Page | None = None,
 ) -> APIRouter:
     """``/``, ``/health``, ``/live``, ``/ready`` and ``/metrics``.
 
     Args:
         service: the documented name of the service.
+        page: what ``/`` answers browsers; without it everyone is told who answers.
     """
     router = APIRouter(tags=["health"])
 
-    @router.get("/", response_model_exclude_none=True)
-    async def identity() -> Identity:
-        """Who answers, and whether all is well."""
-        readiness = await health.readiness()
-        status = "healthy" if readiness.ready else "degraded"
-        return Identity(service=service, status=status, ai_enabled=ai_enabled, timestamp=iso_time(now_ms()))
+    _add_identity(router, service, health, page, ai_enabled=ai_enabled)
 
     @router.get("/health", responses={503: {"model": HealthReport, "description": "A check fails."}})
     async def report(response: Response) -> HealthReport:
@@ -86,6 +91,21 @@ def health_router(
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return router
+
+
+def _add_identity(router: APIRouter, service: str, health: Health, page: Page | None, *, ai_enabled: bool | None) -> None:
+    browsers: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}}} if page is not None else {}
+
+    @router.get("/", response_model=Identity, response_model_exclude_none=True, responses=browsers)
+    async def identity(request: Request, response: Response) -> Identity | Response:
+        """Who answers, and whether all is well. Analytics answers its page to whoever asks for `text/html`."""
+        if page is not None:
+            response.headers["Vary"] = "Accept"
+            if (shown := page(request)) is not None:
+                return shown
+        readiness = await health.readiness()
+        status = "healthy" if readiness.ready else "degraded"
+        return Identity(service=service, status=status, ai_enabled=ai_enabled, timestamp=iso_time(now_ms()))
 
 
 def _report(status: str, readiness: Readiness, details: dict[str, Any]) -> HealthReport:

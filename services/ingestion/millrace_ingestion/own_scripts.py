@@ -9,7 +9,8 @@ from typing import Final
 import brotli  # type: ignore[import-untyped]
 
 from millrace_core.errors import StartRefused
-from millrace_ingestion.scripts import NAMES, Script
+from millrace_ingestion.scripts import NAMES
+from millrace_web.static import Coded, Forms
 
 _IS_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.m?js\Z").match
 _MOST_BYTES: Final = 2**20
@@ -17,7 +18,7 @@ _MOST_FILES: Final = 32
 _SETTING: Final = "MILLRACE_INGEST_SCRIPTS_DIR"
 
 
-def own_scripts(folder: Path | None) -> Mapping[str, Mapping[str, Script]]:
+def own_scripts(folder: Path | None) -> Mapping[str, Forms]:
     """The scripts of a folder, by name and by content coding, smallest first. Files of other endings are left out.
 
     Raises:
@@ -46,9 +47,9 @@ def _is_script(file: Path) -> bool:
     return True
 
 
-def _coded(content: bytes) -> Mapping[str, Script]:
+def _coded(content: bytes) -> Forms:
     return {
-        "br": Script(brotli.compress(content)),
-        "gzip": Script(gzip.compress(content, mtime=0)),
-        "identity": Script(content),
+        "br": Coded(brotli.compress(content)),
+        "gzip": Coded(gzip.compress(content, mtime=0)),
+        "identity": Coded(content),
     }

@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from millrace_analytics import wiring as analytics
 from millrace_analytics.ai.wiring import open_model
+from millrace_analytics.web.serving import Page
 from millrace_consumer import wiring as consumer
 from millrace_consumer.partition import ignore_step
 from millrace_core.time import now_ms
@@ -80,7 +81,8 @@ async def open_platform(
         credentials = ServerToken(lambda: process.admin_token, access)
         status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
         accounts = await open_accounts(stack, settings, records, access, cache)
-        identity = health_router(analytics.SERVICE, health, metrics, status, ai_enabled=model.is_enabled)
+        page = Page()
+        identity = health_router(analytics.SERVICE, health, metrics, status, ai_enabled=model.is_enabled, page=page.for_browser)
         admin = admin_router(
             credentials,
             status,
@@ -94,8 +96,8 @@ async def open_platform(
             probe=warehouse.writer.probe,
             public_url=settings.public_url,
         )
-        routers = [identity, *answering.routers, *accounts.routers, admin]
-        app = _with_tracking(tracking.app, settings, metrics, routers, credentials, cache)
+        routers = [identity, page.router(), *answering.routers, *accounts.routers, admin]
+        app = _with_tracking(tracking.app, settings, metrics, routers, credentials, cache, page.public_paths)
         process = Process(health, settings.shutdown_seconds, app, answering.close, notice=notice_of(accounts))
         await enter(consuming(service, process))
         await enter(tracking.outcomes.telling())  # its last word is stored, too
@@ -190,9 +192,10 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
         model = await stack.enter_async_context(open_model(settings, records))
         answering = analytics.build(settings, warehouse, log, cache, metrics, health, access, records, model=model)
         await stack.enter_async_context(beside(*answering.work))
-        identity = health_router(analytics.SERVICE, health, metrics, ai_enabled=model.is_enabled)
-        routers = [identity, *answering.routers, *accounts.routers]
-        app = _app(settings, metrics, routers, access, cache)
+        page = Page()
+        identity = health_router(analytics.SERVICE, health, metrics, ai_enabled=model.is_enabled, page=page.for_browser)
+        routers = [identity, page.router(), *answering.routers, *accounts.routers]
+        app = _app(settings, metrics, routers, access, cache, page.public_paths)
         yield Process(health, settings.shutdown_seconds, app, answering.close, notice=notice_of(accounts))
 
 
@@ -270,12 +273,15 @@ def _with_tracking(
     routers: list[APIRouter],
     credentials: Credentials | None,
     cache: CachePorts,
+    public: Collection[str] = (),
 ) -> AsgiApp:
     """The routers' application with the tracking routes before it, and with what browsers load from where they send to."""
     shop = [shop_router()] if settings.has_demo_shop else []
     own = own_scripts(settings.ingest_scripts_dir)
     scripts = scripts_router(own=own)
-    app = _app(settings, metrics, [*routers, scripts, *shop], credentials, cache, public=[f"/{name}" for name in own])
+    app = _app(
+        settings, metrics, [*routers, scripts, *shop], credentials, cache, public=[*public, *(f"/{name}" for name in own)]
+    )
     own_document = app.openapi
 
     def openapi() -> dict[str, Any]:

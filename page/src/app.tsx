@@ -1,0 +1,141 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ApiError, get, path, remove, signedOut } from "./lib/api";
+import { remembered, useLoaded } from "./lib/hooks";
+import { go, linkTo, usePlace } from "./lib/place";
+import { may, SessionContext, type Session, type Tenant, type Tenants } from "./lib/session";
+import { Empty, ErrorNote, Waiting } from "./parts/basics";
+import { Side, TopBar } from "./parts/side";
+import { SignIn } from "./parts/signin";
+import { FIRST, VIEWS } from "./views";
+
+const lastTenant = remembered("tenant");
+const DEMO = "demo_tenant";
+
+/** Whose data is shown: what the address names, else what was shown last, else whatever there is. */
+function tenantFor(named: string | null, known: Tenants): string | null {
+  if (named) return named;
+  const names = known.tenants.map((tenant) => tenant.customer_id);
+  const last = lastTenant.read();
+  if (last && (known.every_tenant || names.includes(last))) return last;
+  return names[0] ?? (known.every_tenant ? DEMO : null);
+}
+
+async function openSession(named: string | null, signal: AbortSignal): Promise<Session | Tenants> {
+  const known = await get<Tenants>("api/v1/tenants", signal);
+  const name = tenantFor(named, known);
+  if (name === null) return known;
+  const tenant = await get<Tenant>(path`api/v1/tenants/${name}`, signal);
+  lastTenant.write(name);
+  return { ...known, tenant };
+}
+
+export function App() {
+  const place = usePlace();
+  const named = place.params.get("tenant");
+  const [round, setRound] = useState(0);
+  const opened = useLoaded(`${named ?? ""} ${round}`, (signal) => openSession(named, signal));
+  const [isOut, setOut] = useState(false);
+
+  useEffect(() => {
+    const out = () => setOut(true);
+    signedOut.addEventListener("signedout", out);
+    return () => signedOut.removeEventListener("signedout", out);
+  }, []);
+
+  if (isOut || (opened.error instanceof ApiError && opened.error.status === 401)) {
+    const signedIn = () => {
+      setOut(false);
+      setRound((number) => number + 1);
+    };
+    return <SignIn onDone={signedIn} />;
+  }
+  if (opened.error) {
+    return (
+      <main class="alone">
+        <ErrorNote error={opened.error} again={opened.again} />
+        {named && opened.error.status === 403 && <a href="#/live">Show what is mine</a>}
+      </main>
+    );
+  }
+  if (!opened.data) {
+    return (
+      <main class="alone">
+        <Waiting what="Opening" />
+      </main>
+    );
+  }
+  const signOut = async () => {
+    await remove("auth/v1/session");
+    setOut(true);
+  };
+  if (!("tenant" in opened.data)) {
+    return (
+      <main class="alone">
+        <Empty icon="info" title="Nothing to look at yet" actions={<SignOut onClick={signOut} />}>
+          You are signed in, and have no role in any tenant. Ask an owner to give you one.
+        </Empty>
+      </main>
+    );
+  }
+  return (
+    <SessionContext.Provider value={opened.data}>
+      <Shell session={opened.data} onSignOut={signOut} />
+    </SessionContext.Provider>
+  );
+}
+
+const SignOut = ({ onClick }: { onClick: () => void }) => (
+  <button type="button" class="button" onClick={onClick}>
+    Sign out
+  </button>
+);
+
+function Shell({ session, onSignOut }: { session: Session; onSignOut: () => void }) {
+  const place = usePlace();
+  const [isOpen, setOpen] = useState(false);
+  const main = useRef<HTMLElement>(null);
+  const before = useRef(place.view);
+  const view = VIEWS[place.view];
+
+  useEffect(() => {
+    if (!view) go(linkTo(FIRST), "replace");
+    document.title = `${view?.title ?? "Millrace"} · Millrace`;
+    if (before.current !== place.view) {
+      before.current = place.view;
+      setOpen(false);
+      window.scrollTo(0, 0);
+      main.current?.focus({ preventScroll: true });
+    }
+  }, [place.view]);
+
+  if (!view) return null;
+  const allowed = may(session.tenant, view.needs);
+  return (
+    <div class="shell">
+      <a
+        class="skip"
+        href={location.hash}
+        onClick={(event) => {
+          event.preventDefault();
+          main.current?.focus();
+        }}
+      >
+        Skip to the content
+      </a>
+      <TopBar isOpen={isOpen} onToggle={() => setOpen(!isOpen)} />
+      <Side session={session} current={place.view} isOpen={isOpen} onSignOut={onSignOut} />
+      <main class="main" ref={main} tabIndex={-1}>
+        <div class="view" key={`${place.view} ${session.tenant.customer_id}`}>
+          {allowed ? (
+            <view.show />
+          ) : (
+            <Empty icon="info" title={`${view.title} is not for you here`}>
+              Your role in {session.tenant.customer_id} lets you look at dashboards and streams. An owner can let you ask
+              questions as well.
+            </Empty>
+          )}
+        </div>
+      </main>
+    </div>
+  );
+}

@@ -1,0 +1,82 @@
+// Questions of the metric layer and their answers, as /api/v1/questions has them.
+import { post } from "./api";
+
+export interface Column {
+  name: string;
+  role: "time" | "dimension" | "step" | "measure";
+  type: string;
+  unit: string;
+  approximate: boolean;
+}
+
+export interface Series {
+  name: string;
+  group: Record<string, unknown>;
+  other: boolean;
+  values: (number | null)[];
+}
+
+export interface AnswerTable {
+  rows: unknown[][];
+  times: string[];
+  series: Series[];
+  truncated: boolean;
+}
+
+export interface Answer extends AnswerTable {
+  kind: string;
+  columns: Column[];
+  range: [string, string] | null;
+  time_zone: string;
+  source: string;
+  freshness: { last_event_at: string | null; seconds_since_last_event: number | null };
+  previous: AnswerTable | null;
+  previous_range: [string, string] | null;
+  extra: { times?: StepTimes[]; people?: string[] };
+  statements: { sql: string; values: Record<string, unknown> }[];
+  stale: boolean;
+  execution_time_ms: number;
+}
+
+export interface StepTimes {
+  people: number;
+  average_seconds: number | null;
+  median_seconds: number | null;
+  p90_seconds: number | null;
+}
+
+export type Filter =
+  | { field: string; operator?: string; value?: unknown }
+  | { all: Filter[] }
+  | { any: Filter[] }
+  | { not: Filter };
+
+export type Question = { kind: string } & Record<string, unknown>;
+
+export const ask = (tenant: string, question: Question, signal?: AbortSignal): Promise<Answer> =>
+  post("api/v1/questions", { customer_id: tenant, question }, signal);
+
+export const isEvent = (event_type: string): Filter => ({ field: "event_type", value: event_type });
+
+/** Several conditions as one; none of them is no filter. */
+export function all(filters: Filter[]): { where?: Filter } {
+  if (filters.length === 0) return {};
+  return { where: filters.length === 1 ? filters[0]! : { all: filters } };
+}
+
+export interface Catalogue {
+  metrics: { name: string; label: string; unit: string; formula: string; synonyms: string[]; family: string }[];
+  dimensions: { name: string; label: string; type: string; description: string }[];
+  event_types: { name: string; label: string; properties: Record<string, string> }[];
+  segments: { name: string; label: string }[];
+}
+
+export interface Schema {
+  tables: { name: string; kind: "table" | "view"; meaning: string; columns: { name: string; type: string }[] }[];
+  event_types: {
+    event_type: string;
+    count: number;
+    last_seen: string;
+    properties: { name: string; type: string; count: number; values: { value: string; count: number }[] }[];
+  }[];
+}

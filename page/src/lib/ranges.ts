@@ -1,0 +1,54 @@
+// Ranges of time as the address has them, as people read them, and as the API takes them.
+
+export const RANGES: readonly [string, string, Record<string, unknown>][] = [
+  ["1h", "Last hour", { last: 60, unit: "minute" }],
+  ["24h", "Last 24 hours", { last: 24, unit: "hour" }],
+  ["today", "Today", { last: 1, unit: "day", align: "to_date" }],
+  ["yesterday", "Yesterday", { last: 1, unit: "day", align: "complete" }],
+  ["7d", "Last 7 days", { last: 7, unit: "day", align: "to_date" }],
+  ["30d", "Last 30 days", { last: 30, unit: "day", align: "to_date" }],
+  ["month", "This month", { last: 1, unit: "month", align: "to_date" }],
+  ["lastmonth", "Last month", { last: 1, unit: "month", align: "complete" }],
+  ["12w", "Last 12 weeks", { last: 12, unit: "week", align: "to_date" }],
+  ["12m", "Last 12 months", { last: 12, unit: "month", align: "to_date" }],
+];
+
+const DATES = /^(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})$/;
+
+export function rangeOf(text: string): Record<string, unknown> {
+  const dates = DATES.exec(text);
+  if (dates) return { start: dates[1], end: dates[2] };
+  return RANGES.find(([name]) => name === text)?.[2] ?? RANGES[4]![2];
+}
+
+export const datesOf = (text: string): [string, string] | null => {
+  const dates = DATES.exec(text);
+  return dates ? [dates[1]!, dates[2]!] : null;
+};
+
+export type Granularity = "minute" | "hour" | "day" | "week" | "month";
+
+/** The units in which a range can be drawn well, the best one first. */
+export function granularities(text: string): Granularity[] {
+  const dates = datesOf(text);
+  if (dates) {
+    const days = (Date.parse(dates[1]) - Date.parse(dates[0])) / 86_400_000 + 1;
+    if (days <= 2) return ["hour", "minute"];
+    if (days <= 60) return ["day", "week", "hour"];
+    return ["week", "month", "day"];
+  }
+  switch (text) {
+    case "1h":
+      return ["minute"];
+    case "24h":
+    case "today":
+    case "yesterday":
+      return ["hour", "minute"];
+    case "12w":
+      return ["week", "day", "month"];
+    case "12m":
+      return ["month", "week", "day"];
+    default:
+      return ["day", "hour", "week"];
+  }
+}

@@ -1,0 +1,15 @@
+import "@fontsource-variable/inter/wght.css";
+import "@fontsource-variable/jetbrains-mono/wght.css";
+import "uplot/dist/uPlot.min.css";
+import "./style/tokens.css";
+import "./style/base.css";
+import "./style/shell.css";
+import "./style/parts.css";
+import "./style/data.css";
+import "./style/views.css";
+import { render } from "preact";
+import { App } from "./app";
+import { applyTheme } from "./lib/theme";
+
+applyTheme();
+render(<App />, document.getElementById("page")!);

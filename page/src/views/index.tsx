@@ -1,0 +1,33 @@
+// The views, by the name that the address has.
+import type { ComponentType } from "preact";
+import type { Right } from "../lib/session";
+import type { IconName } from "../parts/icon";
+import { Ask } from "./ask";
+import { Events } from "./events";
+import { Explore } from "./explore";
+import { Funnels } from "./funnels";
+import { Live } from "./live";
+import { Retention } from "./retention";
+import { Sql } from "./sql";
+import { Start } from "./start";
+
+export interface View {
+  title: string;
+  icon: IconName;
+  group: string;
+  needs: Right;
+  show: ComponentType;
+}
+
+export const VIEWS: Readonly<Record<string, View>> = {
+  live: { title: "Live", icon: "activity", group: "Now", needs: "view", show: Live },
+  ask: { title: "Ask", icon: "spark", group: "Questions", needs: "query", show: Ask },
+  explore: { title: "Explore", icon: "chart", group: "Questions", needs: "view", show: Explore },
+  funnels: { title: "Funnels", icon: "funnel", group: "Questions", needs: "view", show: Funnels },
+  retention: { title: "Retention", icon: "repeat", group: "Questions", needs: "view", show: Retention },
+  sql: { title: "SQL", icon: "terminal", group: "Questions", needs: "query", show: Sql },
+  events: { title: "Events", icon: "database", group: "Data", needs: "view", show: Events },
+  start: { title: "Get started", icon: "rocket", group: "Data", needs: "view", show: Start },
+};
+
+export const FIRST = "live";

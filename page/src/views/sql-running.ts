@@ -1,0 +1,63 @@
+// Asking in SQL: what the server answers, and what the view does with it.
+import { postInit, send } from "../lib/api";
+
+export interface Rows {
+  data: Record<string, unknown>[];
+  columns: string[];
+  row_count: number;
+  truncated: boolean;
+  execution_time_ms: number;
+  stale?: boolean;
+  cache: string;
+}
+
+export interface Checked {
+  valid: boolean;
+  errors: { code: string; message: string; position: number | null; line: number | null; column: number | null }[];
+  estimated_rows: number | null;
+  parameters: Record<string, string>;
+}
+
+/** A value of a placeholder as its type has it; text that is none stays text, and the server says so. */
+export function valueOf(type: string, text: string): unknown {
+  if (/^(Nullable\()?(U?Int|Float|Decimal)/.test(type)) {
+    const number = Number(text);
+    return text.trim() === "" || Number.isNaN(number) ? text : number;
+  }
+  if (type.startsWith("Array")) {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      return text.split(",").map((one) => one.trim());
+    }
+  }
+  return text;
+}
+
+export function bodyOf(tenant: string, sql: string, types: Record<string, string>, values: Record<string, string>) {
+  const parameters = Object.fromEntries(Object.entries(types).map(([name, type]) => [name, valueOf(type, values[name] ?? "")]));
+  return { customer_id: tenant, sql, ...(Object.keys(parameters).length > 0 && { parameters }) };
+}
+
+export async function rowsOf(body: Record<string, unknown>, signal: AbortSignal): Promise<Rows> {
+  const answer = await send("query", postInit("POST", body, signal));
+  return { ...((await answer.json()) as Omit<Rows, "cache">), cache: answer.headers.get("x-cache") ?? "" };
+}
+
+/** Ask for all rows as a file, and hand it to the browser. */
+export async function download(body: Record<string, unknown>, format: string, signal: AbortSignal): Promise<void> {
+  const answer = await send("query", postInit("POST", { ...body, format }, signal));
+  const url = URL.createObjectURL(await answer.blob());
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1] ?? `answer.${format}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+export const firstStatement = (tenant: string): string =>
+  `SELECT toStartOfHour(timestamp) AS hour, count() AS events, uniq(visitor_id) AS visitors
+FROM events_raw
+WHERE customer_id = '${tenant}' AND timestamp >= now() - INTERVAL 24 HOUR
+GROUP BY hour
+ORDER BY hour`;

@@ -1,0 +1,275 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { get, path, post, put } from "../lib/api";
+import { count, duration } from "../lib/format";
+import { useLoaded, useTask } from "../lib/hooks";
+import { change, usePlace } from "../lib/place";
+import type { Schema } from "../lib/questions";
+import { useTenant } from "../lib/session";
+import { Card, Empty, ErrorNote, Head, Select } from "../parts/basics";
+import type { SqlEditor } from "../parts/editor";
+import { Icon } from "../parts/icon";
+import { Picture } from "../parts/picture";
+import { Table } from "../parts/table";
+import { bodyOf, type Checked, download, firstStatement, type Rows, rowsOf } from "./sql-running";
+import { SqlSide } from "./sql-side";
+
+const CHECK_MS = 450;
+
+export function Sql() {
+  const { customer_id: id } = useTenant();
+  const { params } = usePlace();
+  const asked = params.get("sql") ?? "";
+  const host = useRef<HTMLDivElement>(null);
+  const editor = useRef<SqlEditor | null>(null);
+  const [text, setText] = useState(asked || firstStatement(id));
+  const [values, setValues] = useState<Record<string, string>>({});
+  const [rows, setRows] = useState<Rows | null>(null);
+  const [round, setRound] = useState(0);
+  const [isSaving, setSaving] = useState(false);
+  const [name, setName] = useState("");
+  const schema = useLoaded(`schema ${id}`, (signal) => get<Schema>(path`schema/${id}`, signal));
+  const checked = useChecked(id, text);
+  const types = checked?.parameters ?? {};
+
+  const running = useTask(async (signal, body: Record<string, unknown>) => {
+    try {
+      setRows(await rowsOf(body, signal));
+    } finally {
+      setRound((number) => number + 1);
+    }
+  });
+  const files = useTask((signal, format: string) => download(bodyOf(id, text, types, values), format, signal));
+  const run = () => {
+    const sql = editor.current?.text() ?? text;
+    if (sql.trim()) change({ sql }, "replace");
+    void running.start(bodyOf(id, sql, types, values));
+  };
+  const latest = useRef(run);
+  latest.current = run;
+
+  useEffect(() => {
+    let isOver = false;
+    void import("../parts/editor").then(({ createEditor }) => {
+      if (isOver) return;
+      editor.current = createEditor(host.current!, { text, label: "SQL", onChange: setText, onRun: () => latest.current() });
+      if (schema.data) editor.current.know(schema.data);
+      if (asked) latest.current();
+    });
+    return () => {
+      isOver = true;
+      editor.current?.destroy();
+      editor.current = null;
+    };
+  }, []);
+  useEffect(() => {
+    if (schema.data) editor.current?.know(schema.data);
+  }, [schema.data]);
+  useEffect(() => editor.current?.mark(checked?.valid === false ? checked.errors : []), [checked]);
+
+  const open = (statement: { sql: string; defaults?: Record<string, unknown>; name?: string }) => {
+    editor.current?.set(statement.sql);
+    setName(statement.name ?? "");
+    const defaults = Object.entries(statement.defaults ?? {});
+    setValues(Object.fromEntries(defaults.map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)])));
+    editor.current?.focus();
+  };
+  return (
+    <>
+      <Head title="SQL" />
+      <div class="sql">
+        <div class="stack">
+          <section class="card" aria-label="Statement">
+            <div class="sql-editor" ref={host} />
+            <Parameters types={types} values={values} onChange={setValues} />
+            <footer class="sql-foot">
+              <CheckLine checked={checked} />
+              <div class="row">
+                <button type="button" class="button" onClick={() => setSaving(!isSaving)} aria-expanded={isSaving}>
+                  <Icon name="bookmark" size={15} />
+                  Save
+                </button>
+                {running.busy ? (
+                  <button type="button" class="button" onClick={running.stop}>
+                    <Icon name="square" size={13} />
+                    Stop
+                  </button>
+                ) : (
+                  <button type="button" class="button first" onClick={run}>
+                    <Icon name="play" size={14} />
+                    Run <kbd>Ctrl ↵</kbd>
+                  </button>
+                )}
+              </div>
+            </footer>
+            {isSaving && (
+              <SaveForm
+                name={name}
+                sql={text}
+                values={values}
+                types={types}
+                onDone={() => {
+                  setSaving(false);
+                  setRound((number) => number + 1);
+                }}
+              />
+            )}
+          </section>
+          {running.busy && <div class="wait" role="status" aria-label="Running" />}
+          {running.error && <ErrorNote error={running.error} />}
+          {files.error && <ErrorNote error={files.error} />}
+          {rows && !running.error && <Result rows={rows} onDownload={(format) => void files.start(format)} isBusy={files.busy} />}
+        </div>
+        <SqlSide schema={schema} round={round} onOpen={open} onInsert={(insert) => editor.current?.insert(insert)} />
+      </div>
+    </>
+  );
+}
+
+/** What the server says of the statement, a moment after it has changed. */
+function useChecked(tenant: string, sql: string): Checked | null {
+  const [checked, set] = useState<Checked | null>(null);
+  useEffect(() => {
+    if (!sql.trim()) return set(null);
+    const stop = new AbortController();
+    const timer = setTimeout(() => {
+      post<Checked>("query/check", { customer_id: tenant, sql }, stop.signal).then(set, () => {
+        // it is asked again with the next change; running it says what is wrong
+      });
+    }, CHECK_MS);
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+    };
+  }, [tenant, sql]);
+  return checked;
+}
+
+function CheckLine({ checked }: { checked: Checked | null }) {
+  if (!checked) return <p />;
+  const mistake = checked.errors[0];
+  if (mistake) {
+    return (
+      <p class="sql-mistake" role="status">
+        <Icon name="alert" size={14} />
+        {mistake.line !== null && `Line ${mistake.line}: `}
+        {mistake.message}
+      </p>
+    );
+  }
+  return (
+    <p class="small muted" role="status">
+      {checked.estimated_rows === null ? "Fine" : `Reads about ${count(checked.estimated_rows)} rows`}
+    </p>
+  );
+}
+
+function Parameters(props: { types: Record<string, string>; values: Record<string, string>; onChange: (values: Record<string, string>) => void }) {
+  const names = Object.keys(props.types);
+  if (names.length === 0) return null;
+  return (
+    <div class="sql-values">
+      {names.map((name) => (
+        <label key={name} class="field">
+          <span>
+            {name} <code>{props.types[name]}</code>
+          </span>
+          <input
+            class="input"
+            value={props.values[name] ?? ""}
+            onInput={(event) => props.onChange({ ...props.values, [name]: event.currentTarget.value })}
+          />
+        </label>
+      ))}
+    </div>
+  );
+}
+
+function SaveForm(props: { name: string; sql: string; values: Record<string, string>; types: Record<string, string>; onDone: () => void }) {
+  const { customer_id: id } = useTenant();
+  const [name, setName] = useState(props.name);
+  const [description, setDescription] = useState("");
+  const save = useTask(async () => {
+    const { parameters } = bodyOf(id, props.sql, props.types, props.values);
+    const given = Object.entries(parameters ?? {}).filter(([, value]) => value !== "");
+    await put(path`query/saved/${id}/${name}`, { sql: props.sql, description, defaults: Object.fromEntries(given) });
+    props.onDone();
+  });
+  return (
+    <form
+      class="sql-save"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void save.start();
+      }}
+    >
+      <label class="field">
+        <span>Name</span>
+        <input
+          class="input"
+          required
+          pattern="[a-z0-9][a-z0-9_\-]{0,63}"
+          title="Small letters, digits, _ and -"
+          placeholder="pages-of-the-day"
+          value={name}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+      </label>
+      <label class="field wide">
+        <span>Description</span>
+        <input class="input" maxLength={1000} value={description} onInput={(event) => setDescription(event.currentTarget.value)} />
+      </label>
+      <button class="button first" disabled={save.busy}>
+        Save statement
+      </button>
+      {save.error && <ErrorNote error={save.error} />}
+    </form>
+  );
+}
+
+const FILES = [
+  ["", "Download…"],
+  ["csv", "CSV"],
+  ["jsonl", "JSON lines"],
+  ["parquet", "Parquet"],
+  ["arrow", "Arrow"],
+] as const;
+
+function Result({ rows, onDownload, isBusy }: { rows: Rows; onDownload: (format: string) => void; isBusy: boolean }) {
+  const table = rows.data.map((row) => rows.columns.map((name) => row[name]));
+  const said = [
+    `${count(rows.row_count)} ${rows.row_count === 1 ? "row" : "rows"}${rows.truncated ? ", there are more" : ""}`,
+    duration(rows.execution_time_ms / 1000),
+    rows.cache === "hit" && "kept from before",
+    rows.stale && "the warehouse is away: from before",
+  ];
+  return (
+    <Card
+      title="Result"
+      said={<span role="status">{said.filter(Boolean).join(" · ")}</span>}
+      flush
+      aside={
+        <Select
+          hidden
+          label="Download"
+          class="fit"
+          value=""
+          options={isBusy ? [["", "Downloading…"]] : FILES}
+          onChange={(format) => format && onDownload(format)}
+        />
+      }
+    >
+      {rows.row_count === 0 ? (
+        <Empty icon="search" title="No rows">
+          The statement is fine, and nothing fits it.
+        </Empty>
+      ) : (
+        <>
+          <div class="sql-picture">
+            <Picture label="A chart of the rows below" columns={rows.columns} rows={table} />
+          </div>
+          <Table caption="Result" columns={rows.columns.map((column) => ({ name: column }))} rows={table} />
+        </>
+      )}
+    </Card>
+  );
+}

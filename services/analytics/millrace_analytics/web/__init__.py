@@ -1,0 +1,1 @@
+"""The page: what is built of ``page``, as browsers load it."""
