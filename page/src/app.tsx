@@ -112,18 +112,20 @@ function Shell({ session, onSignOut }: { session: Session; onSignOut: () => void
   const allowed = may(session.tenant, view.needs);
   return (
     <div class="shell">
-      <a
-        class="skip"
-        href={location.hash}
-        onClick={(event) => {
-          event.preventDefault();
-          main.current?.focus();
-        }}
-      >
-        Skip to the content
-      </a>
-      <TopBar isOpen={isOpen} onToggle={() => setOpen(!isOpen)} />
-      <Side session={session} current={place.view} isOpen={isOpen} onSignOut={onSignOut} />
+      <header class="frame">
+        <a
+          class="skip"
+          href={location.hash}
+          onClick={(event) => {
+            event.preventDefault();
+            main.current?.focus();
+          }}
+        >
+          Skip to the content
+        </a>
+        <TopBar isOpen={isOpen} onToggle={() => setOpen(!isOpen)} />
+        <Side session={session} current={place.view} isOpen={isOpen} onSignOut={onSignOut} />
+      </header>
       <main class="main" ref={main} tabIndex={-1}>
         <div class="view" key={`${place.view} ${session.tenant.customer_id}`}>
           {allowed ? (

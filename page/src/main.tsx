@@ -7,6 +7,8 @@ import "./style/shell.css";
 import "./style/parts.css";
 import "./style/data.css";
 import "./style/views.css";
+import "./style/questions.css";
+import "./style/sql.css";
 import { render } from "preact";
 import { App } from "./app";
 import { applyTheme } from "./lib/theme";

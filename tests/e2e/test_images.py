@@ -1,6 +1,7 @@
 """The images of ``deploy/Dockerfile``, built and run one by one."""
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -82,6 +83,16 @@ def container(docker: DockerEngine, images: dict[str, str]) -> Iterator[tuple[st
         yield name, f"http://127.0.0.1:{port}"
     finally:
         docker.ask("rm", "--force", "--volumes", name)
+
+
+def test_the_page_is_in_the_standalone_one(container: tuple[str, str]) -> None:
+    _, url = container
+    page = plain.get(f"{url}/", headers={"Accept": "text/html"}, timeout=20)
+    assert page.status_code == 200
+    assert "make page" not in page.text
+    script = re.search(r'src="\./(assets/[^"]+\.js)"', page.text)
+    assert script is not None
+    assert plain.get(f"{url}/{script[1]}", timeout=20).headers["content-type"].startswith("text/javascript")
 
 
 def test_the_standalone_one_stores_answers_and_ends_in_time(docker: DockerEngine, container: tuple[str, str]) -> None:

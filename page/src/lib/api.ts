@@ -40,8 +40,24 @@ function refreshSession(): Promise<boolean> {
   return refreshing;
 }
 
-/** The answer, whatever its status is below 400; throws an ApiError for the others. */
+const MOST_TRIES = 4;
+
+/** The answer, whatever its status is below 400; throws an ApiError for the others. Where the tenant asks too much at once, it is
+ * asked again when the server says so: views ask several questions, and each has its turn. */
 export async function send(path: string, init: RequestInit = {}): Promise<Response> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await sendOnce(path, init);
+    } catch (error) {
+      const isBusy = error instanceof ApiError && error.code === "too_many_queries";
+      if (!isBusy || tries === MOST_TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, (error.retryAfter ?? 1) * 1000 * (0.5 + Math.random() / 2)));
+      init.signal?.throwIfAborted();
+    }
+  }
+}
+
+async function sendOnce(path: string, init: RequestInit): Promise<Response> {
   const ask = () => fetch(new URL(path, base), init);
   let answer: Response;
   try {

@@ -1,5 +1,5 @@
 // Questions of the metric layer and their answers, as /api/v1/questions has them.
-import { post } from "./api";
+import { ApiError, post } from "./api";
 
 export interface Column {
   name: string;
@@ -55,6 +55,20 @@ export type Question = { kind: string } & Record<string, unknown>;
 
 export const ask = (tenant: string, question: Question, signal?: AbortSignal): Promise<Answer> =>
   post("api/v1/questions", { customer_id: tenant, question }, signal);
+
+interface Refused {
+  code: string;
+  message: string;
+}
+
+/** Several questions of a tenant, answered one after the other; the first that is refused is thrown. */
+export async function askAll(tenant: string, questions: readonly Question[], signal?: AbortSignal): Promise<Answer[]> {
+  const { answers } = await post<{ answers: (Answer | Refused)[] }>("api/v1/questions/batch", { customer_id: tenant, questions }, signal);
+  return answers.map((answer) => {
+    if ("code" in answer) throw new ApiError(400, answer.code, answer.message, "", null, null);
+    return answer;
+  });
+}
 
 export const isEvent = (event_type: string): Filter => ({ field: "event_type", value: event_type });
 

@@ -9,6 +9,7 @@ const KNOWN = {
   bookmark: icons.Bookmark,
   chart: icons.ChartSpline,
   check: icons.Check,
+  clock: icons.Clock,
   close: icons.X,
   copy: icons.Copy,
   database: icons.DatabaseZap,
@@ -27,6 +28,7 @@ const KNOWN = {
   plus: icons.Plus,
   repeat: icons.Repeat,
   rocket: icons.Rocket,
+  route: icons.Waypoints,
   search: icons.Search,
   send: icons.ArrowUp,
   spark: icons.Sparkles,
@@ -37,6 +39,7 @@ const KNOWN = {
   terminal: icons.SquareTerminal,
   trash: icons.Trash2,
   up: icons.ThumbsUp,
+  user: icons.UserRound,
 } as const;
 
 export type IconName = keyof typeof KNOWN;

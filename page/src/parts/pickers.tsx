@@ -1,5 +1,5 @@
 // What questions are made of: a range, an event, a field, conditions.
-import { useId } from "preact/hooks";
+import { useEffect, useId, useState } from "preact/hooks";
 import { get, path } from "../lib/api";
 import { useLoaded } from "../lib/hooks";
 import type { Catalogue, Filter, Schema } from "../lib/questions";
@@ -72,17 +72,29 @@ export function Suggest(props: {
   hidden?: boolean;
 }) {
   const id = useId();
+  // What is being typed is nobody's business until it is done: another part of the view may change meanwhile.
+  const [text, setText] = useState(props.value);
+  useEffect(() => setText(props.value), [props.value]);
+  const done = (typed: string) => {
+    if (typed.trim() !== props.value) props.onChange(typed.trim());
+  };
   const control = (
     <>
       <input
         class="input"
         list={id}
-        value={props.value}
+        value={text}
         placeholder={props.placeholder}
         aria-label={props.hidden ? props.label : undefined}
         autocomplete="off"
         spellcheck={false}
-        onChange={(event) => props.onChange(event.currentTarget.value.trim())}
+        onInput={(event) => {
+          const typed = event.currentTarget.value;
+          setText(typed);
+          // A suggestion that was chosen is whole at once.
+          if (props.options.some((option) => option.value === typed)) done(typed);
+        }}
+        onChange={(event) => done(event.currentTarget.value)}
       />
       <datalist id={id}>
         {props.options.map((option) => (

@@ -98,7 +98,12 @@ function TenantPicker({ session }: { session: Session }) {
         autocomplete="off"
         pattern="[A-Za-z0-9_\-][A-Za-z0-9_.\-]{0,63}"
         title="Letters, digits, _ . and -"
-        onInput={(event) => setText(event.currentTarget.value)}
+        onInput={(event) => {
+          const typed = event.currentTarget.value;
+          setText(typed);
+          // Chosen from the list, not typed.
+          if (event.inputType === "insertReplacementText" || !event.inputType) show(typed);
+        }}
         onBlur={() => setText(now)}
       />
       <datalist id="tenants">

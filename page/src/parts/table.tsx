@@ -15,7 +15,7 @@ export function Table(props: { caption: string; columns: readonly TableColumn[];
     (_, number) => shown.length > 0 && shown.every((row) => isNumber(row[number])) && shown.some((row) => row[number] !== null),
   );
   return (
-    <div class="table-wrap rows" tabIndex={0} role="region" aria-label={props.caption}>
+    <div class="table-wrap rows" tabIndex={0} role="region" aria-label={`${props.caption}, as a table`}>
       <table>
         <caption class="unseen">{props.caption}</caption>
         <thead>

@@ -1,11 +1,9 @@
-import { post } from "../lib/api";
 import { bucket, cell, count, duration, measured, percent } from "../lib/format";
 import { useLoaded } from "../lib/hooks";
 import { change, usePlace } from "../lib/place";
-import { all, type Answer, isEvent, type Question } from "../lib/questions";
+import { all, type Answer, askAll, isEvent, type Question } from "../lib/questions";
 import { granularities, rangeOf } from "../lib/ranges";
 import { useTenant } from "../lib/session";
-import { ApiError } from "../lib/api";
 import { Card, Code, Empty, ErrorNote, Head, Segments, Select, Waiting } from "../parts/basics";
 import { Chart, type ChartSeries } from "../parts/chart";
 import { Conditions, eventOptions, fieldOptions, filtersOf, labelOf, type Names, RangePicker, readConditions, Suggest, useNames, writeConditions } from "../parts/pickers";
@@ -55,19 +53,10 @@ interface Found {
   whole: Answer;
 }
 
-interface Refused {
-  code: string;
-  message: string;
-}
-
 /** The same question over time and for the whole range: unique people of days do not add up. */
 async function find(tenant: string, question: Question, granularity: string, signal: AbortSignal): Promise<Found> {
-  const questions = [{ ...question, granularity }, question];
-  const { answers } = await post<{ answers: (Answer | Refused)[] }>("api/v1/questions/batch", { customer_id: tenant, questions }, signal);
-  for (const answer of answers) {
-    if ("code" in answer) throw new ApiError(400, answer.code, answer.message, "", null, null);
-  }
-  return { over: answers[0] as Answer, whole: answers[1] as Answer };
+  const [over, whole] = await askAll(tenant, [{ ...question, granularity }, question], signal);
+  return { over: over!, whole: whole! };
 }
 
 export function Explore() {

@@ -1,6 +1,6 @@
 import { count, duration, percent } from "../lib/format";
 import { useLoaded } from "../lib/hooks";
-import { change, usePlace } from "../lib/place";
+import { change, linkTo, usePlace } from "../lib/place";
 import { all, type Answer, ask, isEvent, type Question, type StepTimes } from "../lib/questions";
 import { rangeOf } from "../lib/ranges";
 import { useTenant } from "../lib/session";
@@ -258,6 +258,7 @@ function FunnelStep({ step, isShown }: { step: StepLine; isShown: boolean }) {
 /** Who came to the step before, and no further. */
 function Dropped({ question, step, name, before }: { question: Question; step: number; name: string; before: string }) {
   const { customer_id: id } = useTenant();
+  const { params } = usePlace();
   const { by: _, top: __, ...rest } = question as Question & { by?: string; top?: number };
   const asked = { ...rest, people: { step, dropped: true, limit: 100 } };
   const found = useLoaded(JSON.stringify([id, asked]), (signal) => ask(id, asked, signal));
@@ -274,7 +275,9 @@ function Dropped({ question, step, name, before }: { question: Question; step: n
         <ul class="people">
           {people.map((person) => (
             <li key={person}>
-              <code>{person}</code>
+              <a href={linkTo("journeys", { who: person, range: params.get("range") ?? "30d" })}>
+                <code>{person}</code>
+              </a>
             </li>
           ))}
         </ul>

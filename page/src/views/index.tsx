@@ -6,8 +6,11 @@ import { Ask } from "./ask";
 import { Events } from "./events";
 import { Explore } from "./explore";
 import { Funnels } from "./funnels";
+import { Journey } from "./journey";
 import { Live } from "./live";
+import { Paths } from "./paths";
 import { Retention } from "./retention";
+import { Sessions } from "./sessions";
 import { Sql } from "./sql";
 import { Start } from "./start";
 
@@ -25,6 +28,9 @@ export const VIEWS: Readonly<Record<string, View>> = {
   explore: { title: "Explore", icon: "chart", group: "Questions", needs: "view", show: Explore },
   funnels: { title: "Funnels", icon: "funnel", group: "Questions", needs: "view", show: Funnels },
   retention: { title: "Retention", icon: "repeat", group: "Questions", needs: "view", show: Retention },
+  paths: { title: "Paths", icon: "route", group: "Questions", needs: "view", show: Paths },
+  sessions: { title: "Sessions", icon: "clock", group: "Questions", needs: "view", show: Sessions },
+  journeys: { title: "Journeys", icon: "user", group: "Questions", needs: "view", show: Journey },
   sql: { title: "SQL", icon: "terminal", group: "Questions", needs: "query", show: Sql },
   events: { title: "Events", icon: "database", group: "Data", needs: "view", show: Events },
   start: { title: "Get started", icon: "rocket", group: "Data", needs: "view", show: Start },

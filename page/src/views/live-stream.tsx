@@ -113,7 +113,9 @@ export function LiveStream() {
                 </time>
                 <span class="type">{event.event_type}</span>
                 <span class="name muted">{event.event_name !== event.event_type ? event.event_name : ""}</span>
-                <code class="muted">{event.visitor_id}</code>
+                <code>
+                  {event.visitor_id && <a href={linkTo("journeys", { who: event.visitor_id, range: "24h" })}>{event.visitor_id}</a>}
+                </code>
               </li>
             ))}
           </ol>

@@ -142,7 +142,7 @@ function Shown({ answer, unit }: { answer: Answer; unit: Unit }) {
         )}
       </Card>
       <Card title="Cohorts" said={`People by the ${unit} of their first event, and how many came back`} flush>
-        <div class="table-wrap" tabIndex={0} role="region" aria-label="Cohorts">
+        <div class="table-wrap" tabIndex={0} role="region" aria-label="Cohorts, as a table">
           <table class="cohorts">
             <caption class="unseen">Cohorts</caption>
             <thead>

@@ -34,8 +34,17 @@ export function valueOf(type: string, text: string): unknown {
   return text;
 }
 
-export function bodyOf(tenant: string, sql: string, types: Record<string, string>, values: Record<string, string>) {
-  const parameters = Object.fromEntries(Object.entries(types).map(([name, type]) => [name, valueOf(type, values[name] ?? "")]));
+/** The placeholders of a statement, `{name:Type}`, with their types; what stands in quotes is none. */
+export function placeholdersOf(sql: string): Record<string, string> {
+  const bare = sql.replace(/'(?:[^'\\]|\\.|'')*'|--[^\n]*/g, "");
+  const found = bare.matchAll(/\{\s*(\w+)\s*:\s*([^{}]+?)\s*\}/g);
+  return Object.fromEntries([...found].map(([, name, type]) => [name!, type!]));
+}
+
+/** A question, with the values that were given. */
+export function bodyOf(tenant: string, sql: string, values: Record<string, string>) {
+  const given = Object.entries(placeholdersOf(sql)).filter(([name]) => values[name] !== undefined);
+  const parameters = Object.fromEntries(given.map(([name, type]) => [name, valueOf(type, values[name]!)]));
   return { customer_id: tenant, sql, ...(Object.keys(parameters).length > 0 && { parameters }) };
 }
 

@@ -10,7 +10,7 @@ import type { SqlEditor } from "../parts/editor";
 import { Icon } from "../parts/icon";
 import { Picture } from "../parts/picture";
 import { Table } from "../parts/table";
-import { bodyOf, type Checked, download, firstStatement, type Rows, rowsOf } from "./sql-running";
+import { bodyOf, type Checked, download, firstStatement, placeholdersOf, type Rows, rowsOf } from "./sql-running";
 import { SqlSide } from "./sql-side";
 
 const CHECK_MS = 450;
@@ -28,8 +28,7 @@ export function Sql() {
   const [isSaving, setSaving] = useState(false);
   const [name, setName] = useState("");
   const schema = useLoaded(`schema ${id}`, (signal) => get<Schema>(path`schema/${id}`, signal));
-  const checked = useChecked(id, text);
-  const types = checked?.parameters ?? {};
+  const checked = useChecked(bodyOf(id, text, values));
 
   const running = useTask(async (signal, body: Record<string, unknown>) => {
     try {
@@ -38,11 +37,11 @@ export function Sql() {
       setRound((number) => number + 1);
     }
   });
-  const files = useTask((signal, format: string) => download(bodyOf(id, text, types, values), format, signal));
+  const files = useTask((signal, format: string) => download(bodyOf(id, text, values), format, signal));
   const run = () => {
     const sql = editor.current?.text() ?? text;
     if (sql.trim()) change({ sql }, "replace");
-    void running.start(bodyOf(id, sql, types, values));
+    void running.start(bodyOf(id, sql, values));
   };
   const latest = useRef(run);
   latest.current = run;
@@ -80,7 +79,7 @@ export function Sql() {
         <div class="stack">
           <section class="card" aria-label="Statement">
             <div class="sql-editor" ref={host} />
-            <Parameters types={types} values={values} onChange={setValues} />
+            <Parameters types={placeholdersOf(text)} values={values} onChange={setValues} />
             <footer class="sql-foot">
               <CheckLine checked={checked} />
               <div class="row">
@@ -106,7 +105,6 @@ export function Sql() {
                 name={name}
                 sql={text}
                 values={values}
-                types={types}
                 onDone={() => {
                   setSaving(false);
                   setRound((number) => number + 1);
@@ -126,13 +124,14 @@ export function Sql() {
 }
 
 /** What the server says of the statement, a moment after it has changed. */
-function useChecked(tenant: string, sql: string): Checked | null {
+function useChecked(body: { sql: string }): Checked | null {
   const [checked, set] = useState<Checked | null>(null);
+  const key = JSON.stringify(body);
   useEffect(() => {
-    if (!sql.trim()) return set(null);
+    if (!body.sql.trim()) return set(null);
     const stop = new AbortController();
     const timer = setTimeout(() => {
-      post<Checked>("query/check", { customer_id: tenant, sql }, stop.signal).then(set, () => {
+      post<Checked>("query/check", body, stop.signal).then(set, () => {
         // it is asked again with the next change; running it says what is wrong
       });
     }, CHECK_MS);
@@ -140,7 +139,7 @@ function useChecked(tenant: string, sql: string): Checked | null {
       clearTimeout(timer);
       stop.abort();
     };
-  }, [tenant, sql]);
+  }, [key]);
   return checked;
 }
 
@@ -184,12 +183,12 @@ function Parameters(props: { types: Record<string, string>; values: Record<strin
   );
 }
 
-function SaveForm(props: { name: string; sql: string; values: Record<string, string>; types: Record<string, string>; onDone: () => void }) {
+function SaveForm(props: { name: string; sql: string; values: Record<string, string>; onDone: () => void }) {
   const { customer_id: id } = useTenant();
   const [name, setName] = useState(props.name);
   const [description, setDescription] = useState("");
   const save = useTask(async () => {
-    const { parameters } = bodyOf(id, props.sql, props.types, props.values);
+    const { parameters } = bodyOf(id, props.sql, props.values);
     const given = Object.entries(parameters ?? {}).filter(([, value]) => value !== "");
     await put(path`query/saved/${id}/${name}`, { sql: props.sql, description, defaults: Object.fromEntries(given) });
     props.onDone();

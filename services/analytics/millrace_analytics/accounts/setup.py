@@ -21,9 +21,18 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 _STYLE: Final = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:26rem;margin:4rem auto;padding:0 1rem}"
-    "label{display:block;margin:1rem 0 .25rem}input,button{font:inherit;width:100%;padding:.5rem;box-sizing:border-box}"
-    "button{margin-top:1.5rem}p.wrong{color:#a00}"
+    ":root{color-scheme:light dark;--bg:light-dark(#f6f7f5,#0f1211);--card:light-dark(#fff,#171b19);"
+    "--line:light-dark(#c9cec7,#3c4540);--text:light-dark(#1a1d1a,#e9ece9);--muted:light-dark(#5c635d,#9fa8a2);"
+    "--accent:light-dark(#0f766e,#45c4b4);--on:light-dark(#fff,#06201c);--bad:light-dark(#ab2b22,#f08a80)}"
+    "body{font:15px/1.5 ui-sans-serif,system-ui,sans-serif;background:var(--bg);color:var(--text);margin:0;min-height:100vh;"
+    "display:grid;place-content:center;grid-template-columns:minmax(0,24rem);padding:0 1rem;box-sizing:border-box}"
+    "main{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1.5rem}"
+    "h1{font-size:1.25rem;letter-spacing:-.02em;margin:0 0 .5rem}p{margin:0;color:var(--muted)}a{color:var(--accent)}"
+    "label{display:block;margin:1rem 0 .3rem;font-size:.85rem;color:var(--muted)}"
+    "input,button{font:inherit;color:inherit;width:100%;padding:.5rem .75rem;box-sizing:border-box;border-radius:7px;"
+    "border:1px solid var(--line);background:var(--card)}"
+    "button{margin-top:1.5rem;border-color:transparent;background:var(--accent);color:var(--on);font-weight:550;cursor:pointer}"
+    ":focus-visible{outline:2px solid var(--accent);outline-offset:2px}p.wrong{color:var(--bad);margin-top:.5rem}"
 )
 _EMAIL: Final = (
     '<label for="email">Email</label>'
@@ -95,6 +104,6 @@ def _page(status: int, title: str, said: str, form: str) -> HTMLResponse:
     """``said`` is HTML of ours, in which what others sent is escaped."""
     body = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Millrace: {title}</title><style>{_STYLE}</style><h1>{title}</h1><p>{said}</p>{form}</html>"
+        f"<title>Millrace: {title}</title><style>{_STYLE}</style><main><h1>{title}</h1><p>{said}</p>{form}</main></html>"
     )
     return HTMLResponse(body, status, _HEADERS)

@@ -1,0 +1,115 @@
+"""The page where credentials are required: signing in, what a role may see, the first key and its first event."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.access import bearer
+from tests.support.commands import millrace
+from tests.support.page import PHONE, Visit, visiting
+from tests.support.server import Server
+
+pytestmark = pytest.mark.minutes
+
+_EMAIL, _PASSWORD = "ada@example.com", "correct horse battery"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("access") / "data", {"MILLRACE_AUTH": "required", "MILLRACE_LOGIN_MINUTES": "0.1"})
+    made.start()
+    yield made
+    assert made.stop() == 0
+
+
+def _run(server: Server, *arguments: str | Path) -> str:
+    done = millrace(*arguments, "--data-dir", server.data_dir)
+    assert done.code == 0, done.err
+    return done.out.strip()
+
+
+def _first_owner_link(server: Server) -> str:
+    deadline = time.monotonic() + 30
+    while (found := re.search(r"http://\S+/setup\?purpose=first_owner&token=\w+", server.log.read_text())) is None:
+        assert time.monotonic() < deadline, server.tail()
+        time.sleep(0.05)
+    return found[0]
+
+
+def _sign_in(page: Page, email: str, password: str = _PASSWORD) -> None:
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+@pytest.fixture
+def visit(chromium: Browser, server: Server) -> Iterator[Visit]:
+    with visiting(chromium, server.url, "shop") as made:
+        yield made
+
+
+def test_the_first_owner_signs_in_makes_a_key_and_sees_its_first_event(visit: Visit, server: Server) -> None:
+    page = visit.page
+    page.goto(_first_owner_link(server))
+    page.get_by_label("Email").fill(_EMAIL)
+    page.get_by_label("Password").fill(_PASSWORD)
+    page.get_by_role("button", name="Become the owner").click()
+    page.get_by_role("link", name="sign in").click()
+    expect(page.get_by_role("heading", name="Sign in to Millrace")).to_be_visible()
+    assert visit.findings() == []
+    _sign_in(page, _EMAIL, "not the password")
+    expect(page.get_by_role("alert")).to_contain_text("The email or the password is wrong.")
+    _sign_in(page, _EMAIL)
+    expect(page.get_by_role("heading", name="Live", exact=True)).to_be_visible()
+    expect(page.get_by_text(_EMAIL)).to_be_visible()
+    assert page.evaluate("document.cookie") == ""
+
+    visit.open("start")
+    page.get_by_role("button", name="Make a key for shop").click()
+    page.get_by_text("It is shown now and never again").wait_for()
+    snippet = page.get_by_role("region", name="the snippet for Web page").inner_text()
+    key = re.search(r'data-api-key="(mrw_\w{32})"', snippet)
+    assert key is not None
+    page.get_by_text("Waiting for an event").wait_for()
+    event = {"visitor_id": "v1", "event_type": "signup"}
+    assert httpx.post(f"{server.url}/track", json=event, headers=bearer(key[1]), timeout=30).status_code == 200
+    expect(page.get_by_role("log", name="Verdicts").get_by_text("signup")).to_be_visible()
+
+
+def test_a_session_goes_on_when_its_token_is_over_and_ends_by_signing_out(visit: Visit) -> None:
+    page = visit.open("live")
+    _sign_in(page, _EMAIL)
+    expect(page.get_by_role("heading", name="Live", exact=True)).to_be_visible()
+    with page.expect_response("**/auth/v1/session/refresh", timeout=60_000) as refreshed:
+        pass  # tokens are good for six seconds here, and the view asks every two
+    assert refreshed.value.status == 200
+    expect(page.get_by_role("heading", name="Live", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in to Millrace")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Sign in to Millrace")).to_be_visible()
+
+
+def test_a_viewer_looks_and_is_told_what_is_not_for_them(chromium: Browser, server: Server) -> None:
+    link = _run(server, "user", "add", "vic@example.com", "shop", "--role", "viewer").split()[-1]
+    token = link.rpartition("token=")[2]
+    assert httpx.post(f"{server.url}/setup", data={"token": token, "password": _PASSWORD}, timeout=60).status_code == 200
+    with visiting(chromium, server.url, "shop", PHONE) as visit:
+        page = visit.page
+        page.goto(f"{server.url}/")
+        _sign_in(page, "vic@example.com")
+        expect(page.get_by_role("heading", name="Live", exact=True)).to_be_visible()
+        visit.follow("SQL")
+        expect(page.get_by_text("SQL is not for you here")).to_be_visible()
+        visit.follow("Explore")
+        expect(page.get_by_role("heading", name="Unique visitors")).to_be_visible()
+        visit.tenant = "theirs"
+        visit.open("live")
+        expect(page.get_by_role("alert")).to_contain_text("foreign_tenant")
+        page.get_by_role("link", name="Show what is mine").click()
+        expect(page.get_by_role("heading", name="Live", exact=True)).to_be_visible()
