@@ -82,6 +82,7 @@ _FOREIGN: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("GET", "/admin/v1/decisions"): {"params": {"tenant": "theirs"}},
     ("GET", "/admin/v1/tenants/{name}"): {},
     ("PUT", "/admin/v1/tenants/{name}"): {"json": {}},
+    ("PATCH", "/admin/v1/tenants/{name}"): {"json": {}},
     ("DELETE", "/admin/v1/tenants/{name}"): {},
     ("GET", "/admin/v1/keys"): {"params": {"tenant": "theirs"}},
     ("POST", "/admin/v1/keys"): {"json": {"tenant": "theirs", "kind": "write"}},

@@ -255,6 +255,13 @@ async def test_the_trail_says_who_did_what_page_by_page(access: AccessPorts) -> 
     assert (changes[-1].at, changes[-1].detail) == (7, {"tier": "enterprise"})
     assert [one.action for one in await access.trail.changes(tenant="blog")] == ["user_created"]
     assert await access.trail.changes(after=changes[3].id, limit=1) == [changes[4]]
+    newest = await access.trail.changes(newest_first=True, limit=2)
+    assert newest == [changes[5], changes[4]]
+    assert await access.trail.changes(newest_first=True, after=newest[-1].id, limit=3) == [*changes[3:0:-1]]
+    assert await access.trail.changes(action="key_rotated") == [changes[1]]
+    assert await access.trail.changes(text="ADA@", tenant="shop") == [changes[2]]
+    assert await access.trail.changes(text="y:admin", newest_first=True) == [changes[4]]
+    assert await access.trail.changes(text="%") == []
     await access.users.put(dataclasses.replace(ada, roles={}), "server", "roles_changed")
     assert (await access.trail.changes(tenant="blog"))[-1].action == "roles_changed"
     assert key.digest not in str(changes)

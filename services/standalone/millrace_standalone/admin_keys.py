@@ -1,7 +1,7 @@
 """``/admin/v1/keys`` and ``/admin/v1/changes``: write keys, secret keys, and the trail of everything that was changed."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Response
@@ -28,6 +28,7 @@ from millrace_web.access import Asking
 
 _DAY_MS: Final = 86_400_000
 _HOUR_MS: Final = 3_600_000
+_TEXT: Final = r"^[^\x00]*$"  # PostgreSQL takes no NUL
 _TENANT: Final = rf"{TENANT_PATTERN[:-1]}$|^\*$"
 
 
@@ -55,6 +56,17 @@ class Rotation(BaseModel):
     """How long the old key still works beside the new one."""
 
     overlap_hours: float = Field(24.0, ge=0, le=24 * 366)
+
+
+class TrailPage(BaseModel):
+    """Which lines of the trail."""
+
+    tenant: str | None = None
+    after: int = Field(0, ge=0, le=2**63 - 1, description="Behind the line of this id, in the order asked for.")
+    limit: int = Field(100, ge=1, le=10_000)
+    order: Literal["oldest", "newest"] = "oldest"
+    action: str = Field("", max_length=64, pattern=_TEXT, description="Of these alone.")
+    text: str = Field("", max_length=320, pattern=_TEXT, description="What the subject or the actor has in it.")
 
 
 def keys_router(access: AccessPorts, changed: Callable[[], Awaitable[None]]) -> APIRouter:
@@ -110,13 +122,15 @@ def changes_router(access: AccessPorts) -> APIRouter:
     router = APIRouter()
 
     @router.get("/changes")
-    async def list_changes(
-        caller: Asking,
-        tenant: str | None = None,
-        after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
-        limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
-    ) -> list[dict[str, Any]]:
-        found = await access.trail.changes(tenant=admin_of(caller, tenant), after=after, limit=limit)
+    async def list_changes(caller: Asking, asked: Annotated[TrailPage, Query()]) -> list[dict[str, Any]]:
+        found = await access.trail.changes(
+            tenant=admin_of(caller, asked.tenant),
+            after=asked.after,
+            limit=asked.limit,
+            newest_first=asked.order == "newest",
+            action=asked.action,
+            text=asked.text,
+        )
         return [
             {
                 "id": one.id,

@@ -1,7 +1,9 @@
 """``/admin/v1/tenants`` and ``/admin/v1/decisions``: what the records hold."""
 
+import asyncio
+import dataclasses
 import zoneinfo
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
@@ -51,6 +53,10 @@ class Settled(BaseModel):
         return name
 
 
+_THE_TENANTS: Final = frozenset({"time_zone", "denied", "hashed", "signals"})
+"""What a tenant's own administrator may settle: how its days are cut, and what is not stored of its people."""
+
+
 class Removed(BaseModel):
     """Whether there was one."""
 
@@ -59,7 +65,7 @@ class Removed(BaseModel):
 
 def tenants_router(records: Records, messages: Messages) -> APIRouter:
     """The routes, without the prefix and the check of the token. A change is told to who keeps the limits."""
-    router = APIRouter()
+    router, changing = APIRouter(), asyncio.Lock()
 
     @router.get("/tenants")
     async def list_tenants(caller: Asking) -> list[dict[str, Any]]:
@@ -72,11 +78,22 @@ def tenants_router(records: Records, messages: Messages) -> APIRouter:
     @router.put("/tenants/{name}")
     async def put_tenant(name: _Name, settled: Settled, caller: Asking) -> dict[str, Any]:
         _check_operator(caller, name)
-        given = settled.model_dump()
-        tenant = Tenant(name, **{**given, "denied": tuple(given["denied"]), "hashed": tuple(given["hashed"])})
+        tenant = Tenant(name, **_fields(settled))
         await records.put_tenant(tenant, caller.who)
         await messages.publish(TENANTS_CHANGED)
         return _shown(tenant)
+
+    @router.patch("/tenants/{name}")
+    async def change_tenant(name: _Name, settled: Settled, caller: Asking) -> dict[str, Any]:
+        tenant_of(caller, name, "admin")
+        given = _fields(settled, named_alone=True)
+        if not given.keys() <= _THE_TENANTS:
+            admin_of_all(caller)
+        async with changing:  # two that change different fields at once keep both
+            changed = dataclasses.replace(await _known(records, name), **given)
+            await records.put_tenant(changed, caller.who)
+        await messages.publish(TENANTS_CHANGED)
+        return _shown(changed)
 
     @router.delete("/tenants/{name}")
     async def remove_tenant(name: _Name, caller: Asking) -> Removed:
@@ -125,6 +142,20 @@ def _check_operator(caller: Caller, tenant: str) -> None:
     """
     tenant_of(caller, tenant, "admin")
     admin_of_all(caller)
+
+
+def _fields(settled: Settled, *, named_alone: bool = False) -> dict[str, Any]:
+    """What was sent, as a Tenant has it."""
+    given = settled.model_dump(exclude_unset=named_alone)
+    return given | {name: tuple(given[name]) for name in ("denied", "hashed") if name in given}
+
+
+async def _known(records: Records, name: str) -> Tenant:
+    """What is settled for a tenant; the defaults where nothing is."""
+    try:
+        return await records.tenant(name)
+    except NotFound:
+        return Tenant(name)
 
 
 def _shown(tenant: Tenant) -> dict[str, Any]:

@@ -135,6 +135,7 @@ def _email(given: str) -> str:
 def _shown(user: User, caller: Caller) -> dict[str, Any]:
     """A user as the caller may see them: with the roles in the caller's tenants."""
     return {
+        "id": user.id,
         "email": user.email,
         "roles": {tenant: role for tenant, role in user.roles.items() if caller.may("admin", tenant)},
         "created_at": iso_time(user.created_at),

@@ -224,8 +224,22 @@ class Trail(Protocol):
         """Add lines of what happened elsewhere, each at its own time."""
         ...
 
-    async def changes(self, *, tenant: str | None = None, after: int = 0, limit: int = 100) -> Sequence[Change]:
-        """The oldest first, from behind id ``after``."""
+    async def changes(
+        self,
+        *,
+        tenant: str | None = None,
+        after: int = 0,
+        limit: int = 100,
+        newest_first: bool = False,
+        action: str = "",
+        text: str = "",
+    ) -> Sequence[Change]:
+        """A page of it, from behind the line ``after``; 0 begins at the first one of the order.
+
+        Args:
+            action: of these lines alone; empty is any.
+            text: what the subject or the actor has in it, in either case; empty is anything.
+        """
         ...
 
 

@@ -87,11 +87,27 @@ class SqlTrail:
         async with self._changing.reading() as session:
             session.add_all(line_of(change) for change in changes)
 
-    async def changes(self, *, tenant: str | None = None, after: int = 0, limit: int = 100) -> Sequence[Change]:
+    async def changes(
+        self,
+        *,
+        tenant: str | None = None,
+        after: int = 0,
+        limit: int = 100,
+        newest_first: bool = False,
+        action: str = "",
+        text: str = "",
+    ) -> Sequence[Change]:
         """See Trail."""
-        asked = select(ChangeRow).where(ChangeRow.id > after).order_by(ChangeRow.id).limit(limit)
+        asked = select(ChangeRow).order_by(ChangeRow.id.desc() if newest_first else ChangeRow.id).limit(limit)
+        if after:
+            asked = asked.where(ChangeRow.id < after if newest_first else ChangeRow.id > after)
         if tenant is not None:
             asked = asked.where(ChangeRow.tenant == tenant)
+        if action:
+            asked = asked.where(ChangeRow.action == action)
+        if text:
+            found = (column.icontains(text, autoescape=True) for column in (ChangeRow.subject, ChangeRow.actor))
+            asked = asked.where(or_(*found))
         async with self._changing.reading() as session:
             return [
                 Change(row.at, row.actor, row.action, row.tenant, row.subject, json.loads(row.detail), row.id)
