@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, get, path, remove, signedOut } from "./lib/api";
 import { remembered, useLoaded } from "./lib/hooks";
 import { go, linkTo, usePlace } from "./lib/place";
-import { may, SessionContext, type Session, type Tenant, type Tenants } from "./lib/session";
+import { isFirstRun, may, SessionContext, type Session, type Tenant, type Tenants } from "./lib/session";
 import { Empty, ErrorNote, Waiting } from "./parts/basics";
 import { Side, TopBar } from "./parts/side";
 import { SignIn } from "./parts/signin";
@@ -20,7 +20,7 @@ function tenantFor(named: string | null, known: Tenants): string | null {
   return names[0] ?? (known.every_tenant ? DEMO : null);
 }
 
-async function openSession(named: string | null, signal: AbortSignal): Promise<Session | Tenants> {
+async function openSession(named: string | null, signal: AbortSignal): Promise<Omit<Session, "again"> | Tenants> {
   const known = await get<Tenants>("api/v1/tenants", signal);
   const name = tenantFor(named, known);
   if (name === null) return known;
@@ -78,8 +78,8 @@ export function App() {
     );
   }
   return (
-    <SessionContext.Provider value={opened.data}>
-      <Shell session={opened.data} onSignOut={signOut} />
+    <SessionContext.Provider value={{ ...opened.data, again: opened.again }}>
+      <Shell session={{ ...opened.data, again: opened.again }} onSignOut={signOut} />
     </SessionContext.Provider>
   );
 }
@@ -98,7 +98,7 @@ function Shell({ session, onSignOut }: { session: Session; onSignOut: () => void
   const view = VIEWS[place.view];
 
   useEffect(() => {
-    if (!view) go(linkTo(FIRST), "replace");
+    if (!view) go(linkTo(isFirstRun(session) ? "start" : FIRST), "replace");
     document.title = `${view?.title ?? "Millrace"} · Millrace`;
     if (before.current !== place.view) {
       before.current = place.view;

@@ -9,6 +9,7 @@ import "./style/data.css";
 import "./style/views.css";
 import "./style/questions.css";
 import "./style/sql.css";
+import "./style/admin.css";
 import { render } from "preact";
 import { App } from "./app";
 import { applyTheme } from "./lib/theme";

@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.support import plain
 from tests.support.analytics import post, view
 from tests.support.page import DESKTOP, Visit, visiting
 from tests.support.server import Server
@@ -58,10 +58,10 @@ def test_a_first_event_is_sent_as_told_seen_arriving_and_then_followed_live(chro
         assert body is not None
         assert f"{server.url}/track" in told
         expect(page.get_by_text("Waiting for an event")).to_be_visible()
-        assert httpx.post(f"{server.url}/track", content=body[1], timeout=30).json()["success"] is True
+        assert plain.post(f"{server.url}/track", content=body[1], timeout=30).json()["success"] is True
         arrived = page.get_by_role("log", name="Verdicts")
         expect(arrived.get_by_text("accepted")).to_be_visible()
-        refused = httpx.post(f"{server.url}/track", json=view("fresh", timestamp="soon"), timeout=30)
+        refused = plain.post(f"{server.url}/track", json=view("fresh", timestamp="soon"), timeout=30)
         assert refused.status_code == 400
         expect(arrived.get_by_text("invalid_timestamp")).to_be_visible()
         page.get_by_role("link", name="Look at it live").click()
@@ -137,14 +137,14 @@ def test_a_statement_is_run_with_the_keyboard_shown_and_kept_under_a_name(visit:
     page.get_by_role("button", name="Save statement").click()
     page.get_by_role("radio", name="Saved").check()
     expect(page.get_by_role("button", name=re.compile("^without-one"))).to_be_visible()
-    saved = httpx.get(f"{visit.url}/query/saved/shop/without-one/rows", timeout=30)
+    saved = plain.get(f"{visit.url}/query/saved/shop/without-one/rows", timeout=30)
     assert saved.json()["data"] == [{"event_type": "page_view", "n": 5}, {"event_type": "purchase", "n": 3}]
     page.get_by_role("button", name="Delete without-one").click()
     expect(page.get_by_text("without-one is deleted.")).to_be_visible()
-    assert httpx.get(f"{visit.url}/query/saved/shop/without-one", timeout=30).status_code == 404
+    assert plain.get(f"{visit.url}/query/saved/shop/without-one", timeout=30).status_code == 404
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("button", name="Delete without-one")).to_be_visible()
-    assert httpx.get(f"{visit.url}/query/saved/shop/without-one/rows", timeout=30).status_code == 200
+    assert plain.get(f"{visit.url}/query/saved/shop/without-one/rows", timeout=30).status_code == 200
     page.get_by_role("radio", name="History").check()
     expect(page.get_by_role("region", name="History").get_by_role("listitem").first).to_contain_text("2 rows")
 
@@ -155,6 +155,7 @@ def test_a_mistake_is_told_where_it_is_and_an_error_with_its_request(visit: Visi
     error = page.get_by_role("alert")
     expect(error).to_contain_text("unknown_column")
     expect(error).to_contain_text(re.compile(r"request [0-9a-f]{16}"))
+    page.get_by_role("region", name="Tables and events").wait_for()  # from then on its columns are offered
     editor = _emptied(page)
     page.keyboard.type("SELECT visit")
     page.get_by_role("option", name=re.compile("^visitor_id")).click()
@@ -230,7 +231,7 @@ def test_sessions_are_counted_and_broken_down(visit: Visit) -> None:
 
 def test_retention_shows_each_cohort(chromium: Browser, shop: Server) -> None:
     with visiting(chromium, shop.url, "people") as visit:
-        today = httpx.get(f"{shop.url}/health", timeout=30).json()["timestamp"]
+        today = plain.get(f"{shop.url}/health", timeout=30).json()["timestamp"]
         post(shop, view("people", "ada", timestamp=today), view("people", "bob", timestamp=today))
         shop.wait_until_stored()
         page = visit.open("retention", unit="day")
@@ -257,7 +258,7 @@ def test_an_event_is_found_by_its_id_and_what_is_unknown_is_said_so(visit: Visit
 
 def test_times_are_those_of_the_tenant(chromium: Browser, shop: Server) -> None:
     token = json.loads((shop.data_dir / "server.json").read_text())["token"]
-    settled = httpx.put(
+    settled = plain.put(
         f"{shop.url}/admin/v1/tenants/tokyo",
         json={"time_zone": "Asia/Tokyo"},
         headers={"Authorization": f"Bearer {token}"},

@@ -5,10 +5,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.support import plain
 from tests.support.access import bearer
 from tests.support.commands import millrace
 from tests.support.page import PHONE, Visit, visiting
@@ -65,11 +65,14 @@ def test_the_first_owner_signs_in_makes_a_key_and_sees_its_first_event(visit: Vi
     _sign_in(page, _EMAIL, "not the password")
     expect(page.get_by_role("alert")).to_contain_text("The email or the password is wrong.")
     _sign_in(page, _EMAIL)
-    expect(page.get_by_role("heading", name="Live", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Get started", exact=True)).to_be_visible()
     expect(page.get_by_text(_EMAIL)).to_be_visible()
     assert page.evaluate("document.cookie") == ""
+    assert visit.findings() == []
 
-    visit.open("start")
+    page.get_by_label("Name", exact=True).fill("shop")
+    page.get_by_label("Time zone: whose days are its days").fill("Europe/Vienna")
+    page.get_by_role("button", name="Create the tenant").click()
     page.get_by_role("button", name="Make a key for shop").click()
     page.get_by_text("It is shown now and never again").wait_for()
     snippet = page.get_by_role("region", name="the snippet for Web page").inner_text()
@@ -77,7 +80,7 @@ def test_the_first_owner_signs_in_makes_a_key_and_sees_its_first_event(visit: Vi
     assert key is not None
     page.get_by_text("Waiting for an event").wait_for()
     event = {"visitor_id": "v1", "event_type": "signup"}
-    assert httpx.post(f"{server.url}/track", json=event, headers=bearer(key[1]), timeout=30).status_code == 200
+    assert plain.post(f"{server.url}/track", json=event, headers=bearer(key[1]), timeout=30).status_code == 200
     expect(page.get_by_role("log", name="Verdicts").get_by_text("signup")).to_be_visible()
 
 
@@ -98,7 +101,7 @@ def test_a_session_goes_on_when_its_token_is_over_and_ends_by_signing_out(visit:
 def test_a_viewer_looks_and_is_told_what_is_not_for_them(chromium: Browser, server: Server) -> None:
     link = _run(server, "user", "add", "vic@example.com", "shop", "--role", "viewer").split()[-1]
     token = link.rpartition("token=")[2]
-    assert httpx.post(f"{server.url}/setup", data={"token": token, "password": _PASSWORD}, timeout=60).status_code == 200
+    assert plain.post(f"{server.url}/setup", data={"token": token, "password": _PASSWORD}, timeout=60).status_code == 200
     with visiting(chromium, server.url, "shop", PHONE) as visit:
         page = visit.page
         page.goto(f"{server.url}/")

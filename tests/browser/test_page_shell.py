@@ -64,7 +64,18 @@ def test_a_view_has_no_serious_finding_fits_its_width_and_asks_nobody_else(visit
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-_NAMES = ("Ask", "Explore", "Funnels", "Retention", "Paths", "Sessions", "Journeys", "SQL", "Events", "Get started")
+_NAMES = (
+    "Ask",
+    "Explore",
+    "Funnels",
+    "Retention",
+    "Paths",
+    "Sessions",
+    "Journeys",
+    "SQL",
+    "Events",
+    "Get started",
+)
 
 
 def test_every_view_is_a_click_away_and_has_its_title_and_address(visit: Visit) -> None:

@@ -5,6 +5,9 @@ const base = new URL(".", document.baseURI);
 /** The address of a path of the API, for links and snippets. */
 export const addressOf = (path: string): string => new URL(path, base).href;
 
+/** A link that the server gives, which may begin with / of wherever the page is. */
+export const whole = (link: string): string => (link.startsWith("/") ? addressOf(link.slice(1)) : link);
+
 /** Where clients send events to. */
 export const serverAddress = (): string => base.href.replace(/\/$/, "");
 
@@ -103,6 +106,8 @@ export const post = async <T>(path: string, body: unknown, signal?: AbortSignal)
   (await send(path, json("POST", body, signal))).json() as Promise<T>;
 export const put = async <T>(path: string, body: unknown): Promise<T> =>
   (await send(path, json("PUT", body))).json() as Promise<T>;
+export const patch = async <T>(path: string, body: unknown): Promise<T> =>
+  (await send(path, json("PATCH", body))).json() as Promise<T>;
 export const remove = async <T>(path: string): Promise<T> => (await send(path, { method: "DELETE" })).json() as Promise<T>;
 export const postInit = json;
 

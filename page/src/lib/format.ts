@@ -48,6 +48,8 @@ export const clock = (at: Date, zone: string): string =>
   formatter(zone, { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(at);
 export const minute = (at: Date, zone: string): string => formatter(zone, { hour: "2-digit", minute: "2-digit" }).format(at);
 export const day = (at: Date, zone: string): string => formatter(zone, { day: "numeric", month: "short" }).format(at);
+export const date = (at: Date, zone: string): string =>
+  formatter(zone, { day: "numeric", month: "short", year: "numeric" }).format(at);
 export const moment = (at: Date, zone: string): string =>
   formatter(zone, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(at);
 

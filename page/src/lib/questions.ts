@@ -87,10 +87,19 @@ export interface Catalogue {
 
 export interface Schema {
   tables: { name: string; kind: "table" | "view"; meaning: string; columns: { name: string; type: string }[] }[];
-  event_types: {
+  event_types: (Named & {
     event_type: string;
     count: number;
+    first_seen: string;
     last_seen: string;
-    properties: { name: string; type: string; count: number; values: { value: string; count: number }[] }[];
-  }[];
+    sampled: number;
+    properties: (Named & { name: string; type: string; count: number; values: { value: string; count: number }[] })[];
+  })[];
+}
+
+/** What somebody wrote about it, else what the platform says. */
+interface Named {
+  label: string;
+  description: string;
+  synonyms: string[];
 }

@@ -20,6 +20,8 @@ export interface Tenants {
 
 export interface Session extends Tenants {
   tenant: Tenant;
+  /** Ask anew what is known of the tenant: its time zone was changed, for example. */
+  again: () => void;
 }
 
 export const SessionContext = createContext<Session | null>(null);
@@ -32,4 +34,9 @@ export function useSession(): Session {
 }
 
 export const useTenant = (): Tenant => useSession().tenant;
+/** Whether the person administers all tenants: what a tenant may send is settled by them. */
+export const isOperator = (session: Session): boolean => session.every_tenant && may(session.tenant, "admin");
+/** Whether somebody has just become the owner of a server that has no tenant. */
+export const isFirstRun = (session: Session): boolean =>
+  session.auth === "required" && isOperator(session) && session.tenants.length === 0;
 export const may = (tenant: Tenant, right: Right): boolean => tenant.rights.includes(right);

@@ -1,9 +1,9 @@
 // The views, by the name that the address has.
 import type { ComponentType } from "preact";
+import { lazily } from "../lib/lazily";
 import type { Right } from "../lib/session";
 import type { IconName } from "../parts/icon";
 import { Ask } from "./ask";
-import { Events } from "./events";
 import { Explore } from "./explore";
 import { Funnels } from "./funnels";
 import { Journey } from "./journey";
@@ -12,7 +12,10 @@ import { Paths } from "./paths";
 import { Retention } from "./retention";
 import { Sessions } from "./sessions";
 import { Sql } from "./sql";
-import { Start } from "./start";
+
+// Loaded when they are opened.
+const Events = lazily(async () => (await import("./events")).Events);
+const Start = lazily(async () => (await import("./start")).Start);
 
 export interface View {
   title: string;

@@ -1,10 +1,14 @@
 import { useState } from "preact/hooks";
-import { ApiError, post, serverAddress } from "../lib/api";
+import { makeKey, settle } from "../lib/admin";
+import { serverAddress } from "../lib/api";
 import { useTask } from "../lib/hooks";
 import { change, linkTo, usePlace } from "../lib/place";
-import { may, useSession } from "../lib/session";
+import { isOperator, may, useSession } from "../lib/session";
+import { ZONES } from "../lib/zones";
 import { Card, Code, Copy, ErrorNote, Head, Segments } from "../parts/basics";
 import { Icon } from "../parts/icon";
+import { Elsewhere, isElsewhere } from "../parts/owners";
+import { Suggest } from "../parts/pickers";
 import { snippets } from "./snippets";
 import { useVerdicts, VerdictList } from "./verdicts";
 
@@ -14,19 +18,28 @@ export function Start() {
   const [key, setKey] = useState<string | null>(null);
   const id = session.tenant.customer_id;
   const needsKey = session.auth === "required";
+  // Whoever administers every tenant, and has none yet, names one first.
+  const needsName = needsKey && isOperator(session) && !session.tenants.some((one) => one.customer_id === id);
+  const steps = [needsName && "name", needsKey && "key", "send", "see"].filter(Boolean);
+  const titled = (step: string, title: string) => `${steps.indexOf(step) + 1}. ${title}`;
   const all = snippets(serverAddress(), id, needsKey ? (key ?? "mrw_your_write_key") : null);
   const chosen = all.find((one) => one.name === params.get("with")) ?? all[0]!;
   return (
     <>
       <Head title="Get started" />
       <ol class="stack start">
+        {needsName && (
+          <li>
+            <NameTenant title={titled("name", "Name what the events are about")} suggested={id} />
+          </li>
+        )}
         {needsKey && (
           <li>
-            <WriteKey tenant={id} made={key} onMade={setKey} />
+            <WriteKey title={titled("key", "Make a write key")} tenant={id} made={key} onMade={setKey} />
           </li>
         )}
         <li>
-          <Card title={needsKey ? "2. Send an event" : "1. Send an event"} said={chosen.said}>
+          <Card title={titled("send", "Send an event")} said={chosen.said}>
             <div class="stack">
               <div class="scroll">
                 <Segments label="From" value={chosen.name} options={all.map((one) => [one.name, one.name] as const)} onChange={(name) => change({ with: name }, "replace")} />
@@ -36,12 +49,12 @@ export function Start() {
           </Card>
         </li>
         <li>
-          <FirstEvent title={needsKey ? "3. See it arrive" : "2. See it arrive"} />
+          <FirstEvent title={titled("see", "See it arrive")} />
         </li>
-        {!needsKey && id === "demo_tenant" && (
+        {(!needsKey || key !== null) && (
           <li>
             <Card title="Or look around with a demo" said="A shop with a week of visitors, and live ones for as long as it runs">
-              <Code text={`.venv/bin/millrace demo --url ${serverAddress()}`} what="the command of the demo" />
+              <Code text={demoOf(id, key)} what="the command of the demo" />
             </Card>
           </li>
         )}
@@ -50,24 +63,78 @@ export function Start() {
   );
 }
 
-function WriteKey({ tenant, made, onMade }: { tenant: string; made: string | null; onMade: (key: string) => void }) {
+/** Where keys are asked for there are limits, too: a smaller week is through at once. */
+function demoOf(tenant: string, key: string | null): string {
+  const whose = tenant === "demo_tenant" ? "" : ` --customer ${tenant}`;
+  return `millrace demo --url ${serverAddress()}${whose}${key ? ` --key ${key} --events-per-day 1000` : ""}`;
+}
+
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** A tenant of its own: a name, and whose days are its days. */
+function NameTenant({ title, suggested }: { title: string; suggested: string }) {
+  const session = useSession();
+  const [name, setName] = useState(suggested);
+  const [zone, setZone] = useState(ZONE);
+  const naming = useTask(async () => {
+    await settle(name, { time_zone: zone });
+    if (name === suggested) session.again();
+    else change({ tenant: name });
+  });
+  return (
+    <Card title={title} said="A shop, an application, a customer: a tenant's events, keys and people are apart from all others">
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void naming.start();
+        }}
+      >
+        <div class="fields">
+          <label class="field">
+            <span>Name</span>
+            <input
+              class="input"
+              required
+              pattern="[A-Za-z0-9_\-][A-Za-z0-9_.\-]{0,63}"
+              title="Letters, digits, _ . and -"
+              autocomplete="off"
+              spellcheck={false}
+              value={name}
+              onInput={(event) => setName(event.currentTarget.value)}
+            />
+          </label>
+          <Suggest label="Time zone: whose days are its days" value={zone} options={ZONES} onChange={setZone} />
+        </div>
+        {naming.error && (isElsewhere(naming.error) ? <Elsewhere command={`millrace tenant set ${name} --time-zone ${zone}`} /> : <ErrorNote error={naming.error} />)}
+        <div>
+          <button class="button first" disabled={naming.busy}>
+            Create the tenant
+          </button>
+        </div>
+      </form>
+    </Card>
+  );
+}
+
+function WriteKey({ title, tenant, made, onMade }: { title: string; tenant: string; made: string | null; onMade: (key: string) => void }) {
   const session = useSession();
   const making = useTask(async () => {
-    const answer = await post<{ key: string }>("admin/v1/keys", { tenant, kind: "write", name: "made on the page" });
-    onMade(answer.key);
+    onMade((await makeKey({ tenant, kind: "write", name: "made on the page" })).key);
   });
-  const isElsewhere = making.error instanceof ApiError && making.error.status === 404;
   return (
-    <Card title="1. Make a write key" said="It stands in pages and applications, and may send events and nothing else">
+    <Card title={title} said="It stands in pages and applications, and may send events and nothing else">
       {made ? (
         <div class="stack">
           <div class="row key">
             <code>{made}</code>
             <Copy text={made} what="the key" />
           </div>
-          <p class="small muted">It is shown now and never again; it is in the snippets below.</p>
+          <p class="small muted">
+            It is shown now and never again; it is in the snippets below. More of it: <a href={linkTo("settings", { part: "keys" })}>Settings, Keys</a>.
+          </p>
         </div>
-      ) : may(session.tenant, "admin") && !isElsewhere ? (
+      ) : may(session.tenant, "admin") && !isElsewhere(making.error) ? (
         <div class="stack">
           <div>
             <button type="button" class="button first" disabled={making.busy} onClick={() => void making.start()}>
@@ -79,7 +146,7 @@ function WriteKey({ tenant, made, onMade }: { tenant: string; made: string | nul
         </div>
       ) : (
         <div class="stack">
-          <p class="muted">{isElsewhere ? "This process does not administer keys; on the server:" : "An owner makes keys, here or on the server:"}</p>
+          <p class="muted">{isElsewhere(making.error) ? "This process does not administer keys; on the server:" : "An owner makes keys, here or on the server:"}</p>
           <Code text={`millrace key create ${tenant} --name "web"`} what="the command" />
         </div>
       )}
