@@ -43,6 +43,7 @@ _SHOWN = {
     "journeys": "v1",
     "sql": "Result",
     "events": "What arrived",
+    "letters": "Dead letters",
     "start": "1. Send an event",
 }
 _WITH = {
@@ -74,6 +75,7 @@ _NAMES = (
     "Journeys",
     "SQL",
     "Events",
+    "Dead letters",
     "Get started",
 )
 

@@ -15,6 +15,7 @@ import { Sql } from "./sql";
 
 // Loaded when they are opened.
 const Events = lazily(async () => (await import("./events")).Events);
+const Letters = lazily(async () => (await import("./letters")).Letters);
 const Start = lazily(async () => (await import("./start")).Start);
 
 export interface View {
@@ -36,6 +37,7 @@ export const VIEWS: Readonly<Record<string, View>> = {
   journeys: { title: "Journeys", icon: "user", group: "Questions", needs: "view", show: Journey },
   sql: { title: "SQL", icon: "terminal", group: "Questions", needs: "query", show: Sql },
   events: { title: "Events", icon: "database", group: "Data", needs: "view", show: Events },
+  letters: { title: "Dead letters", icon: "letters", group: "Data", needs: "view", show: Letters },
   start: { title: "Get started", icon: "rocket", group: "Data", needs: "view", show: Start },
 };
 
