@@ -43,6 +43,7 @@ _SHOWN = {
     "journeys": "v1",
     "sql": "Result",
     "events": "What arrived",
+    "debugger": "As it is sent",
     "letters": "Dead letters",
     "start": "1. Send an event",
 }
@@ -75,6 +76,7 @@ _NAMES = (
     "Journeys",
     "SQL",
     "Events",
+    "Debugger",
     "Dead letters",
     "Get started",
 )

@@ -29,6 +29,7 @@ VIEWS: Final = (
     "journeys",
     "sql",
     "events",
+    "debugger",
     "letters",
     "start",
 )

@@ -1,13 +1,12 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { ApiError, get, path } from "../lib/api";
-import { count, minute, moment } from "../lib/format";
+import { count, moment } from "../lib/format";
 import { useLoaded } from "../lib/hooks";
 import { change, linkTo, usePlace } from "../lib/place";
 import { useTenant } from "../lib/session";
-import { Card, Empty, ErrorNote, Head, Select, Waiting } from "../parts/basics";
-import { Chart } from "../parts/chart";
+import { Card, Empty, ErrorNote, Head, Waiting } from "../parts/basics";
 import { Table } from "../parts/table";
-import { Verdicts } from "./verdicts";
+import { IngestReport } from "./report";
 
 interface Found {
   status: "stored" | "dead_letter" | "accepted" | "duplicate" | "rejected" | "limited";
@@ -23,23 +22,6 @@ interface Found {
   letter?: { letter_id: number; reason: string; error: string; set_aside_at: string };
   duplicates: { times: number; last_at: string | null };
   seen: { outcome: string; reason: string; protocol: string; times: number; last_at: string }[];
-}
-
-interface Counts {
-  received: number;
-  accepted: number;
-  duplicate: number;
-  dead_letter: number;
-  rejected: Record<string, number>;
-  limited: number;
-  bot: number;
-}
-
-interface Report {
-  since: string;
-  until: string;
-  totals: Counts;
-  minutes: (Counts & { minute: string })[];
 }
 
 const STATUS: Record<Found["status"], { tone: string; text: string }> = {
@@ -59,6 +41,13 @@ export function Events() {
   const found = useLoaded(wanted ? `${id} ${wanted}` : null, (signal) =>
     get<Found>(`${path`events/${wanted}`}?customer_id=${encodeURIComponent(id)}`, signal),
   );
+  // On its way: it is asked again until it has arrived.
+  const isOnItsWay = found.data?.status === "accepted";
+  useEffect(() => {
+    if (!isOnItsWay) return;
+    const timer = setTimeout(found.again, 1000);
+    return () => clearTimeout(timer);
+  }, [found.data]);
   return (
     <>
       <Head title="Events" />
@@ -83,11 +72,10 @@ export function Events() {
             />
             <button class="button first">Find it</button>
           </form>
-          {found.busy && <Waiting what="Looking" />}
+          {found.busy && !found.data && <Waiting what="Looking" />}
           {found.error && <NotFound error={found.error} />}
           {found.data && <Shown found={found.data} />}
         </Card>
-        <Verdicts />
         <IngestReport />
       </div>
     </>
@@ -134,6 +122,13 @@ function Shown({ found }: { found: Found }) {
           .filter(([, value]) => value)
           .map(([name, value]) => [<dt key={name}>{name}</dt>, <dd key={`${name}.`}>{value}</dd>])}
       </dl>
+      {found.letter && (
+        <p>
+          <a class="button" href={linkTo("letters", { id: String(found.letter.letter_id) })}>
+            Look at the dead letter
+          </a>
+        </p>
+      )}
       {found.seen.length > 0 && (
         <details class="more">
           <summary>Every time it was met</summary>
@@ -146,92 +141,4 @@ function Shown({ found }: { found: Found }) {
       )}
     </div>
   );
-}
-
-const SPANS = [
-  ["60", "Last hour"],
-  ["360", "Last 6 hours"],
-  ["1440", "Last day"],
-] as const;
-
-const refused = (counts: Counts): number => Object.values(counts.rejected).reduce((sum, number) => sum + number, 0) + counts.dead_letter + counts.limited;
-
-function IngestReport() {
-  const { customer_id: id, time_zone: zone } = useTenant();
-  const { params } = usePlace();
-  const minutes = SPANS.find(([value]) => value === params.get("minutes"))?.[0] ?? "60";
-  const report = useLoaded(`report ${id} ${minutes}`, (signal) => get<Report>(`${path`ingest/report/${id}`}?minutes=${minutes}`, signal), 10_000);
-  return (
-    <Card
-      title="What arrived"
-      said={`By minute of arrival, ${zone}`}
-      aside={<Select hidden label="Time" class="fit" value={minutes} options={SPANS} onChange={(next) => change({ minutes: next })} />}
-    >
-      {report.error && <ErrorNote error={report.error} again={report.again} />}
-      {!report.data && !report.error && <Waiting what="Loading the report" />}
-      {report.data &&
-        (report.data.totals.received === 0 ? (
-          <Empty icon="database" title="Nothing arrived in this time" actions={<a class="button" href={linkTo("start")}>How to send events</a>} />
-        ) : (
-          <Reported report={report.data} zone={zone} minutes={Number(minutes)} />
-        ))}
-    </Card>
-  );
-}
-
-function Reported({ report, zone, minutes }: { report: Report; zone: string; minutes: number }) {
-  const { totals } = report;
-  const step = minutes > 360 ? 15 : minutes > 60 ? 5 : 1;
-  const { labels, received, not } = linesOf(report, zone, minutes, step);
-  const figures: [string, number][] = [
-    ["Received", totals.received],
-    ["Stored", totals.accepted],
-    ["Sent again", totals.duplicate],
-    ["Refused", refused(totals)],
-    ["Of bots", totals.bot],
-  ];
-  const reasons = [
-    ...Object.entries(totals.rejected).map(([code, number]) => [code, "refused when it came", number]),
-    ...(totals.dead_letter ? [["dead letters", "refused by the warehouse, and set aside", totals.dead_letter]] : []),
-    ...(totals.limited ? [["limit", "over the limit of events a minute", totals.limited]] : []),
-  ];
-  return (
-    <div class="stack">
-      <dl class="figures">
-        {figures.map(([name, value]) => (
-          <div key={name} class="figure">
-            <dt>{name}</dt>
-            <dd>{count(value)}</dd>
-          </div>
-        ))}
-      </dl>
-      <Chart
-        kind="bars"
-        height={170}
-        label={`Events that arrived, ${count(totals.received)} in all, ${count(refused(totals))} refused`}
-        labels={labels}
-        series={[
-          { name: "received", values: received, color: 1 },
-          { name: "of them refused", values: not, color: 4 },
-        ]}
-      />
-      {reasons.length > 0 && <Table caption="Why events were refused" columns={[{ name: "Code" }, { name: "What it is" }, { name: "Events" }]} rows={reasons} />}
-    </div>
-  );
-}
-
-/** The report by steps of so many minutes; minutes in which nothing arrived are not in it. */
-function linesOf(report: Report, zone: string, minutes: number, step: number) {
-  const size = step * 60_000;
-  const last = Math.floor(Date.parse(report.until) / size) * size;
-  const starts = Array.from({ length: Math.ceil(minutes / step) }, (_, number) => last - size * (Math.ceil(minutes / step) - 1 - number));
-  const received = starts.map(() => 0);
-  const not = starts.map(() => 0);
-  for (const line of report.minutes) {
-    const at = Math.floor((Date.parse(line.minute) - starts[0]!) / size);
-    if (at < 0 || at >= starts.length) continue;
-    received[at]! += line.received;
-    not[at]! += refused(line);
-  }
-  return { labels: starts.map((at) => minute(new Date(at), zone)), received, not };
 }

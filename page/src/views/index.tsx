@@ -15,6 +15,7 @@ import { Sql } from "./sql";
 
 // Loaded when they are opened.
 const Events = lazily(async () => (await import("./events")).Events);
+const Debugger = lazily(async () => (await import("./debugger")).Debugger);
 const Letters = lazily(async () => (await import("./letters")).Letters);
 const Start = lazily(async () => (await import("./start")).Start);
 
@@ -37,6 +38,7 @@ export const VIEWS: Readonly<Record<string, View>> = {
   journeys: { title: "Journeys", icon: "user", group: "Questions", needs: "view", show: Journey },
   sql: { title: "SQL", icon: "terminal", group: "Questions", needs: "query", show: Sql },
   events: { title: "Events", icon: "database", group: "Data", needs: "view", show: Events },
+  debugger: { title: "Debugger", icon: "bug", group: "Data", needs: "view", show: Debugger },
   letters: { title: "Dead letters", icon: "letters", group: "Data", needs: "view", show: Letters },
   start: { title: "Get started", icon: "rocket", group: "Data", needs: "view", show: Start },
 };

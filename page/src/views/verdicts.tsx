@@ -4,14 +4,13 @@ import { path } from "../lib/api";
 import { clock, count } from "../lib/format";
 import { follow, type StreamState } from "../lib/sse";
 import { useTenant } from "../lib/session";
-import { Card } from "../parts/basics";
-import { Icon } from "../parts/icon";
 
 export interface Verdict {
   key: number;
   outcome: string;
   at: string;
   protocol: string;
+  key_id?: string;
   event_type?: string;
   event_id?: string;
   client_event_id?: string;
@@ -24,7 +23,7 @@ const MOST = 60;
 let number = 0;
 
 /** Verdicts of a tenant, the newest first, for as long as they are wanted. */
-export function useVerdicts(isOn: boolean): { verdicts: Verdict[]; state: StreamState } {
+export function useVerdicts(isOn: boolean, most = MOST): { verdicts: Verdict[]; state: StreamState } {
   const { customer_id: id } = useTenant();
   const [verdicts, set] = useState<Verdict[]>([]);
   const [state, setState] = useState<StreamState>("connecting");
@@ -38,7 +37,7 @@ export function useVerdicts(isOn: boolean): { verdicts: Verdict[]; state: Stream
       (message) => {
         if (message.event !== "verdicts") return;
         const came = (JSON.parse(message.data) as Verdict[]).map((one) => ({ ...one, key: number++ })).reverse();
-        set((before) => [...came, ...before].slice(0, MOST));
+        set((before) => [...came, ...before].slice(0, most));
       },
       setState,
     );
@@ -47,7 +46,7 @@ export function useVerdicts(isOn: boolean): { verdicts: Verdict[]; state: Stream
   return { verdicts, state };
 }
 
-const TONES: Record<string, string> = { accepted: "good", duplicate: "warn", limited: "warn" };
+export const TONES: Record<string, string> = { accepted: "good", duplicate: "warn", limited: "warn" };
 
 export function VerdictList({ verdicts }: { verdicts: readonly Verdict[] }) {
   const { time_zone: zone } = useTenant();
@@ -68,31 +67,5 @@ export function VerdictList({ verdicts }: { verdicts: readonly Verdict[] }) {
         ))}
       </ol>
     </div>
-  );
-}
-
-export function Verdicts() {
-  const [isOn, setOn] = useState(false);
-  const { verdicts, state } = useVerdicts(isOn);
-  return (
-    <Card
-      title="Watch what is sent"
-      said="A verdict for each event the moment it comes, and why one is refused"
-      flush={verdicts.length > 0}
-      aside={
-        <button type="button" class="button" onClick={() => setOn(!isOn)}>
-          <Icon name={isOn ? "square" : "play"} size={14} />
-          {isOn ? "Stop" : "Watch"}
-        </button>
-      }
-    >
-      {verdicts.length > 0 ? (
-        <VerdictList verdicts={verdicts} />
-      ) : (
-        <p class="muted small" role="status">
-          {!isOn ? "Nothing is watched." : state === "open" ? "Watching. Send something." : "Connecting…"}
-        </p>
-      )}
-    </Card>
   );
 }
