@@ -44,6 +44,7 @@ _SHOWN = {
     "sql": "Result",
     "events": "What arrived",
     "debugger": "As it is sent",
+    "catalogue": "Properties",
     "letters": "Dead letters",
     "start": "1. Send an event",
 }
@@ -52,6 +53,7 @@ _WITH = {
     "sql": {"sql": f"SELECT event_type, count() AS n FROM events_raw WHERE customer_id = '{_SHOP}' GROUP BY 1"},
     "retention": {"unit": "day"},
     "journeys": {"who": "v1"},
+    "catalogue": {"event": "purchase"},
 }
 
 
@@ -77,6 +79,7 @@ _NAMES = (
     "SQL",
     "Events",
     "Debugger",
+    "Catalogue",
     "Dead letters",
     "Get started",
 )

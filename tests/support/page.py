@@ -30,6 +30,7 @@ VIEWS: Final = (
     "sql",
     "events",
     "debugger",
+    "catalogue",
     "letters",
     "start",
 )

@@ -16,6 +16,7 @@ import { Sql } from "./sql";
 // Loaded when they are opened.
 const Events = lazily(async () => (await import("./events")).Events);
 const Debugger = lazily(async () => (await import("./debugger")).Debugger);
+const Catalogue = lazily(async () => (await import("./catalogue")).Catalogue);
 const Letters = lazily(async () => (await import("./letters")).Letters);
 const Start = lazily(async () => (await import("./start")).Start);
 
@@ -39,6 +40,7 @@ export const VIEWS: Readonly<Record<string, View>> = {
   sql: { title: "SQL", icon: "terminal", group: "Questions", needs: "query", show: Sql },
   events: { title: "Events", icon: "database", group: "Data", needs: "view", show: Events },
   debugger: { title: "Debugger", icon: "bug", group: "Data", needs: "view", show: Debugger },
+  catalogue: { title: "Catalogue", icon: "tags", group: "Data", needs: "query", show: Catalogue },
   letters: { title: "Dead letters", icon: "letters", group: "Data", needs: "view", show: Letters },
   start: { title: "Get started", icon: "rocket", group: "Data", needs: "view", show: Start },
 };
