@@ -139,8 +139,7 @@ def build(
     zones, catalogue = TenantZones(records), TenantCatalogue(records)
     questions = QuestionAsking(reads, answers)
     questioning = Questioning(questions, zones, catalogue, questions_limit, metrics)
-    watching = Watching(settings.question_streams)
-    may_go_on = partial(_may_go_on, access)
+    watching, may_go_on = Watching(settings.question_streams), partial(_may_go_on, access)
     live = LiveResponses(hub, settings, may_go_on)
     statements = records.statements if records is not None else None
     history = History(statements, settings.query_history_days)
@@ -162,7 +161,8 @@ def build(
         saved_router(SavedStatements(asking, statements), asking, history),
         tenants_router(zones, records, access),
     ]
-    work = [hub.forget_erased(cache.messages), answers.forget_erased(cache.messages), history.keep()]
+    told = cache.messages
+    work = [hub.forget_erased(told), answers.forget_erased(told), zones.follow(told), history.keep()]
     return AnalyticsService(routers, hub, work, watching)
 
 
