@@ -46,6 +46,7 @@ _SHOWN = {
     "debugger": "As it is sent",
     "catalogue": "Properties",
     "letters": "Dead letters",
+    "settings": "Settings",
     "start": "1. Send an event",
 }
 _WITH = {
@@ -81,6 +82,7 @@ _NAMES = (
     "Debugger",
     "Catalogue",
     "Dead letters",
+    "Settings",
     "Get started",
 )
 

@@ -32,6 +32,7 @@ VIEWS: Final = (
     "debugger",
     "catalogue",
     "letters",
+    "settings",
     "start",
 )
 

@@ -19,6 +19,7 @@ const Debugger = lazily(async () => (await import("./debugger")).Debugger);
 const Catalogue = lazily(async () => (await import("./catalogue")).Catalogue);
 const Letters = lazily(async () => (await import("./letters")).Letters);
 const Start = lazily(async () => (await import("./start")).Start);
+const Settings = lazily(async () => (await import("./settings/index")).Settings);
 
 export interface View {
   title: string;
@@ -42,6 +43,7 @@ export const VIEWS: Readonly<Record<string, View>> = {
   debugger: { title: "Debugger", icon: "bug", group: "Data", needs: "view", show: Debugger },
   catalogue: { title: "Catalogue", icon: "tags", group: "Data", needs: "query", show: Catalogue },
   letters: { title: "Dead letters", icon: "letters", group: "Data", needs: "view", show: Letters },
+  settings: { title: "Settings", icon: "settings", group: "Data", needs: "view", show: Settings },
   start: { title: "Get started", icon: "rocket", group: "Data", needs: "view", show: Start },
 };
 
