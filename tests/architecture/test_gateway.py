@@ -24,6 +24,14 @@ def test_the_ingress_has_the_table_of_routes() -> None:
     assert re.findall(r'"([^"]+)"', found[1]) == ingress_prefixes()
 
 
+def test_what_administers_is_the_consumers_and_the_page_reaches_it() -> None:
+    caddy = (_DEPLOY / "gateway/Caddyfile").read_text()
+    assert re.search(r"handle /admin/v1/\* \{\s+reverse_proxy consumer:8002\s", caddy)
+    ingress = (_DEPLOY / "helm/millrace/templates/ingress.yaml").read_text()
+    admin, everything = ingress.index("path: /admin/v1\n"), ingress.index("path: /\n")
+    assert "-consumer, port" in ingress[admin:everything]
+
+
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
 def test_each_path_is_known_with_a_slash_at_its_end_and_without(route: Route) -> None:
     path = re.sub(r"\{\w+\}", "demo", route.path)

@@ -98,3 +98,25 @@ def test_a_person_logs_in_asks_and_is_gone_once_disabled(platform: Distributed) 
     assert _ask(platform, token, "other") == 403
     _run(platform, "user", "disable", "bob@example.com")
     _until(lambda: _ask(platform, token), 401)
+
+
+def test_the_session_of_a_browser_at_analytics_administers_at_the_consumer(platform: Distributed) -> None:
+    link = _run(platform, "user", "add", "ada@example.com", "shop", "--role", "owner")
+    fields = {"token": link.rpartition("=")[2], "password": _PASSWORD}
+    analytics, ours = platform.analytics.url, {"Sec-Fetch-Site": "same-origin"}
+    assert plain.post(f"{analytics}/setup", data=fields, timeout=60).status_code == 200
+    asked = {"email": "ada@example.com", "password": _PASSWORD}
+    session = plain.post(f"{analytics}/auth/v1/session", json=asked, headers=ours, timeout=60)
+    assert session.status_code == 200, session.text
+    cookie = next(
+        text.partition(";")[0] for text in session.headers.get_list("set-cookie") if text.startswith("millrace_access=")
+    )
+
+    def settle(**headers: str) -> int:
+        body, there = {"time_zone": "Europe/Vienna"}, f"{platform.consumer.url}/admin/v1/tenants/shop"
+        return plain.request("PATCH", there, json=body, headers={"Cookie": cookie, **headers}, timeout=30).status_code
+
+    _until(lambda: settle(**ours), 200)
+    assert settle(**{"Sec-Fetch-Site": "cross-site"}) == 403
+    zone = plain.get(f"{analytics}/api/v1/tenants/shop", headers={"Cookie": cookie}, timeout=30).json()["time_zone"]
+    assert zone == "Europe/Vienna"

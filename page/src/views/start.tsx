@@ -66,7 +66,7 @@ export function Start() {
 /** Where keys are asked for there are limits, too: a smaller week is through at once. */
 function demoOf(tenant: string, key: string | null): string {
   const whose = tenant === "demo_tenant" ? "" : ` --customer ${tenant}`;
-  return `millrace demo --url ${serverAddress()}${whose}${key ? ` --key ${key} --events-per-day 1000` : ""}`;
+  return `.venv/bin/millrace demo --url ${serverAddress()}${whose}${key ? ` --key ${key} --events-per-day 1000` : ""}`;
 }
 
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -131,7 +131,7 @@ function WriteKey({ title, tenant, made, onMade }: { title: string; tenant: stri
             <Copy text={made} what="the key" />
           </div>
           <p class="small muted">
-            It is shown now and never again; it is in the snippets below. More of it: <a href={linkTo("settings", { part: "keys" })}>Settings, Keys</a>.
+            It is shown now and never again; it is in the snippets below. All keys: <a href={linkTo("settings", { part: "keys" })}>Settings, Keys</a>.
           </p>
         </div>
       ) : may(session.tenant, "admin") && !isElsewhere(making.error) ? (
