@@ -96,6 +96,8 @@ def metrics() -> str:
     ]
     for metric in CATALOGUE:
         labels = ", ".join(f"`{label}`" for label in metric.labels)
+        if metric.values:
+            labels += f": {', '.join(metric.values)}"
         lines.append(f"| `{metric.name}` | {metric.kind} | {metric.unit} | {labels} | {_cell(metric.meaning)} |")
     return "\n".join(lines)
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from millrace_consumer.retention import expire
+from millrace_consumer.sizes import report_sizes
 from millrace_core.errors import StartRefused, WarehouseUnavailable
 from millrace_core.time import now_ms, warehouse_time
 from millrace_records.ports import Tenant
 from millrace_records.settings import RecordsSettings
 from millrace_records.wiring import open_records
+from millrace_service.metrics import Metrics
 from millrace_warehouse.clickhouse.admin import ClickHouseAdmin
 from millrace_warehouse.clickhouse.schema import migrate, set_retention
 from millrace_warehouse.migrations import Migration, all_migrations
@@ -107,7 +109,18 @@ class TestProof:
         sizes = {size.table: size for size in await warehouse.admin.sizes()}
         assert sizes["events_raw"].rows == 100
         assert sizes["events_raw"].bytes > 1000
-        assert sizes["events_raw"].parts >= 1  # the empty parts of partitions that other tests dropped may still stand
+        assert (
+            sizes["events_raw"].parts >= sizes["events_raw"].partition_parts >= 1
+        )  # the empty parts of partitions that other tests dropped may still stand
+
+    async def test_sizes_are_told_to_whoever_watches(self, warehouse: OpenWarehouse) -> None:
+        await warehouse.writer.insert(event_lines(100), "t")
+        metrics = Metrics()
+        await report_sizes(warehouse.admin, metrics)
+        told = metrics.registry.get_sample_value
+        assert told("millrace_warehouse_table_rows", {"table": "events_raw"}) == 100
+        assert (told("millrace_warehouse_table_bytes", {"table": "events_raw"}) or 0) > 1000
+        assert (told("millrace_warehouse_partition_parts", {"table": "events_raw"}) or 0) >= 1
 
     async def test_nothing_differs_after_inserts(self, warehouse: OpenWarehouse) -> None:
         _, at = _past_hour()

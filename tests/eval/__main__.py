@@ -22,6 +22,7 @@ from millrace_analytics.ai.offline.matcher import OfflineMatcher
 from millrace_analytics.ai.ports import LanguageModel
 from millrace_analytics.ai.settings import AiSettings
 from millrace_analytics.ai.spending import MemorySpending
+from millrace_service.metrics import Metrics
 from tests.eval.asked import Scored, score
 from tests.eval.page import page_of
 from tests.eval.world import open_world
@@ -42,7 +43,7 @@ async def readers() -> AsyncIterator[dict[str, LanguageModel]]:
         yield found
         return
     settings = AiSettings.load(ai_budget_usd=100.0)
-    async with open_claude(settings, MemorySpending()) as claude:
+    async with open_claude(settings, MemorySpending(), Metrics()) as claude:
         yield {**found, settings.ai_model: claude}
 
 

@@ -13,6 +13,7 @@ from millrace_analytics.ai.claude.open import open_claude
 from millrace_analytics.ai.claude.reading import ClaudeModel
 from millrace_analytics.ai.settings import AiSettings
 from millrace_analytics.ai.spending import MemorySpending
+from millrace_service.metrics import Metrics
 
 KEY = "sk-ant-of-a-test"
 
@@ -149,8 +150,10 @@ def _events(reply: Said) -> Iterator[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def claude_at(fake: FakeClaude, spending: MemorySpending | None = None, **settings: Any) -> AsyncIterator[ClaudeModel]:
+async def claude_at(
+    fake: FakeClaude, spending: MemorySpending | None = None, metrics: Metrics | None = None, **settings: Any
+) -> AsyncIterator[ClaudeModel]:
     """The adapter, pointed at the server."""
     given = {"anthropic_api_key": KEY, "anthropic_base_url": fake.url, "ai_retries": 1, "ai_seconds": 20.0, **settings}
-    async with open_claude(AiSettings.load(**given), spending or MemorySpending()) as model:
+    async with open_claude(AiSettings.load(**given), spending or MemorySpending(), metrics or Metrics()) as model:
         yield model

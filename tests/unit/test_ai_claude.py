@@ -13,6 +13,7 @@ from millrace_analytics.ai.spending import MemorySpending, day_of
 from millrace_analytics.tenant_catalogue import Written
 from millrace_core.time import now_ms
 from millrace_records.catalogue import Description, Segment
+from millrace_service.metrics import Metrics
 from millrace_warehouse.metrics.questions import Trend
 from tests.support.claude import KEY, Failing, Said, answer, claude_at, fake_claude
 
@@ -240,9 +241,9 @@ async def test_each_call_is_paid_for_by_its_tenant_until_the_day_s_budget_is_spe
         "cache_read_input_tokens": 10_000,
         "cache_creation_input_tokens": 2_000,
     }
-    spending = MemorySpending()
+    spending, metrics = MemorySpending(), Metrics()
     with fake_claude(Said(answer(plan=_PLAN).text, usage=usage)) as fake:
-        async with claude_at(fake, spending, ai_input_usd=3, ai_output_usd=15, ai_budget_usd=0.016) as model:
+        async with claude_at(fake, spending, metrics, ai_input_usd=3, ai_output_usd=15, ai_budget_usd=0.016) as model:
             talk = model.about(asked())
             await talk.read()
             # 1,000 + a tenth of 10,000 + 1.25 x 2,000 input tokens at 3, 100 output tokens at 15 millionths.
@@ -255,6 +256,10 @@ async def test_each_call_is_paid_for_by_its_tenant_until_the_day_s_budget_is_spe
             assert not failed.value.is_fault
             other = Asked("tenant_b", "Revenue?", now=0)
             assert isinstance(await model.about(other).read(), Planned)
+    told = metrics.registry.get_sample_value
+    assert [told("millrace_llm_requests_total", {"result": result}) for result in ("ok", "budget", "failed")] == [3, 1, 0]
+    assert told("millrace_llm_tokens_total", {"direction": "cache_read"}) == 30_000
+    assert told("millrace_llm_cost_dollars_total") == pytest.approx(0.045)
 
 
 async def test_a_call_that_breaks_is_paid_for_as_well() -> None:

@@ -15,6 +15,8 @@ class Metric:
     meaning: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    values: tuple[str, ...] = ()
+    """Of its one label: told with 0 from the start, as an increase is seen only of what was there before."""
 
 
 OTHER = "other"
@@ -48,6 +50,23 @@ QUERY_LATENCY = Metric(
 
 HTTP_REQUESTS = Metric(
     "http_requests_total", "counter", "requests", "Requests by route template.", ("handler", "method", "status")
+)
+HTTP_SECONDS = Metric(
+    "http_request_duration_seconds",
+    "histogram",
+    "seconds",
+    "From a request to the beginning of its answer, by route template; of tracking routes it is ingestion_latency_seconds.",
+    ("handler", "method"),
+    _LATENCY,
+)
+BUILD_INFO = Metric("millrace_build_info", "gauge", "", "Always 1; its label is the version that runs.", ("version",))
+DISK_FREE = Metric("millrace_disk_free_bytes", "gauge", "bytes", "Free for this process on the disk of its data folder.")
+DISK_SIZE = Metric("millrace_disk_size_bytes", "gauge", "bytes", "Size of the disk of the data folder.")
+MEMORY_LIMIT = Metric(
+    "millrace_memory_limit_bytes",
+    "gauge",
+    "bytes",
+    "What this process may take: its container's limit, else the machine's memory.",
 )
 INGEST_PAYLOAD = Metric(
     "millrace_ingest_payload_bytes",
@@ -93,6 +112,12 @@ SPILL_SECONDS = Metric(
 SPILL_ACTIVE = Metric("millrace_spill_active", "gauge", "", "1 while events go to the spill.")
 LOG_APPEND = Metric("millrace_log_append_seconds", "histogram", "seconds", "One durable group commit.", (), _LATENCY)
 LOG_BYTES = Metric("millrace_log_bytes", "gauge", "bytes", "Size of the log on disk.")
+LOG_WAITING = Metric(
+    "millrace_log_waiting_bytes", "gauge", "bytes", "Events that wait for the warehouse in the log on this machine's disk."
+)
+LOG_LIMIT = Metric(
+    "millrace_log_limit_bytes", "gauge", "bytes", "How much may wait there; beyond it events are refused with 503."
+)
 LOG_DAMAGED = Metric("millrace_log_damaged_records_total", "counter", "records", "Records whose checksum differs. Must be 0.")
 CONSUMER_LAG_EVENTS = Metric(
     "millrace_consumer_lag_events", "gauge", "events", "Accepted and not yet in the warehouse.", ("partition",)
@@ -141,11 +166,30 @@ SINK_BATCH_ROWS = Metric(
     (1.0, 10.0, 100.0, 1000.0, 5000.0, 10000.0, 25000.0, 50000.0),
 )
 SINK_INSERT = Metric("millrace_sink_insert_duration_seconds", "histogram", "seconds", "One insert.", (), _LATENCY)
-SINK_ERRORS = Metric("millrace_sink_errors_total", "counter", "errors", "Inserts that failed, by kind.", ("kind",))
-DUPLICATES_DROPPED = Metric(
-    "millrace_duplicates_dropped_total", "counter", "events", "Events sent again and stored once, by layer.", ("layer",)
+SINK_ERRORS = Metric(
+    "millrace_sink_errors_total",
+    "counter",
+    "errors",
+    "Inserts that failed, by kind.",
+    ("kind",),
+    values=("refused", "unavailable"),
 )
-DEAD_LETTERS = Metric("millrace_deadletter_events_total", "counter", "events", "Records set aside, by reason.", ("reason",))
+DUPLICATES_DROPPED = Metric(
+    "millrace_duplicates_dropped_total",
+    "counter",
+    "events",
+    "Events sent again and stored once, by layer.",
+    ("layer",),
+    values=("consumer",),
+)
+DEAD_LETTERS = Metric(
+    "millrace_deadletter_events_total",
+    "counter",
+    "events",
+    "Records set aside, by reason.",
+    ("reason",),
+    values=("refused_by_warehouse", "damaged_in_log"),
+)
 OUTCOMES_LOST = Metric(
     "millrace_ingest_outcomes_lost_total",
     "counter",
@@ -171,6 +215,17 @@ WAREHOUSE_DISCARDED = Metric(
 WAREHOUSE_CIRCUIT_OPEN = Metric(
     "millrace_warehouse_circuit_open", "gauge", "boolean", "1 while the warehouse does not answer and is not asked."
 )
+TABLE_ROWS = Metric(
+    "millrace_warehouse_table_rows", "gauge", "rows", "Rows of each table, as they lie in its parts.", ("table",)
+)
+TABLE_BYTES = Metric("millrace_warehouse_table_bytes", "gauge", "bytes", "Size of each table on disk.", ("table",))
+PARTITION_PARTS = Metric(
+    "millrace_warehouse_partition_parts",
+    "gauge",
+    "parts",
+    "Most parts that one partition of a table has; from 1,000 on the engine slows inserts down, from 3,000 on it refuses them.",
+    ("table",),
+)
 ANSWERS = Metric(
     "millrace_answers_total",
     "counter",
@@ -178,7 +233,26 @@ ANSWERS = Metric(
     "Answers by where they are from: hit (kept, or being asked by somebody else), miss (asked), stale (kept, as the warehouse "
     "is away), bypass (asked, and never kept).",
     ("outcome",),
+    values=("hit", "miss", "stale", "bypass"),
 )
+LLM_REQUESTS = Metric(
+    "millrace_llm_requests_total",
+    "counter",
+    "requests",
+    "Questions to the language model: ok, failed (it did not answer), refused (it cannot take this one), budget (not asked, "
+    "as the tenant's day is spent).",
+    ("result",),
+    values=("ok", "failed", "refused", "budget"),
+)
+LLM_TOKENS = Metric(
+    "millrace_llm_tokens_total",
+    "counter",
+    "tokens",
+    "Tokens that were paid for: input, output, cache_read, cache_write.",
+    ("direction",),
+    values=("input", "output", "cache_read", "cache_write"),
+)
+LLM_COST = Metric("millrace_llm_cost_dollars_total", "counter", "dollars", "What the language model has cost.")
 SSE_CONNECTIONS = Metric("millrace_sse_connections", "gauge", "connections", "Open live streams.")
 SSE_LAGGED = Metric("millrace_sse_lagged_events_total", "counter", "events", "Events skipped for clients that read too slowly.")
 SSE_FOLLOWS = Metric(
@@ -187,7 +261,15 @@ SSE_FOLLOWS = Metric(
     "reads",
     "Times that the log was followed for live streams: for all of them, or for one that was away for long.",
     ("what",),
+    values=("all", "one"),
 )
-RATE_LIMITED = Metric("millrace_rate_limited_total", "counter", "requests", "Requests answered 429, by scope.", ("scope",))
+RATE_LIMITED = Metric(
+    "millrace_rate_limited_total",
+    "counter",
+    "requests",
+    "Requests answered 429, by scope.",
+    ("scope",),
+    values=("queries", "questions", "sql", "ai"),
+)
 
 CATALOGUE: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))

@@ -27,6 +27,9 @@ class Metrics:
         prometheus_client.GCCollector(registry=self.registry)
         self._by_name = {metric.name: _make(metric, self.registry) for metric in catalogue.CATALOGUE}
         self._known: dict[str, set[str]] = {}
+        for metric in catalogue.CATALOGUE:
+            for value in metric.values:
+                self._by_name[metric.name].labels(value)
 
     def counter(self, metric: Metric, *labels: str) -> Counter:
         """The counter of these label values, in the order of the catalogue."""

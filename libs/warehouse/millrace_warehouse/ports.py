@@ -164,6 +164,8 @@ class TableSize:
     rows: int
     bytes: int
     parts: int
+    partition_parts: int
+    """Of the partition that has most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,8 +107,9 @@ def create_app(
         )
     app.add_middleware(HostCheck, hosts=hosts)
 
-    def count(route: str, method: str, status: int) -> None:
+    def count(route: str, method: str, status: int, seconds: float) -> None:
         metrics.counter(names.HTTP_REQUESTS, route, method, f"{status // 100}xx").inc()
+        metrics.histogram(names.HTTP_SECONDS, route, method).observe(seconds)
 
     paths = {id(each.original_route): each.path or "" for each in iter_route_contexts(app.routes)}
     app.add_middleware(RequestLog, path_of=lambda route: paths.get(id(route), "unmatched"), on_answer=count)

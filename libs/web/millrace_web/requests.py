@@ -33,10 +33,13 @@ class RequestLog:
 
     Args:
         path_of: the whole path of a route, as its own may lack the prefix of the router that it is in.
-        on_answer: called with the route's path, the method and the status.
+        on_answer: called at the end with the route's path, the method, the status, and how many seconds passed before the
+            answer began: that of a live stream goes on for hours.
     """
 
-    def __init__(self, app: AsgiApp, path_of: Callable[[object], str], on_answer: Callable[[str, str, int], None]) -> None:
+    def __init__(
+        self, app: AsgiApp, path_of: Callable[[object], str], on_answer: Callable[[str, str, int, float], None]
+    ) -> None:
         self._app = app
         self._path_of = path_of
         self._on_answer = on_answer
@@ -48,12 +51,12 @@ class RequestLog:
             return
         request_id = request_id_of(scope)
         started = time.perf_counter()
-        status = 500
+        status, began = 500, 0.0
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, began
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, began = message["status"], time.perf_counter()
                 message.setdefault("headers", [])
                 message["headers"] = [*message["headers"], (_HEADER, request_id.encode("ascii"))]
             await send(message)
@@ -63,8 +66,9 @@ class RequestLog:
                 await self._app(scope, receive, send_with_id)
             finally:
                 route = self._path_of(scope.get("route"))
-                self._on_answer(route, scope["method"], status)
-                took = round((time.perf_counter() - started) * 1000, 1)
+                ended = time.perf_counter()
+                self._on_answer(route, scope["method"], status, (began or ended) - started)
+                took = round((ended - started) * 1000, 1)
                 # Probes come every few seconds and say nothing; they are counted, not logged.
                 level = _log.debug if route in ("/live", "/ready", "/metrics", "/health") else _log.info
                 level("request", method=scope["method"], route=route, status=status, milliseconds=took)

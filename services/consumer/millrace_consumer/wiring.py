@@ -10,6 +10,7 @@ from millrace_consumer.privacy.requests import PrivacyRequests
 from millrace_consumer.privacy.tombstones import Tombstones
 from millrace_consumer.retention import expire_regularly
 from millrace_consumer.settings import ConsumerSettings
+from millrace_consumer.sizes import report_sizes_regularly
 from millrace_core.time import now_ms
 from millrace_eventlog.ports import LogPorts
 from millrace_eventlog.records import Lag
@@ -50,6 +51,7 @@ class ConsumerService:
         admin, records, locks, seconds = self._warehouse.admin, self._records, self._locks, self._audit_seconds
         beside = [
             asyncio.create_task(audit_regularly(admin, records, locks, self._metrics, seconds), name="audit"),
+            asyncio.create_task(report_sizes_regularly(admin, self._metrics), name="sizes"),
             asyncio.create_task(expire_regularly(admin, records, locks, seconds), name="retention"),
             asyncio.create_task(self.privacy.tombstones.follow(records, self.privacy.messages), name="erasures"),
             asyncio.create_task(self.privacy.finish_regularly(locks), name="finish-erasures"),

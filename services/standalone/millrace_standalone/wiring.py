@@ -26,8 +26,9 @@ from millrace_records.ports import Records
 from millrace_records.settings import CacheSettings
 from millrace_records.wiring import open_records
 from millrace_service.health import Degraded, Health
+from millrace_service.machine import tell_machine
 from millrace_service.metrics import Metrics
-from millrace_service.settings import is_loopback
+from millrace_service.settings import ServerSettings, is_loopback
 from millrace_standalone.access import NO_ACCOUNTS, notice_of, open_access, open_accounts
 from millrace_standalone.admin import admin_router
 from millrace_standalone.admin_access import ServerToken
@@ -63,7 +64,7 @@ async def open_platform(
     Raises:
         StartRefused: a port cannot be opened.
     """
-    metrics, health = Metrics(), Health()
+    metrics, health = _metrics(settings), Health()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         log = await enter(open_log(settings, settings.data_dir, metrics, clock=clock, on_step=on_step, accepts=True))
@@ -75,7 +76,7 @@ async def open_platform(
         access = await open_access(stack, records, cache)
         checked = access if settings.requires_keys else None
         tracking = await _tracking(settings, log, cache, metrics, health, checked, records, clock)
-        model = await enter(open_model(settings, records))
+        model = await enter(open_model(settings, records, metrics))
         answering = analytics.build(settings, warehouse, log, cache, metrics, health, checked, records, model=model)
         await enter(beside(tracking.limits.follow(records, cache.messages), *answering.work))
         credentials = ServerToken(lambda: process.admin_token, access)
@@ -111,7 +112,7 @@ async def open_ingestion(settings: IngestionProcessSettings) -> AsyncIterator[Pr
     Raises:
         StartRefused: the log cannot be opened.
     """
-    metrics, health = Metrics(), Health()
+    metrics, health = _metrics(settings), Health()
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, accepts=True, uses={"write"}))
         _tell_spilling(log, health)
@@ -139,7 +140,7 @@ async def open_consumer(settings: ConsumerProcessSettings) -> AsyncIterator[Proc
     Raises:
         StartRefused: a port cannot be opened.
     """
-    metrics, health = Metrics(), Health()
+    metrics, health = _metrics(settings), Health()
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, uses={"write", "consume"}))
         warehouse = await stack.enter_async_context(open_storing(settings, settings.data_dir, metrics))
@@ -178,7 +179,7 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
     Raises:
         StartRefused: a port cannot be opened, or tenants would not be kept apart.
     """
-    metrics, health = Metrics(), Health()
+    metrics, health = _metrics(settings), Health()
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, uses={"follow", "look_up"}))
         warehouse = await stack.enter_async_context(open_warehouse(settings, settings, settings.data_dir, metrics))
@@ -189,7 +190,7 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
         if records is not None and settings.requires_keys:
             access = await open_access(stack, records, cache)
             accounts = await open_accounts(stack, settings, records, access, cache)
-        model = await stack.enter_async_context(open_model(settings, records))
+        model = await stack.enter_async_context(open_model(settings, records, metrics))
         answering = analytics.build(settings, warehouse, log, cache, metrics, health, access, records, model=model)
         await stack.enter_async_context(beside(*answering.work))
         page = Page()
@@ -197,6 +198,12 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
         routers = [identity, page.router(), *answering.routers, *accounts.routers]
         app = _app(settings, metrics, routers, access, cache, page.public_paths)
         yield Process(health, settings.shutdown_seconds, app, answering.close, notice=notice_of(accounts))
+
+
+def _metrics(settings: ServerSettings) -> Metrics:
+    metrics = Metrics()
+    tell_machine(metrics, settings.data_dir, version())
+    return metrics
 
 
 async def _tracking(

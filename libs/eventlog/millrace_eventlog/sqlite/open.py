@@ -69,7 +69,7 @@ async def open_sqlite_log(
             housekeeping=retention.remove_some,
             on_step=on_step,
         )
-        metrics.gauge(names.LOG_BYTES).set_function(lambda: float(_size(path)))
+        _tell_sizes(metrics, path, backlog, settings.log_max_bytes)
         try:
             reader = SqliteLogReader(thread, recent, backlog, granted, retention, metrics)
             yield LogPorts(
@@ -83,6 +83,13 @@ async def open_sqlite_log(
         finally:
             recent.close()
             await thread.close()
+
+
+def _tell_sizes(metrics: Metrics, path: Path, backlog: Backlog, limit: int) -> None:
+    """At each scrape."""
+    metrics.gauge(names.LOG_BYTES).set_function(lambda: float(_size(path)))
+    metrics.gauge(names.LOG_WAITING).set_function(lambda: float(backlog.bytes))
+    metrics.gauge(names.LOG_LIMIT).set(limit)
 
 
 def _open(path: Path) -> tuple[Database, Granted]:

@@ -41,9 +41,10 @@ _SETTINGS: Final[Mapping[str, int | str]] = {
 }
 
 _SIZES: Final = (
+    "SELECT name, toUInt64(sum(r)), toUInt64(sum(b)), sum(p), max(p) FROM ("
     "SELECT if({{suffix:String}} != '' AND endsWith(table, {{suffix:String}}), substring(table, 1, length(table) - "
-    "length({{suffix:String}})), table) AS name, toUInt64(sum(rows)), toUInt64(sum(bytes_on_disk)), count() FROM {parts} "
-    "WHERE database = currentDatabase() AND active GROUP BY name ORDER BY name"
+    "length({{suffix:String}})), table) AS name, sum(rows) AS r, sum(bytes_on_disk) AS b, count() AS p FROM {parts} "
+    "WHERE database = currentDatabase() AND active GROUP BY name, partition_id) GROUP BY name ORDER BY name"
 )
 _DUPLICATES: Final = (
     "SELECT toUInt64(sum(copies - 1)) FROM (SELECT count() AS copies FROM events_raw "

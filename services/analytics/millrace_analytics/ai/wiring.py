@@ -45,7 +45,7 @@ class OpenModel:
 
 
 @asynccontextmanager
-async def open_model(settings: AiSettings, records: Records | None) -> AsyncIterator[OpenModel]:
+async def open_model(settings: AiSettings, records: Records | None, metrics: Metrics) -> AsyncIterator[OpenModel]:
     """Claude where a key is set, else nothing. Nothing is sent yet.
 
     Raises:
@@ -61,7 +61,7 @@ async def open_model(settings: AiSettings, records: Records | None) -> AsyncIter
             from millrace_analytics.ai.claude.open import open_claude  # noqa: PLC0415 (150 ms that nobody else pays)
         except ImportError as error:
             raise StartRefused("a key for Claude is set: install millrace[ai]") from error
-        model = await stack.enter_async_context(open_claude(settings, spending))
+        model = await stack.enter_async_context(open_claude(settings, spending, metrics))
         _log.info("model_enabled", model=settings.ai_model, text_model=settings.ai_text_model)
         yield OpenModel(model, spending)
 

@@ -16,8 +16,10 @@ from millrace_analytics.ai.claude.breaker import TimedBreaker
 from millrace_analytics.ai.ports import ModelFailed, Usage
 from millrace_analytics.ai.settings import AiSettings
 from millrace_analytics.ai.spending import Spending, day_of
+from millrace_core import metrics as names
 from millrace_core.errors import Unavailable
 from millrace_core.time import now_ms
+from millrace_service.metrics import Metrics
 
 # Of the input price (docs of Anthropic, prompt caching): what writing to its cache and reading from it costs.
 _WRITE_5M: Final = 1.25
@@ -54,11 +56,17 @@ class Claude:
     """
 
     def __init__(
-        self, client: AsyncAnthropic, settings: AiSettings, spending: Spending, clock: Callable[[], float] = time.monotonic
+        self,
+        client: AsyncAnthropic,
+        settings: AiSettings,
+        spending: Spending,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._settings = settings
         self._spending = spending
+        self._metrics = metrics
         self._breaker = TimedBreaker(clock)
 
     async def call(self, tenant: str, call: Call, usage: Usage) -> Message:
@@ -68,29 +76,31 @@ class Claude:
             ModelFailed: there is none.
         """
         if self._breaker.is_open:
-            raise ModelFailed(_BUSY)
+            raise self._told("failed", ModelFailed(_BUSY))
         await self._check_budget(tenant)
         usage.calls += 1
         try:
             async with asyncio.timeout(self._settings.ai_seconds):
                 message = await self._whole(tenant, call, usage)
-        except ModelFailed:
-            raise
         except (TimeoutError, anthropic.AnthropicError, httpx2.HTTPError, _Cut, ValueError) as error:
-            raise self._failure(error) from error
+            failure = self._failure(error)
+            raise self._told("failed" if failure.is_fault else "refused", failure) from error
         self._breaker.succeeded()
+        self._metrics.counter(names.LLM_REQUESTS, "ok").inc()
         return message
+
+    def _told(self, result: str, failure: ModelFailed) -> ModelFailed:
+        self._metrics.counter(names.LLM_REQUESTS, result).inc()
+        return failure
 
     async def _check_budget(self, tenant: str) -> None:
         try:
             spent = await self._spending.spent(tenant, day_of(now_ms()))
         except Unavailable as error:
-            raise ModelFailed("What questions cost cannot be counted at the moment.") from error
+            raise self._told("failed", ModelFailed("What questions cost cannot be counted at the moment.")) from error
         if spent >= self._settings.ai_budget_usd * 1e6:
-            raise ModelFailed(
-                f"Today's budget of {self._settings.ai_budget_usd:g} US dollars for the model is spent.",
-                is_fault=False,
-            )
+            spent_up = f"Today's budget of {self._settings.ai_budget_usd:g} US dollars for the model is spent."
+            raise self._told("budget", ModelFailed(spent_up, is_fault=False))
 
     async def _whole(self, tenant: str, call: Call, usage: Usage) -> Message:
         """The SDK retries what fails before it begins to answer, not a stream that breaks: that is asked for once more."""
@@ -136,6 +146,14 @@ class Claude:
         usage.cache_read_tokens += read
         usage.cache_write_tokens += written
         usage.micro_usd += cost
+        for direction, tokens in (
+            ("input", used.input_tokens),
+            ("output", used.output_tokens),
+            ("cache_read", read),
+            ("cache_write", written),
+        ):
+            self._metrics.counter(names.LLM_TOKENS, direction).inc(tokens)
+        self._metrics.counter(names.LLM_COST).inc(cost / 1e6)
         try:
             await self._spending.spend(tenant, day_of(now_ms()), cost)
         except Unavailable:

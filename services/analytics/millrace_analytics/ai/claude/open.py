@@ -9,10 +9,11 @@ from millrace_analytics.ai.claude.calling import Claude
 from millrace_analytics.ai.claude.reading import ClaudeModel
 from millrace_analytics.ai.settings import AiSettings
 from millrace_analytics.ai.spending import Spending
+from millrace_service.metrics import Metrics
 
 
 @asynccontextmanager
-async def open_claude(settings: AiSettings, spending: Spending) -> AsyncIterator[ClaudeModel]:
+async def open_claude(settings: AiSettings, spending: Spending, metrics: Metrics) -> AsyncIterator[ClaudeModel]:
     """Claude with the key of the settings, which has to be there. Nothing is sent before the first question."""
     assert settings.anthropic_api_key is not None, "without a key nothing may be asked"
     # Key and address are given, so that the SDK looks for neither in profiles of this machine's user.
@@ -23,4 +24,4 @@ async def open_claude(settings: AiSettings, spending: Spending) -> AsyncIterator
         max_retries=settings.ai_retries,
     )
     async with client:
-        yield ClaudeModel(Claude(client, settings, spending), settings)
+        yield ClaudeModel(Claude(client, settings, spending, metrics), settings)
