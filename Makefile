@@ -52,8 +52,9 @@ check: $(VENV)/.installed-dev  ## Lint, format, types, who may import whom, leng
 format: $(VENV)/.installed-dev  ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-docs: $(VENV)/.installed-dev  ## Write docs/reference anew from the code
+docs: $(VENV)/.installed-dev  ## Write docs/reference and grafana/dashboards anew from the code
 	@$(BIN)/python -m docs.generate
+	@$(BIN)/python -m grafana.generate
 
 bench: $(VENV)/.installed-dev  ## Measure the bars of docs/bench.md, ratios in one run (30 minutes ARGS=embedded, 12 ARGS=kafka, which needs Java and Maven)
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -1,6 +1,5 @@
 """What is deployed agrees with the code: settings, metrics, users of the warehouse, versions, locks."""
 
-import json
 import re
 import tomllib
 from pathlib import Path
@@ -9,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import yaml
 
-from millrace_core.metrics import CATALOGUE
+from grafana.boards import clickhouse
 from millrace_standalone.settings import StandaloneSettings
 from millrace_warehouse.gate.tables import READABLE
 from millrace_warehouse.server.engine import PROFILE, TENANT_SETTING
@@ -20,9 +19,6 @@ _SERVICES: dict[str, dict[str, Any]] = _COMPOSE["services"]
 _DOCKERFILE = (_ROOT / "deploy/Dockerfile").read_text()
 _OURS = {name: one for name, one in _SERVICES.items() if one["image"].startswith("millrace/")}
 _VERSION = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]["version"]
-
-_SUFFIX = re.compile(r"_(bucket|count|sum)$")
-_METRIC = re.compile(r"\b(?:millrace|events|http|ingestion|analytics|ai|query|kafka)_[a-z0-9_]+\b")
 
 
 def test_every_setting_that_compose_gives_is_one() -> None:
@@ -80,46 +76,8 @@ def test_the_locks_of_images_say_what_the_project_was_tested_with() -> None:
     )
 
 
-def _expressions() -> dict[str, list[str]]:
-    """Every PromQL expression, by its file."""
-    found: dict[str, list[str]] = {}
-    for path in sorted((_ROOT / "prometheus/rules").glob("*.yml")):
-        groups = yaml.safe_load(path.read_text())["groups"]
-        found[path.name] = [rule["expr"] for group in groups for rule in group["rules"]]
-    for path in sorted((_ROOT / "grafana/dashboards").glob("*.json")):
-        panels = json.loads(path.read_text())["panels"]
-        found[path.name] = [target["expr"] for panel in panels for target in panel["targets"]]
-    return found
-
-
-def test_dashboards_and_rules_ask_for_metrics_that_there_are() -> None:
-    known = {metric.name for metric in CATALOGUE}
-    recorded = {
-        rule["record"]
-        for group in yaml.safe_load((_ROOT / "prometheus/rules/recording.yml").read_text())["groups"]
-        for rule in group["rules"]
-    }
-    expressions = _expressions()
-    assert len(expressions) == 5
-    for file, asked in expressions.items():
-        for text in asked:
-            used = set(re.findall(r"\b(?:job|slo):[a-z0-9_]+:[a-z0-9_]+\b", text))
-            assert used <= recorded, file
-            rest = re.sub(r"\b(?:job|slo):[a-z0-9_]+:[a-z0-9_]+\b|\{[^}]*\}|\bby \([^)]*\)|\bwithout \([^)]*\)", "", text)
-            names = {_SUFFIX.sub("", name) if name not in known else name for name in _METRIC.findall(rest)}
-            assert names <= known, (file, text)
-
-
-def test_dashboards_ask_the_data_source_that_is_provisioned() -> None:
-    sources = yaml.safe_load((_ROOT / "grafana/provisioning/datasources/prometheus.yml").read_text())["datasources"]
-    for path in (_ROOT / "grafana/dashboards").glob("*.json"):
-        board = json.loads(path.read_text())
-        assert {panel["datasource"]["uid"] for panel in board["panels"]} == {one["uid"] for one in sources}
-        assert board["uid"] == f"millrace-{path.stem}"
-
-
-def _users() -> ET.Element:
-    return ET.parse(_ROOT / "deploy/clickhouse/users.d/millrace.xml").getroot()
+def _users(file: str = "millrace") -> ET.Element:
+    return ET.parse(_ROOT / f"deploy/clickhouse/users.d/{file}.xml").getroot()
 
 
 def test_the_reader_sees_its_tenants_rows_of_the_readable_tables_and_nothing_else() -> None:
@@ -141,6 +99,18 @@ def test_the_writer_sees_every_row_and_has_the_profile_that_the_start_asks_for()
     profile = _users().find(f"profiles/{writer.findtext('profile')}")
     assert profile is not None
     assert {setting.tag: setting.text for setting in profile} == PROFILE
+
+
+def test_dashboards_are_asked_for_by_a_user_that_reads_what_they_need_and_nothing_else() -> None:
+    user = _users("grafana").find("users/millrace_grafana")
+    assert user is not None
+    asked = {text for panel in clickhouse.BOARD.panels for text in re.findall(r"FROM (\S+)", panel.queries[0].text)}
+    ours = {f"analytics.{table}" for table in asked if "." not in table}
+    grants = {grant.text or "" for grant in user.findall("grants/query")}
+    assert grants == {f"GRANT SELECT ON {table}" for table in ours} | {"GRANT SELECT, SHOW ON system.*"}
+    filters = {f"analytics.{table.tag}": table.findtext("filter") for table in user.findall("databases/analytics/*")}
+    assert filters == dict.fromkeys(ours, "1")
+    assert _users("grafana").findtext(f"profiles/{user.findtext('profile')}/readonly") == "1"
 
 
 def test_what_browsers_load_comes_from_ingestion() -> None:
