@@ -23,7 +23,7 @@ from millrace_standalone.__main__ import millrace
 from millrace_standalone.settings import StandaloneSettings
 from millrace_warehouse.gate.tables import HIDDEN_COLUMNS, READABLE
 from millrace_warehouse.migrations import all_migrations
-from millrace_warehouse.migrations.tables import EVENT_IDS_HOURS, MOVING, ROLLUPS, TABLES
+from millrace_warehouse.migrations.tables import EVENT_IDS_HOURS, LIVE, MOVING, ROLLUPS, TABLES
 
 FOLDER = Path(__file__).parent / "reference"
 _NOTE = "<!-- Made by `make docs` from the code. -->\n"
@@ -137,9 +137,11 @@ def _contents() -> dict[str, str]:
         MOVING: "while `millrace move` reads it: a month of events in the order in which they came",
         "schema_migrations": "the migrations that ran, with their checksums; the start makes it, not a migration",
         **rollups,
+        LIVE.name: f"what the live dashboard reads: all events by minute, and page views by page; the last {LIVE.hours} hours "
+        "([ADR 28](../adr/0028-live-rollup.md))",
         **{
             f"{target}_mv": f"a view: fills `{target}` from `events_raw`"
-            for target in ("event_ids", "identity_links", *rollups)
+            for target in ("event_ids", "identity_links", *rollups, LIVE.name)
         },
     }
 

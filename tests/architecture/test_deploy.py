@@ -10,7 +10,7 @@ import yaml
 
 from grafana.boards import clickhouse
 from millrace_standalone.settings import StandaloneSettings
-from millrace_warehouse.gate.tables import READABLE
+from millrace_warehouse.migrations.tables import TABLES
 from millrace_warehouse.server.engine import PROFILE, TENANT_SETTING
 
 _ROOT = Path(__file__).parents[2]
@@ -80,13 +80,16 @@ def _users(file: str = "millrace") -> ET.Element:
     return ET.parse(_ROOT / f"deploy/clickhouse/users.d/{file}.xml").getroot()
 
 
+_OF_TENANTS = [table.name for table in TABLES if table.tenant_filter]
+
+
 def test_the_reader_sees_its_tenants_rows_of_the_readable_tables_and_nothing_else() -> None:
     reader = _users().find("users/millrace_reader")
     assert reader is not None
     grants = [grant.text for grant in reader.findall("grants/query")]
-    assert grants == [f"GRANT SELECT ON analytics.{table}" for table in READABLE]
+    assert grants == [f"GRANT SELECT ON analytics.{table}" for table in _OF_TENANTS]
     filters = {table.tag: table.findtext("filter") for table in reader.findall("databases/analytics/*")}
-    assert filters == dict.fromkeys(READABLE, f"customer_id = getSetting('{TENANT_SETTING}')")
+    assert filters == dict.fromkeys(_OF_TENANTS, f"customer_id = getSetting('{TENANT_SETTING}')")
     assert _users().find("profiles/millrace_reader/readonly") is None  # each request sends its own
     config = ET.parse(_ROOT / "deploy/clickhouse/config.d/millrace.xml").getroot()
     assert TENANT_SETTING.startswith(config.findtext("custom_settings_prefixes") or "nothing")
@@ -95,7 +98,7 @@ def test_the_reader_sees_its_tenants_rows_of_the_readable_tables_and_nothing_els
 def test_the_writer_sees_every_row_and_has_the_profile_that_the_start_asks_for() -> None:
     writer = _users().find("users/millrace_writer")
     assert writer is not None
-    assert {table.tag for table in writer.findall("databases/analytics/*")} == set(READABLE)
+    assert {table.tag for table in writer.findall("databases/analytics/*")} == set(_OF_TENANTS)
     profile = _users().find(f"profiles/{writer.findtext('profile')}")
     assert profile is not None
     assert {setting.tag: setting.text for setting in profile} == PROFILE

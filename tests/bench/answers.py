@@ -131,7 +131,7 @@ async def _fill(engine: ChdbEngine, now: int) -> None:
             values = {"tenant": f"t{size}", "now": now, "events": size, "people": max(1, size // 20)}
             await admin.command(_INSERT, {**values, "first": first, "count": end - first})
         sys.stderr.write(f"made {size:,} events in {time.monotonic() - began:.0f} s\n")
-    for table in ("events_by_minute", "pages_by_minute"):
+    for table in ("events_by_minute", "live_by_minute"):
         await admin.command(f"OPTIMIZE TABLE {table} FINAL")
     await admin.close()
 

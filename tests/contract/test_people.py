@@ -186,6 +186,18 @@ async def test_rollups_are_as_if_they_had_never_been(warehouse: OpenWarehouse) -
 
 
 @ON_BOTH
+async def test_the_live_dashboard_is_as_if_they_had_never_been(warehouse: OpenWarehouse) -> None:
+    at = warehouse_time(now_ms())
+    await _insert(warehouse, *({"visitor_id": who, "page_path": f"/{who}", "timestamp": at} for who in ("ada", "bob", "bob")))
+    erased = _erased(_person("ada"))
+    hours = await warehouse.people.hours(erased)
+    await warehouse.people.erase(erased)
+    await warehouse.people.recount("demo", hours)
+    live = "SELECT page, sum(events), uniqCombinedMerge(12)(visitors) FROM live_by_minute GROUP BY page ORDER BY page"
+    assert [tuple(row) for row in (await warehouse.connection.query(live)).rows] == [("", 2, 1), ("/bob", 2, 1)]
+
+
+@ON_BOTH
 async def test_a_hostile_name_is_a_name(warehouse: OpenWarehouse) -> None:
     name = "a' OR 1=1 --\\"
     await _insert(warehouse, {"visitor_id": name}, {"visitor_id": "bob"})

@@ -18,7 +18,7 @@ from millrace_service.metrics import Metrics
 from millrace_warehouse.clickhouse.admin import ClickHouseAdmin
 from millrace_warehouse.clickhouse.schema import migrate, set_retention
 from millrace_warehouse.migrations import Migration, all_migrations
-from millrace_warehouse.migrations.tables import MOVING, ROLLUPS, TABLES, Rollup
+from millrace_warehouse.migrations.tables import LIVE, MOVING, ROLLUPS, TABLES, Rollup
 from tests.support.warehouse import ON_BOTH, OpenWarehouse, event_line, event_lines
 
 pytestmark = ON_BOTH
@@ -43,7 +43,7 @@ class TestSchema:
         found = (await warehouse.connection.query("SELECT name FROM system.tables WHERE database = 'analytics'")).rows
         assert {row[0] for row in found} == {table.name for table in TABLES} - {MOVING}
 
-    @pytest.mark.parametrize("rollup", ROLLUPS, ids=lambda rollup: rollup.name)
+    @pytest.mark.parametrize("rollup", [*ROLLUPS, LIVE], ids=lambda rollup: rollup.name)
     async def test_a_view_computes_what_a_rebuild_computes(self, warehouse: OpenWarehouse, rollup: Rollup) -> None:
         where = f" WHERE {rollup.where}" if rollup.where != "1" else ""
         ours = f"{rollup.select} FROM analytics.events_raw{where} GROUP BY {rollup.group}"
@@ -140,6 +140,34 @@ class TestProof:
         assert differing == {("events_by_hour", 105, 100), ("pages_by_minute", 0, 100)}
         assert await warehouse.admin.rebuild(start, start) == 1
         assert await warehouse.admin.audit(2) == []
+
+    async def test_what_the_live_dashboard_reads_is_compared_and_rebuilt(self, warehouse: OpenWarehouse) -> None:
+        start, at = _past_hour()
+        await warehouse.writer.insert(event_lines(100, timestamp=at), "t")
+        await warehouse.connection.command(f"ALTER TABLE {LIVE.name} DELETE WHERE page = '/' SETTINGS mutations_sync = 1")
+        assert {(each.table, each.stored, each.recomputed) for each in await warehouse.admin.audit(2)} == {(LIVE.name, 0, 100)}
+        assert await warehouse.admin.repair(start, start) == 1
+        assert await warehouse.admin.audit(2) == []
+        live = f"SELECT page, sum(events), uniqCombinedMerge(12)(visitors) FROM {LIVE.name} GROUP BY page ORDER BY page"
+        assert [tuple(row) for row in (await warehouse.connection.query(live)).rows] == [("", 100, 7), ("/", 100, 7)]
+
+    async def test_what_the_live_dashboard_reads_is_there_after_an_upgrade(self, warehouse: OpenWarehouse) -> None:
+        _, at = _past_hour()
+        await warehouse.writer.insert(event_lines(30, timestamp=at), "t")
+        await warehouse.writer.insert(event_lines(30, timestamp="2026-02-16 12:00:00.000"), "of long ago")
+        events = f"SELECT sum(events) FROM {LIVE.name} WHERE page = ''"
+        await warehouse.connection.command(f"ALTER TABLE {LIVE.name} DELETE WHERE 1 SETTINGS mutations_sync = 1")
+        for _ in range(2):
+            assert await warehouse.admin.migrate() == []
+            assert await warehouse.value(events) == 30
+
+    async def test_old_hours_are_no_difference_of_what_the_live_dashboard_reads(self, warehouse: OpenWarehouse) -> None:
+        start = now_ms() // _HOUR * _HOUR
+        times = [warehouse_time(start - hour * _HOUR) for hour in range(9)]
+        await warehouse.writer.insert(b"".join(event_line(n, timestamp=at) + b"\n" for n, at in enumerate(times)), "t")
+        assert await warehouse.admin.repair(start - 9 * _HOUR, start) == 0
+        assert await warehouse.admin.rebuild(start - 9 * _HOUR, start) == 10
+        assert await warehouse.admin.repair(start - 9 * _HOUR, start) == 0
 
     @pytest.mark.minutes
     async def test_an_hour_that_several_partitions_want_repaired_is_rebuilt_once(self, warehouse: OpenWarehouse) -> None:

@@ -149,6 +149,7 @@ def _read(ask: Callable[[str], list[list[Any]]], what: str) -> Stored | Totals:
     counts = ask(f"SELECT count(), uniqExact(customer_id, event_id), uniqExact(_p, _o, _i) FROM events_raw WHERE {_EVENTS}")[0]
     recent = int(ask(f"SELECT uniqExact(customer_id, event_id) FROM event_ids WHERE {_EVENTS}")[0][0])
     differences = {name: int(ask(_difference(name))[0][0]) for name in _ROLLUPS}
+    differences["live_by_minute"] = int(ask(_LIVE_DIFFERENCE)[0][0])
     rows, unique_ids, unique_positions = (int(count) for count in counts)
     if what == "totals":
         writers = {int(row[0]): (int(row[1]), int(row[2]), int(row[3])) for row in ask(_WRITERS)}
@@ -164,6 +165,21 @@ _WRITERS = f"""SELECT reinterpretAsUInt16(reverse(unhex(substring(toString(event
   sum(CRC32(concatWithSeparator('|', toString(event_id), customer_id, event_type,
     toString(toUnixTimestamp64Milli(timestamp)), page_path)))
 FROM events_raw WHERE {_EVENTS} GROUP BY writer"""
+
+
+_LIVE = f"minute >= toStartOfHour(now()) - INTERVAL 4 HOUR AND {_EVENTS}"
+"""Of what it keeps those hours that are whole in it."""
+_LIVE_DIFFERENCE = f"""SELECT count() FROM (
+  SELECT customer_id, minute, page, is_bot, sumIf(n, stored) AS kept, sumIf(n, NOT stored) AS computed,
+    uniqCombinedMergeIf(12)(v, stored) AS kept_visitors, uniqCombinedMergeIf(12)(v, NOT stored) AS computed_visitors
+  FROM (
+    SELECT customer_id, minute, page, is_bot, events AS n, visitors AS v, true AS stored FROM live_by_minute WHERE {_LIVE}
+    UNION ALL
+    SELECT customer_id, toStartOfMinute(timestamp) AS minute,
+      arrayJoin(arrayDistinct(['', if(event_type = 'page_view', page_path, '')])) AS page, is_bot, count() AS n,
+      uniqCombinedStateIf(12)(visitor_id, visitor_id != '') AS v, false AS stored
+    FROM events_raw WHERE {_LIVE} GROUP BY customer_id, minute, page, is_bot)
+  GROUP BY customer_id, minute, page, is_bot HAVING kept != computed OR kept_visitors != computed_visitors)"""
 
 
 def _difference(rollup: str) -> str:

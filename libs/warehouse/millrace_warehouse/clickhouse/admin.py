@@ -13,7 +13,7 @@ from millrace_warehouse.clickhouse.engine import Engine
 from millrace_warehouse.clickhouse.failures import EngineFailure, own_error
 from millrace_warehouse.clickhouse.standing import StandingConnection
 from millrace_warehouse.clickhouse.turns import WriteTurns
-from millrace_warehouse.migrations.tables import OUTCOMES, ROLLUPS, Rollup
+from millrace_warehouse.migrations.tables import LIVE, OUTCOMES, ROLLUPS, Rollup
 from millrace_warehouse.ports import RollupDifference, Rows, TableSize
 
 _log = structlog.get_logger("millrace.warehouse")
@@ -26,6 +26,8 @@ _REBUILDS: Final = 5
 _COUNTS_DIFFERENTLY: Final = "visitors"
 """The migration behind which rollups count otherwise than those that stand."""
 _AUDITED_HOURS: Final = 3
+_COUNTED: Final = (*ROLLUPS, LIVE)
+"""What has to equal the events."""
 
 # Work beside the service: one core at most, and what does not fit in memory goes to disk.
 _SETTINGS: Final[Mapping[str, int | str]] = {
@@ -54,7 +56,7 @@ _DUPLICATES: Final = (
 
 _EXPIRING: Final = (
     *((table, "timestamp", "event_type") for table in ("events_raw", "identity_links")),
-    # Rollups of pages count page views, and do not say so.
+    # Rollups of pages count page views, and do not say so. What the live dashboard reads is over sooner than any retention.
     *((rollup.name, rollup.bucket, "event_type" if rollup.dimension == "event_type" else "'page_view'") for rollup in ROLLUPS),
     (OUTCOMES, "minute", "''"),  # of no type: they go with everything
 )
@@ -85,6 +87,7 @@ class ClickHouseAdmin:
         if _COUNTS_DIFFERENTLY in done:  # what is audited next is to be counted in the new way, too
             now = now_ms()
             await self.repair(now - _AUDITED_HOURS * HOUR_MS, now)
+        await self._begin_live()
         return done
 
     async def check(self) -> None:
@@ -115,7 +118,7 @@ class ClickHouseAdmin:
         events and its rollups there are milliseconds. Inserts of other processes cannot be held; they are given time to end."""
         end = now_ms() // HOUR_MS * HOUR_MS
         span = {"first": end - hours * HOUR_MS, "end": end}
-        suspects = [rollup for rollup in ROLLUPS if await self._differences(rollup, span)]
+        suspects = [rollup for rollup in _COUNTED if await self._differences(rollup, span)]
         found: list[RollupDifference] = []
         for rollup in suspects:
             if self._is_shared:
@@ -186,24 +189,37 @@ class ClickHouseAdmin:
             hours = range(max(hours.start, oldest), hours.stop)
         return hours
 
-    async def _rebuild_whole(self, span: Mapping[str, int]) -> None:
+    async def _begin_live(self) -> None:
+        """Count what the live dashboard reads where nothing is counted: it came with an upgrade, or everything of it is over.
+        Where others store without a pause, what is wrong is over in an hour."""
+        if (await self._query(f"SELECT 1 FROM {LIVE.name} LIMIT 1")).rows:
+            return
+        now = now_ms() // HOUR_MS
+        try:
+            await self._rebuild_whole(_span(now - LIVE.hours, now), (LIVE,))
+        except WarehouseUnavailable as error:
+            if error.code != "rebuild_disturbed":
+                raise
+            _log.warning("live_rollup_disturbed")
+
+    async def _rebuild_whole(self, span: Mapping[str, int], rollups: Sequence[Rollup] = _COUNTED) -> None:
         """One hour, to its end even if the caller is cancelled."""
-        task = asyncio.create_task(self._rebuild_hour(span), name="rebuild")
+        task = asyncio.create_task(self._rebuild_hour(span, rollups), name="rebuild")
         self._rebuilding.add(task)
         task.add_done_callback(self._rebuilding.discard)
         await asyncio.shield(task)
 
-    async def _rebuild_hour(self, span: Mapping[str, int]) -> None:
+    async def _rebuild_hour(self, span: Mapping[str, int], rollups: Sequence[Rollup]) -> None:
         for _ in range(_REBUILDS):
             async with self._turns.rebuild():
-                for rollup in ROLLUPS:
+                for rollup in rollups:
                     await self._replace(rollup, span)
                 await self._command(links_sql.COMPLETE, span)
-            if not self._is_shared or not await self._differs(span):
+            if not self._is_shared or not await self._differs(span, rollups):
                 return
         raise WarehouseUnavailable("other processes keep storing events of this hour: try again", code="rebuild_disturbed")
 
-    async def _differs(self, span: Mapping[str, int]) -> bool:
+    async def _differs(self, span: Mapping[str, int], rollups: Sequence[Rollup] = _COUNTED) -> bool:
         """Whether a rollup differs from the events while no insert is half done. Inserts of other processes cannot be held, and
         one that is half done looks like a difference: only what is found each time differs."""
         found: set[tuple[str, str, str]] | None = None
@@ -211,7 +227,7 @@ class ClickHouseAdmin:
             if attempt:
                 await asyncio.sleep(_SETTLE_SECONDS)
             async with self._turns.rebuild():
-                differences = [each for rollup in ROLLUPS for each in await self._differences(rollup, span)]
+                differences = [each for rollup in rollups for each in await self._differences(rollup, span)]
                 differences += await self._missing_links(span)
             seen = {(each.table, each.tenant, each.bucket) for each in differences}
             found = seen if found is None else found & seen
@@ -225,7 +241,7 @@ class ClickHouseAdmin:
         await self._command(rollup_sql.refill(rollup), span)
 
     async def _differences(self, rollup: Rollup, span: Mapping[str, int]) -> list[RollupDifference]:
-        rows = (await self._query(rollup_sql.differences(rollup), span)).rows
+        rows = (await self._query(rollup_sql.differences(rollup), _kept(rollup, span))).rows
         found = []
         for tenant, bucket, dimension, is_bot, stored, recomputed, visitors, recomputed_visitors in rows:
             name = f"{bucket} {dimension}{' bots' if is_bot else ''}"
@@ -250,6 +266,14 @@ class ClickHouseAdmin:
             await (await self._connection.get()).command(sql, parameters)
         except EngineFailure as failure:
             raise own_error(failure) from failure
+
+
+def _kept(rollup: Rollup, span: Mapping[str, int]) -> Mapping[str, int]:
+    """The hours of the span of which the rollup has everything, with an hour to spare: time passes while they are read."""
+    if not rollup.hours:
+        return span
+    first = max(span["first"], (now_ms() // HOUR_MS - rollup.hours + 2) * HOUR_MS)
+    return {"first": first, "end": max(first, span["end"])}
 
 
 def _span(first: int, last: int) -> Mapping[str, int]:

@@ -12,7 +12,7 @@ from millrace_warehouse.clickhouse.failures import EngineFailure, own_error
 from millrace_warehouse.clickhouse.standing import StandingConnection
 from millrace_warehouse.clickhouse.turns import WriteTurns
 from millrace_warehouse.gate.tables import HIDDEN_COLUMNS
-from millrace_warehouse.migrations.tables import ROLLUPS
+from millrace_warehouse.migrations.tables import LIVE, ROLLUPS
 from millrace_warehouse.ports import Erased, Person, Rows
 
 TABLES: Final = ("events_raw", "identity_links")
@@ -118,6 +118,11 @@ class ClickHousePeople:
                 async with self._turns.rebuild():
                     await self._command(sql.empty(rollup, self._layout, month), values)
                     await self._command(sql.refill(rollup, month), values)
+        oldest = now_ms() // 1000 // _HOUR_SECONDS - 2 * LIVE.hours  # all that it may still have
+        if recent := [hour for hour in kept if hour >= oldest]:
+            async with self._turns.rebuild():
+                await self._command(sql.empty(LIVE, self._layout), {"tenant": tenant, "hours": recent})
+                await self._command(sql.refill(LIVE), {"tenant": tenant, "hours": recent})
 
     async def close(self) -> None:
         """Close the connection. Idempotent."""

@@ -54,15 +54,16 @@ LINK_BEFORE: Final = "event_id NOT IN {newer:Array(UUID)}"
 _HOURS: Final = "customer_id = {{tenant:String}} AND intDiv(toUnixTimestamp({column}), 3600) IN {{hours:Array(UInt32)}}"
 
 
-def empty(rollup: Rollup, layout: Layout, month: int) -> str:
-    """Deletes a tenant's rows of some hours of a month from a rollup."""
-    where = _HOURS.format(column=rollup.bucket)
-    return f"ALTER TABLE {layout.stored(rollup.name)} DELETE IN PARTITION '{int(month)}' WHERE {where}"
+def empty(rollup: Rollup, layout: Layout, month: int | None = None) -> str:
+    """Deletes a tenant's rows of some hours, of a month where the rollup has a partition for each, from it."""
+    partition = "" if month is None else f" IN PARTITION '{int(month)}'"
+    return f"ALTER TABLE {layout.stored(rollup.name)} DELETE{partition} WHERE {_HOURS.format(column=rollup.bucket)}"
 
 
-def refill(rollup: Rollup, month: int) -> str:
+def refill(rollup: Rollup, month: int | None = None) -> str:
     """Computes them from the events."""
-    where = f"{_HOURS.format(column='timestamp')} AND toYYYYMM(timestamp) = {int(month)} AND {rollup.where}"
+    of_month = "" if month is None else f" AND toYYYYMM(timestamp) = {int(month)}"
+    where = f"{_HOURS.format(column='timestamp')}{of_month} AND {rollup.where}"
     return f"INSERT INTO {rollup.name} {rollup.select} FROM events_raw FINAL WHERE {where} GROUP BY {rollup.group}"
 
 

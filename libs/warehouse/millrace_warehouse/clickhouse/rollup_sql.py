@@ -32,10 +32,11 @@ def differences(rollup: Rollup) -> str:
     Both sides stand under one GROUP BY, which spills to disk where a join would not.
     """
     columns = f"{rollup.group}, {rollup.count} AS events, visitors"
+    merged = rollup.visitors("MergeIf")
     return (
         f"SELECT customer_id, toString({rollup.bucket}), {rollup.dimension}, is_bot, "
         "toUInt64(sumIf(events, stored)) AS kept, toUInt64(sumIf(events, NOT stored)) AS computed, "
-        "uniqMergeIf(visitors, stored) AS kept_visitors, uniqMergeIf(visitors, NOT stored) AS computed_visitors "
+        f"{merged}(visitors, stored) AS kept_visitors, {merged}(visitors, NOT stored) AS computed_visitors "
         f"FROM (SELECT {columns}, true AS stored FROM {rollup.name} WHERE {_stored(rollup)} "
         f"UNION ALL SELECT {columns}, false AS stored FROM ({_recomputed(rollup)})) "
         f"GROUP BY {rollup.group} HAVING kept != computed OR kept_visitors != computed_visitors "

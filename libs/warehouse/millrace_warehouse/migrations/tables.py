@@ -35,6 +35,14 @@ class Rollup:
     """The column that sums events."""
     where: str
     """Which events it takes."""
+    computed: str = ""
+    """The dimension as it is computed of an event; a column of events where it is not."""
+    sketch: str = "uniq"
+    """The function whose states are kept in ``visitors``."""
+    has_newest: bool = False
+    """Whether the newest event of a bucket stands beside them."""
+    hours: int = 0
+    """Events that arrive later than this are not in it, and rows go some hours later; 0 keeps all."""
 
     @property
     def view(self) -> str:
@@ -44,10 +52,17 @@ class Rollup:
     @property
     def select(self) -> str:
         """What the view selects, in the view's own order of columns, without FROM."""
+        dimension = f"{self.computed} AS {self.dimension}" if self.computed else self.dimension
         return (
-            f"SELECT customer_id, {self.rounding}(timestamp) AS {self.bucket}, {self.dimension}, is_bot, "
-            f"count() AS {self.count}, uniqStateIf(visitor_id, visitor_id != '') AS visitors"
+            f"SELECT customer_id, {self.rounding}(timestamp) AS {self.bucket}, {dimension}, is_bot, "
+            f"count() AS {self.count}, {self.visitors('StateIf')}(visitor_id, visitor_id != '') AS visitors"
+            f"{', max(timestamp) AS newest' if self.has_newest else ''}"
         )
+
+    def visitors(self, combinator: str) -> str:
+        """The function of visitors with one of the engine's combinators (``MergeIf``)."""
+        name, bracket, parameters = self.sketch.partition("(")
+        return f"{name}{combinator}{bracket}{parameters}"
 
     @property
     def group(self) -> str:
@@ -64,6 +79,20 @@ ROLLUPS: Final = (
     Rollup("pages_by_hour", "hour", "toStartOfHour", "page_path", "views", _VIEWS),
 )
 
+LIVE: Final = Rollup(
+    "live_by_minute",
+    "minute",
+    "toStartOfMinute",
+    "page",
+    "events",
+    "timestamp >= now() - toIntervalHour(6)",
+    computed="arrayJoin(if(event_type = 'page_view' AND page_path != '', ['', page_path], ['']))",
+    sketch="uniqCombined(12)",
+    has_newest=True,
+    hours=6,
+)
+"""What the live dashboard reads: all events of a minute (page ``''``), and its page views by page."""
+
 FIRST_MOVED: Final = 65_000
 """Partitions from here on are of moved events: no log has so many, so no position of its own is taken for one of theirs."""
 
@@ -79,6 +108,8 @@ TABLES: Final = (
     Table("events_raw", OWN_ROWS),
     *(Table(rollup.name, OWN_ROWS) for rollup in ROLLUPS),
     *(Table(rollup.view) for rollup in ROLLUPS),
+    Table(LIVE.name, OWN_ROWS),
+    Table(LIVE.view),
     Table("identity_links", OWN_ROWS),
     Table("identity_links_mv"),
     Table(OUTCOMES, OWN_ROWS),

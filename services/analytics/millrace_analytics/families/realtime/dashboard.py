@@ -14,29 +14,25 @@ from millrace_warehouse.ports import TenantWarehouse, Warehouse
 _MINUTE_MS: Final = 60_000
 _MINUTES: Final = 60
 
-_RANGE: Final = "customer_id = {tenant:String} AND minute >= {first:DateTime} AND minute <= {last:DateTime} AND NOT is_bot"
-# Minutes and event types in one look at the rollup, which is most of what either costs.
+_PAGES: Final = 10
+
+_RANGE: Final = "customer_id = {tenant:String} AND minute >= {first:DateTime} AND minute <= {last:DateTime}"
+_TYPES: Final = (
+    f"SELECT event_type, sum(events) AS count FROM events_by_minute WHERE {_RANGE} AND NOT is_bot "
+    "GROUP BY event_type ORDER BY count DESC, event_type LIMIT 10"
+)
+# Minutes of all events (page '') and the largest pages in one read (docs/adr/0028-live-rollup.md). Which pages those are is
+# known by their views alone, so that the visitors of ten are merged and not everybody's. Bots keep a tenant fresh, no more.
 _TRAFFIC: Final = (
-    "SELECT groupArray((at, count, people)) AS timeline, sumMap(types) AS totals, "
-    "arraySlice(arraySort(each -> (-each.2, each.1), arrayZip(totals.1, totals.2)), 1, 10) AS top FROM ("
-    "SELECT toUnixTimestamp(minute) AS at, sum(events) AS count, uniqMerge(visitors) AS people, "
-    "sumMap([toString(event_type)], [events]) AS types "
-    f"FROM events_by_minute WHERE {_RANGE} GROUP BY minute)"
+    "SELECT page, if(page = '', toUnixTimestamp(minute), 0) AS at, sumIf(events, NOT is_bot) AS count, "
+    "uniqCombinedMergeIf(12)(visitors, NOT is_bot) AS people, toUnixTimestamp64Milli(max(newest)) AS last_at "
+    f"FROM live_by_minute WHERE {_RANGE} AND page GLOBAL IN (SELECT page FROM live_by_minute WHERE {_RANGE} "
+    f"AND (page = '' OR NOT is_bot) GROUP BY page ORDER BY page != '', sum(events) DESC, page LIMIT {_PAGES + 1}) "
+    "GROUP BY page, at"
 )
-# Which pages are the largest is known by their views alone: the visitors of ten are merged, not everybody's.
-_TOP_PAGES: Final = (
-    f"SELECT page_path AS page, sum(views) AS count, uniqMerge(visitors) AS people FROM pages_by_minute WHERE {_RANGE} "
-    f"AND page_path GLOBAL IN (SELECT page_path FROM pages_by_minute WHERE {_RANGE} GROUP BY page_path "
-    "ORDER BY sum(views) DESC, page_path LIMIT 10) GROUP BY page ORDER BY count DESC, page"
-)
-_NEWEST_OF_HOUR: Final = (
-    "SELECT toUnixTimestamp64Milli(max(timestamp)) FROM events_raw "
-    "WHERE customer_id = {tenant:String} AND timestamp >= {first:DateTime} AND timestamp <= {now:DateTime}"
-)
-# The newest minute is read of the rollup, the newest event in it of the events: parts that end before are not opened.
 _NEWEST: Final = (
-    f"{_NEWEST_OF_HOUR} AND timestamp >= (SELECT max(minute) FROM events_by_minute "
-    "WHERE customer_id = {tenant:String} AND minute >= {first:DateTime} AND minute <= {last:DateTime})"
+    "SELECT toUnixTimestamp64Milli(max(timestamp)) FROM events_raw WHERE customer_id = {tenant:String} "
+    "AND timestamp >= {first:DateTime} AND timestamp <= {now:DateTime}"
 )
 
 
@@ -80,16 +76,16 @@ async def dashboard_of(warehouse: TenantWarehouse, now: int) -> Dashboard:
     last = now // _MINUTE_MS * _MINUTE_MS
     first = last - (_MINUTES - 1) * _MINUTE_MS
     values = {"tenant": warehouse.tenant, "first": _utc(first), "last": _utc(last), "now": _utc(now + 1000)}
-    traffic, pages, newest = await asyncio.gather(
-        warehouse.query(_TRAFFIC, values), warehouse.query(_TOP_PAGES, values), _newest(warehouse, values)
-    )
-    timeline, _, top = traffic.rows[0]
+    types, traffic = await asyncio.gather(warehouse.query(_TYPES, values), warehouse.query(_TRAFFIC, values))
+    minutes = {at * 1000: (count, people) for page, at, count, people, _ in traffic.rows if not page}
+    pages = sorted((-count, page, people) for page, _, count, people, _ in traffic.rows if page)
+    newest = await _newest(warehouse, values, [last_at for page, *_, last_at in traffic.rows if not page])
     return Dashboard(
         customer_id=warehouse.tenant,
         timestamp=iso_time(now),
-        events_timeline=_timeline(timeline, first, last),
-        top_events=[TopEvent(event_type=event_type, count=count) for event_type, count in top],
-        top_pages=[TopPage(page=page, views=views, unique_visitors=people) for page, views, people in pages.rows],
+        events_timeline=_timeline(minutes, first, last),
+        top_events=[TopEvent(event_type=event_type, count=count) for event_type, count in types.rows],
+        top_pages=[TopPage(page=page, views=-less, unique_visitors=people) for less, page, people in pages],
         freshness=Freshness(
             last_event_at=iso_time(newest) if newest else None,
             seconds_since_last_event=max(0.0, round((now - newest) / 1000, 3)) if newest else None,
@@ -97,18 +93,20 @@ async def dashboard_of(warehouse: TenantWarehouse, now: int) -> Dashboard:
     )
 
 
-async def _newest(warehouse: TenantWarehouse, values: Mapping[str, Any]) -> int | None:
-    """The time of the newest event of the hour in milliseconds, those of a clock that is ahead left out: they may be all that
-    there is of the newest minute."""
-    for sql in (_NEWEST, _NEWEST_OF_HOUR):
-        newest: int = (await warehouse.query(sql, values)).rows[0][0]
-        if newest:
-            return newest
-    return None
+async def _newest(warehouse: TenantWarehouse, values: Mapping[str, Any], newest: Sequence[int]) -> int | None:
+    """The time of the newest event of the hour in milliseconds, those of a clock that is ahead left out: they hide the others
+    of their minute, which are looked for among the events then."""
+    ahead = int(values["now"].timestamp()) * 1000
+    known = max((at for at in newest if at <= ahead), default=None)
+    if known == max(newest, default=None):
+        return known
+    since = values["first"] if known is None else _utc(known)
+    found: int = (await warehouse.query(_NEWEST, {**values, "first": since})).rows[0][0]
+    return found or known
 
 
-def _timeline(rows: Sequence[Sequence[int]], first: int, last: int) -> list[TimelineMinute]:
-    counted = {at * 1000: (events, visitors) for at, events, visitors in rows}
+def _timeline(counted: Mapping[int, tuple[int, int]], first: int, last: int) -> list[TimelineMinute]:
+    """Of events and visitors by the start of their minute in milliseconds."""
     minutes = range(last, first - 1, -_MINUTE_MS)
     return [
         TimelineMinute(minute=iso_time(at), event_count=counted.get(at, (0, 0))[0], unique_visitors=counted.get(at, (0, 0))[1])
