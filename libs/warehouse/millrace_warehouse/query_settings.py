@@ -20,7 +20,9 @@ class QuerySettings(Settings):
     )
     query_threads: int = Field(2, ge=1, le=64, description="Threads that a statement may use.")
     query_concurrency: int = Field(
-        4, ge=1, description="Statements that run at once; more wait a little, then are answered 429."
+        4, ge=1, description="Statements that run at once; more wait for their turn, one of each tenant after the other."
     )
     query_concurrency_per_tenant: int = Field(2, ge=1, description="Statements of one tenant that run at once.")
-    query_wait_seconds: float = Field(2.0, ge=0, description="How long a statement may wait for its turn.")
+    query_wait_seconds: float = Field(
+        2.0, ge=0, description="How long a statement may wait for its turn; then it is answered 429."
+    )

@@ -16,6 +16,9 @@ from millrace_warehouse.query_settings import QuerySettings
 
 _OWN: Final = 8
 _OWN_OF_A_TENANT: Final = 4
+_WAITING: Final = 200
+_WAITING_OF_A_TENANT: Final = 20
+"""Statements that wait; who would be one more is told at once to come again."""
 
 _log = structlog.get_logger("millrace.warehouse")
 
@@ -29,13 +32,16 @@ class Turn:
 
 
 class AskingTurns:
-    """Turns of statements that somebody wrote."""
+    """Turns of statements that somebody wrote. Who has to wait waits behind those of the same tenant, then in the queue of all,
+    in which a tenant has as many as it may have running."""
 
     def __init__(self, settings: QuerySettings, metrics: Metrics) -> None:
         self._settings = settings
         self._limited = metrics.counter(names.RATE_LIMITED, "queries")
         self._free = asyncio.Semaphore(settings.query_concurrency)
-        self._tenants: Counter[str] = Counter()
+        self._tenants: dict[str, asyncio.Semaphore] = {}
+        self._there: Counter[str] = Counter()
+        """Those of a tenant that run or wait."""
 
     @asynccontextmanager
     async def take(self, tenant: str) -> AsyncIterator[Turn]:
@@ -43,18 +49,19 @@ class AskingTurns:
         long: what cannot be interrupted must not be piled up.
 
         Raises:
-            TooManyRequests: none was free within the time that a statement may wait.
+            TooManyRequests: none was free within the time that a statement may wait, or too many wait already.
         """
-        if self._tenants[tenant] >= self._settings.query_concurrency_per_tenant:
-            raise self._too_many("Too many queries of this customer_id are running.")
-        self._tenants[tenant] += 1
+        limit = self._settings.query_concurrency_per_tenant
+        if self._there[tenant] >= limit + _WAITING_OF_A_TENANT:
+            raise self._too_many("Too many queries of this customer_id are waiting.")
+        if self._there.total() >= self._settings.query_concurrency + _WAITING:
+            raise self._too_many("Too many queries are waiting.")
+        of_tenant = self._tenants.setdefault(tenant, asyncio.Semaphore(limit))
+        self._there[tenant] += 1
         try:
-            async with asyncio.timeout(self._settings.query_wait_seconds):
-                await self._free.acquire()
-        except BaseException as error:
+            await self._wait(of_tenant)
+        except BaseException:
             self._leave(tenant)
-            if isinstance(error, TimeoutError):
-                raise self._too_many("Too many queries are running.") from error
             raise
         turn = Turn()
         try:
@@ -66,14 +73,29 @@ class AskingTurns:
                 _log.warning("query_goes_on", tenant=tenant)
                 turn.until.add_done_callback(lambda _: self._end(tenant))
 
+    async def _wait(self, of_tenant: asyncio.Semaphore) -> None:
+        whose = "of this customer_id "
+        try:
+            async with asyncio.timeout(self._settings.query_wait_seconds):
+                await of_tenant.acquire()
+                whose = ""
+                try:
+                    await self._free.acquire()
+                except BaseException:
+                    of_tenant.release()
+                    raise
+        except TimeoutError as error:
+            raise self._too_many(f"Too many queries {whose}are running.") from error
+
     def _end(self, tenant: str) -> None:
         self._free.release()
+        self._tenants[tenant].release()
         self._leave(tenant)
 
     def _leave(self, tenant: str) -> None:
-        self._tenants[tenant] -= 1
-        if not self._tenants[tenant]:
-            del self._tenants[tenant]
+        self._there[tenant] -= 1
+        if not self._there[tenant]:
+            del self._there[tenant], self._tenants[tenant]
 
     def _too_many(self, message: str) -> TooManyRequests:
         self._limited.inc()
