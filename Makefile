@@ -1,7 +1,7 @@
 # Every target installs what it needs into .venv first. Nothing here asks for root.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install run test tracker page e2e sdks check bench eval faults lock format docs images up down logs
+.PHONY: help install run test tracker page e2e sdks check bench eval faults lock format docs site images up down logs
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -40,7 +40,7 @@ tracker: | $(VENV)/bin/python  ## Build the tracker that ingestion serves (needs
 page: | $(VENV)/bin/python  ## Build the page that analytics serves (needs Node 20.19, or takes it from a wheel)
 	@$(BIN)/python node_build.py page
 
-check: $(VENV)/.installed-dev  ## Lint, format, types, who may import whom, lengths of files and functions
+check: $(VENV)/.installed-dev site  ## Lint, format, types, who may import whom, lengths of files and functions, the documentation's links
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -56,6 +56,10 @@ docs: $(VENV)/.installed-dev  ## Write docs/reference and grafana/dashboards ane
 	@$(BIN)/python -m docs.generate
 	@$(BIN)/python -m grafana.generate
 
+site: $(VENV)/.installed-docs  ## Build docs/ as a site into build/site; a link or an anchor that leads nowhere fails it
+	@$(BIN)/zensical build --clean --strict
+	@$(BIN)/python -m docs.site
+
 bench: $(VENV)/.installed-dev  ## Measure the bars of docs/bench.md, ratios in one run (30 minutes ARGS=embedded, 12 ARGS=kafka, which needs Java and Maven)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
@@ -64,7 +68,7 @@ eval: $(VENV)/.installed-dev  ## How often questions in plain language are answe
 
 # Where ARGS name tests of one of the two runs only, the other has none, which pytest says by 5.
 NONE_OF_THESE := $(if $(ARGS),|| [ $$? = 5 ])
-e2e: $(VENV)/.installed-dev $(TRACKER) $(PAGE)  ## Kills and restarts, the platform on real neighbours and in containers (needs Java 17, Maven, Docker; says what is missing)
+e2e: $(VENV)/.installed-dev $(TRACKER) $(PAGE) site  ## Kills and restarts, the platform on real neighbours and in containers (needs Java 17, Maven, Docker; says what is missing)
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "minutes and not (brokers or images or long)" $(ARGS) $(NONE_OF_THESE)
 	@$(BIN)/pytest -m "(brokers or images) and not long" $(ARGS) $(NONE_OF_THESE)
 
@@ -78,6 +82,7 @@ faults: $(VENV)/.installed-dev  ## Every fault test in its long form, an hour of
 lock:  ## Resolve the dependencies anew and write every lock file (needs uv)
 	$(LOCK) --extra all --extra build --output-file requirements.lock pyproject.toml
 	$(LOCK) --extra all --extra build --group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(LOCK) --group docs --constraint requirements-dev.lock --output-file requirements-docs.lock
 	$(LOCK) --extra kafka --extra postgres --extra redis --constraint requirements.lock \
 		--output-file deploy/locks/ingestion.lock pyproject.toml
 	$(LOCK) --extra kafka --extra clickhouse --extra postgres --extra redis --constraint requirements.lock \
@@ -114,6 +119,10 @@ $(VENV)/.installed-dev: requirements-dev.lock pyproject.toml libs/client/pyproje
 	@$(call sync,requirements-dev.lock,--editable . --editable libs/client)
 	@touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-docs: requirements-docs.lock | $(VENV)/bin/python
+	@$(call locked,requirements-docs.lock)
+	@touch $@
+
 .venv-sdks/.installed: tests/sdks/python/requirements.lock
 	@if command -v uv >/dev/null; then uv venv --quiet --clear --python $(PYTHON) .venv-sdks && \
 		uv pip install --python .venv-sdks/bin/python --require-hashes -r $<; \
@@ -141,9 +150,13 @@ $(VENV)/bin/python:
 	elif $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then $(PYTHON) -m venv $(VENV); \
 	else echo "Python's venv is missing: install the package python3-venv (Debian) or python3-pip (Fedora), or uv." >&2; exit 1; fi
 
-define sync
+define locked
 if command -v uv >/dev/null; then uv pip install --compile-bytecode --python $(BIN)/python --require-hashes -r $(1); \
-else $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $(1); fi && \
+else $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $(1); fi
+endef
+
+define sync
+$(locked) && \
 if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --no-deps --no-build-isolation $(2) ; \
 else $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation $(2) ; fi
 endef

@@ -9,6 +9,7 @@ from docs.generate import PAGES, differences
 from millrace_warehouse.migrations import all_migrations
 
 _ROOT = Path(__file__).parents[2]
+_REPOSITORY = "https://github.com/millrace/millrace/blob/main/"
 _PAGES = [*_ROOT.glob("*.md"), *(_ROOT / "docs").rglob("*.md")]
 
 
@@ -24,7 +25,9 @@ def test_every_generated_page_has_something_to_say() -> None:
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(_ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)\s]+)[^)]*\)", page.read_text()):
-        if "://" not in link:
+        if link.startswith(_REPOSITORY):
+            assert (_ROOT / link.removeprefix(_REPOSITORY).partition("#")[0]).exists(), link
+        elif "://" not in link:
             path, _, anchor = link.partition("#")
             target = page.parent / path if path else page
             assert target.exists(), link
