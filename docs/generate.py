@@ -4,23 +4,31 @@ python -m docs.generate          writes the pages
 python -m docs.generate --check  prints what differs, and exits 1 if anything does
 """
 
+import asyncio
 import difflib
 import inspect
+import logging
 import re
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 import click
+import httpx
+import structlog
 from pydantic import ByteSize
 from pydantic.fields import FieldInfo
 
 from docs.catalogue_page import catalogue
+from docs.http_page import Document, http
 from millrace_core.metrics import CATALOGUE
 from millrace_ingestion.protocols.routes import ROUTES, Route
 from millrace_service.settings import PREFIX
 from millrace_standalone.__main__ import millrace
 from millrace_standalone.settings import StandaloneSettings
+from millrace_standalone.wiring import open_platform
 from millrace_warehouse.gate.tables import HIDDEN_COLUMNS, READABLE
 from millrace_warehouse.migrations import all_migrations
 from millrace_warehouse.migrations.tables import EVENT_IDS_HOURS, LIVE, MOVING, ROLLUPS, TABLES
@@ -202,10 +210,31 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
-def differences() -> list[str]:
+HTTP_PAGE: Final = "http.md"
+"""Made of what a running platform says of itself, so that it is compared where one runs: ``tests/contract/test_openapi.py``."""
+
+
+def http_page(document: Document) -> str:
+    """The page of the HTTP API as it is in its file."""
+    return _page(lambda: http(document))
+
+
+async def _document() -> Document:
+    """What the platform in one process says of its HTTP API."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    with tempfile.TemporaryDirectory() as folder:
+        async with open_platform(StandaloneSettings(data_dir=Path(folder))) as process:
+            asking = httpx.ASGITransport(app=process.app)
+            async with httpx.AsyncClient(transport=asking, base_url="http://localhost") as client:
+                answer = await client.get("/openapi.json")
+    document: Document = answer.raise_for_status().json()
+    return document
+
+
+def differences(pages: Mapping[str, Callable[[], str]] = PAGES) -> list[str]:
     """Lines by which the pages differ from what the code says."""
     found: list[str] = []
-    for name, make in PAGES.items():
+    for name, make in pages.items():
         path = FOLDER / name
         there = path.read_text(encoding="utf-8") if path.exists() else ""
         found += difflib.unified_diff(there.splitlines(), _page(make).splitlines(), name, "the code", lineterm="")
@@ -219,12 +248,14 @@ def _page(make: Callable[[], str]) -> str:
 
 def main() -> None:
     """Write the pages, or compare them."""
+    document = asyncio.run(_document())
+    pages = {**PAGES, HTTP_PAGE: lambda: http(document)}
     if "--check" in sys.argv[1:]:
-        found = differences()
+        found = differences(pages)
         sys.stdout.write("".join(f"{line}\n" for line in found))
         raise SystemExit(1 if found else 0)
     FOLDER.mkdir(exist_ok=True)
-    for name, make in PAGES.items():
+    for name, make in pages.items():
         (FOLDER / name).write_text(_page(make), encoding="utf-8")
 
 

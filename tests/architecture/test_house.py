@@ -31,10 +31,10 @@ def test_no_text_names_a_package_registry_or_a_folder_of_one_machine() -> None:
 
 
 def test_locks_have_hashes_for_every_distribution_and_no_index() -> None:
-    for name in ("requirements.lock", "requirements-dev.lock"):
+    for name, least in {"requirements.lock": 30, "requirements-dev.lock": 30, "requirements-docs.lock": 9}.items():
         text = (_ROOT / name).read_text()
         pinned = re.findall(r"^[A-Za-z0-9][\w.\[\],-]*==", text, re.MULTILINE)
-        assert len(pinned) > 30
+        assert len(pinned) > least
         assert "://" not in text
         assert [line for line in text.splitlines() if line.startswith("-")] == []  # options: an index, a folder of wheels
         blocks = re.split(r"\n(?=[A-Za-z0-9])", text)

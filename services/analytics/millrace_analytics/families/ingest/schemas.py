@@ -39,7 +39,7 @@ class Duplicates(BaseModel):
     """How often the event was sent again, and when last."""
 
     times: int
-    last_at: str | None
+    last_at: str | None = None
 
 
 class FoundEvent(BaseModel):
