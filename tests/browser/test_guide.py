@@ -20,6 +20,7 @@ def _snippets(page: str) -> list[str]:
 
 _TAG, _SCRIPT, _MODULE, _DECLARED = _snippets("docs/guides/tracker.md")
 (_README,) = _snippets("README.md")
+_FIRST, _MORE = _snippets("docs/start/tracker.md")
 
 
 def _here(snippet: str, site: Site) -> str:
@@ -32,10 +33,12 @@ def _here(snippet: str, site: Site) -> str:
     [
         (_README, ["page_view"]),
         (_TAG, ["page_view"]),
+        (_FIRST, ["page_view"]),
+        (_MORE, ["identify", "page_view", "purchase"]),
         (_MODULE, ["page_view"]),
         (_SCRIPT, ["button_click", "form_submit", "identify", "page_view"]),
     ],
-    ids=["readme", "tag", "module", "script"],
+    ids=["readme", "tag", "first", "more", "module", "script"],
 )
 def test_a_snippet_sends_what_the_guide_says(
     server: Server, site: Site, context: BrowserContext, snippet: str, types: list[str]

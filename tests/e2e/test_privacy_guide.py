@@ -2,9 +2,6 @@
 
 import json
 import re
-import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ import pytest
 
 from tests.support import plain
 from tests.support.commands import millrace
+from tests.support.guides import run
 from tests.support.server import Server
 from tests.unit.test_ingestion_privacy_signals import PROTOCOLS
 from tests.unit.test_ingestion_whole_addresses import ADDRESSED
@@ -42,15 +40,6 @@ def server(tmp_path: Path) -> Iterator[Server]:
         assert made.stop() == 0
 
 
-def _run(server: Server, block: str) -> str:
-    program = f'{shlex.quote(sys.executable)} -m millrace_standalone "$@" --data-dir {shlex.quote(str(server.data_dir))}'
-    command = f"millrace() {{ {program}; }}\n"
-    text = command + block.replace("http://localhost:8080", server.url)
-    done = subprocess.run(["bash", "-ec", text], capture_output=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode()
-
-
 def _rows(server: Server, columns: str) -> list[list[Any]]:
     server.wait_until_stored()
     sql = f"SELECT {columns} FROM events_raw WHERE customer_id = 'shop'"
@@ -63,12 +52,12 @@ def _rows(server: Server, columns: str) -> list[list[Any]]:
 
 def test_the_walk_of_the_guide(server: Server) -> None:
     settings, named, unnamed, retention, export, erase = _BLOCKS
-    said = _run(server, settings)
+    said = run(server, settings)
     assert "never stored: properties.email, query.token" in said
     assert "stored as hashes: properties.card, user_id" in said
     _until_followed(server)
-    assert json.loads(_run(server, named))["events_accepted"] == 1
-    assert json.loads(_run(server, unnamed))["events_accepted"] == 1
+    assert json.loads(run(server, named))["events_accepted"] == 1
+    assert json.loads(run(server, unnamed))["events_accepted"] == 1
     ((kind, user, url, properties), (other, visitor, _, page)) = _rows(
         server, "event_type, concat(user_id, visitor_id), page_url, properties"
     )
@@ -77,24 +66,24 @@ def test_the_walk_of_the_guide(server: Server) -> None:
     assert url == "https://shop.example.com/?utm_source=news"
     assert re.fullmatch(r'{"card":"[0-9a-f]{64}","plan":"pro"}', properties)
     assert json.loads(page) == {"page": "/prices"}
-    assert "kept by type: page_view 90 days, purchase 730 days" in _run(server, retention)
+    assert "kept by type: page_view 90 days, purchase 730 days" in run(server, retention)
 
-    rows = [json.loads(line) for line in _run(server, export).splitlines()]
+    rows = [json.loads(line) for line in run(server, export).splitlines()]
     assert [row["table"] for row in rows] == ["events_raw", "identity_links"]
     assert rows[0]["row"]["visitor_id"] == "laptop"
     look, do = erase.splitlines()
-    assert "1 of events_raw, 1 of identity_links, 0 of dead_letters" in _run(server, look)
+    assert "1 of events_raw, 1 of identity_links, 0 of dead_letters" in run(server, look)
     assert _rows(server, "count()") == [[2]]
-    said = _run(server, do)
+    said = run(server, do)
     assert "Left: 0 of events_raw, 0 of identity_links, 0 of dead_letters, by" in said
     assert "SELECT 'events_raw' AS table" in said
     assert "The log has forgotten them." in said
     assert _rows(server, "event_type") == [["page_view"]]
-    assert _run(server, export) == ""
+    assert run(server, export) == ""
     assert re.search(
-        r"^ +1 .* server .* shop .* erased .* 1 of events_raw", _run(server, "millrace privacy erasures"), re.MULTILINE
+        r"^ +1 .* server .* shop .* erased .* 1 of events_raw", run(server, "millrace privacy erasures"), re.MULTILINE
     )
-    told = _run(server, "millrace changes --tenant shop")
+    told = run(server, "millrace changes --tenant shop")
     assert "erasure_begun" in told
     assert "ada" not in told.replace("made", "")
 
