@@ -140,8 +140,10 @@ class ChdbConnection:
     def _abandoned(self, running: "asyncio.Future[Any]") -> None:
         if not running.cancelled():
             running.exception()  # nobody else asks for it
-        with suppress(RuntimeError):  # the engine has closed meanwhile; the driver closes what it left
+        try:
             self._executor.submit(self._close)
+        except RuntimeError:  # the engine is closing, and lets go of its folder once no connection is open
+            self._close()
 
     def _close(self) -> None:
         with suppress(DriverError, OSError):

@@ -141,8 +141,12 @@ class ChdbEngine:
         kill: Callable[[], None] = lambda: None,
     ) -> ChdbConnection:
         executor = executor or self._executor
+        opening = asyncio.get_running_loop().run_in_executor(executor, self._client, DATABASE, settings)
         try:
-            client = await asyncio.get_running_loop().run_in_executor(executor, self._client, DATABASE, settings)
+            client = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unwanted)
+            raise
         except (DriverError, OSError) as error:
             raise failure_of(error) from error
         return ChdbConnection(client, executor, self._folder, self._discarded.inc, kill)
@@ -154,6 +158,12 @@ class ChdbEngine:
             settings=dict(settings),
             chdb_options={"config-file": str(self._config)},
         )
+
+
+def _close_unwanted(opening: "asyncio.Future[clickhouse_connect.driver.client.Client]") -> None:
+    """Nobody waits for it any more, and an engine with an open connection never lets go of its folder."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _why(error: DriverError | OSError) -> str:
