@@ -196,6 +196,8 @@ def test_product_tells_what_happens_now(shop: Server) -> None:
     [
         ("query", {"metric": "luck"}, "unknown_metric"),
         ("query", {"metric": "conversion_rate", "aggregation": "max"}, "invalid_aggregation"),
+        ("query", {"metric": "revenue", "dimensions": ["a", "b", "c", "d", "e", "f"]}, "invalid_request"),
+        ("query", {"metric": "revenue", "filters": {"plan": ["p"] * 2000}}, "invalid_request"),
         ("query", {}, "invalid_request"),
         ("funnels", {"name": "x", "steps": []}, "invalid_request"),
         ("cohorts", {"date_range": {"start": "2026-02-02", "end": "2026-02-01"}}, "invalid_range"),

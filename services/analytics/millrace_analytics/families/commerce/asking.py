@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from pydantic import ValidationError
+
 from millrace_analytics.families.commerce.schemas import Compared, MetricQuery
 from millrace_core.errors import InvalidInput
 from millrace_warehouse.metrics.answers import Answer
@@ -25,8 +27,15 @@ def question_of(asked: MetricQuery) -> Trend:
     """The question.
 
     Raises:
-        InvalidInput: ``unknown_metric``, ``invalid_aggregation``.
+        InvalidInput: ``unknown_metric``, ``invalid_aggregation``, ``invalid_request``.
     """
+    try:
+        return _question_of(asked)
+    except ValidationError as error:  # within the bounds of the document's shape, beyond those of a question
+        raise InvalidInput(f"the question cannot be asked: {error.errors()[0]['msg']}", code="invalid_request") from error
+
+
+def _question_of(asked: MetricQuery) -> Trend:
     fields = tuple(_field(name) for name in asked.dimensions if name != _DATE)
     unit = asked.granularity or ("day" if _DATE in asked.dimensions else None)
     measure = _measure(asked)
