@@ -83,11 +83,11 @@ lock:  ## Resolve the dependencies anew and write every lock file (needs uv)
 	$(LOCK) --extra all --extra build --output-file requirements.lock pyproject.toml
 	$(LOCK) --extra all --extra build --group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	$(LOCK) --group docs --constraint requirements-dev.lock --output-file requirements-docs.lock
-	$(LOCK) --extra kafka --extra postgres --extra redis --constraint requirements.lock \
+	$(LOCK) --extra kafka --extra postgres --extra redis --extra otel --constraint requirements.lock \
 		--output-file deploy/locks/ingestion.lock pyproject.toml
-	$(LOCK) --extra kafka --extra clickhouse --extra postgres --extra redis --constraint requirements.lock \
+	$(LOCK) --extra kafka --extra clickhouse --extra postgres --extra redis --extra otel --constraint requirements.lock \
 		--output-file deploy/locks/consumer.lock pyproject.toml
-	$(LOCK) --extra kafka --extra clickhouse --extra postgres --extra redis --extra ai --constraint requirements.lock \
+	$(LOCK) --extra kafka --extra clickhouse --extra postgres --extra redis --extra ai --extra otel --constraint requirements.lock \
 		--output-file deploy/locks/analytics.lock pyproject.toml
 	$(LOCK) --extra all --constraint requirements.lock --output-file deploy/locks/standalone.lock pyproject.toml
 	echo hatchling | $(LOCK) --constraint requirements.lock --output-file deploy/locks/build.lock -

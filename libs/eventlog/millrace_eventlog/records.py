@@ -21,6 +21,8 @@ class LogRecord(msgspec.Struct, frozen=True, gc=False):
     routing: str = ""
     """First of visitor, user, session and event id: keeps a person's events in one partition. Not stored by logs that have
     one partition."""
+    trace: str = ""
+    """The ``traceparent`` of the span that appended it, where it is traced. Stored by Kafka only."""
 
 
 Position = tuple[int, int]

@@ -94,6 +94,15 @@ class Batch:
         same offsets would be swallowed."""
         return f"v1:{self._log_id}:{self.partition}:{self.start}-{self.end}:{self._crc32:08x}"
 
+    def traces(self, most: int) -> list[str]:
+        """Of the requests that it has events of, at most so many."""
+        found: dict[str, None] = {}
+        for entry in self._entries:
+            found.update(dict.fromkeys([record.trace for record in entry.records if record.trace]))
+            if len(found) >= most:
+                break
+        return list(found)[:most]
+
     def record(self, row: int) -> tuple[Position, LogRecord]:
         """Where a row came from."""
         entry_number = bisect_right(self._first_rows, row) - 1

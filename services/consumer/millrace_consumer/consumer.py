@@ -17,6 +17,7 @@ from millrace_consumer.privacy.tombstones import Tombstones
 from millrace_consumer.recent_ids import RecentIds
 from millrace_consumer.settings import ConsumerSettings
 from millrace_consumer.storing import BatchStore
+from millrace_consumer.tracing import Store, TracedStore
 from millrace_consumer.watchdog import Watchdog
 from millrace_core import metrics as names
 from millrace_core.errors import PartitionLost, Unavailable, WarehouseUnavailable
@@ -24,6 +25,7 @@ from millrace_core.time import now_ms
 from millrace_eventlog.ports import DeadLetters, LogReader
 from millrace_eventlog.records import Granted, Lag, Revoked
 from millrace_service.metrics import Metrics
+from millrace_service.tracing import Tracer
 from millrace_warehouse.ports import StoringPorts, WarehouseWriter
 
 _LAG_INTERVAL_SECONDS: Final = 1.0
@@ -43,6 +45,7 @@ class Consumer:
         clock: milliseconds since the epoch.
         on_step: called with the name of each step; fault tests end the process there.
         tombstones: whose events are left out, read by a follower; None where nobody was ever erased.
+        tracer: tells what becomes of batches; None where nobody wants to know.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Consumer:
         clock: Callable[[], int] = now_ms,
         on_step: OnStep = ignore_step,
         tombstones: Tombstones | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._tombstones = tombstones
         self._settings = settings
@@ -65,9 +69,10 @@ class Consumer:
         self._metrics = metrics
         self._clock = clock
         limit = DeadLetterLimit(settings.consumer_dead_letter_ratio, settings.consumer_dead_letter_run)
+        store: Store = BatchStore(warehouse.writer, dead_letters, limit, metrics, clock, tombstones or Tombstones())
         self._tools = Tools(
             reader=reader,
-            store=BatchStore(warehouse.writer, dead_letters, limit, metrics, clock, tombstones or Tombstones()),
+            store=store if tracer is None else TracedStore(store, tracer),
             admin=warehouse.admin,
             recent=RecentIds(clock, settings.consumer_recent_ids_bytes),
             metrics=metrics,

@@ -17,7 +17,7 @@ from millrace_consumer.batches import Batch, runs_of
 from millrace_consumer.patience import Patience, Stopped
 from millrace_consumer.recent_ids import RecentIds
 from millrace_consumer.settings import ConsumerSettings
-from millrace_consumer.storing import BatchStore
+from millrace_consumer.tracing import Store
 from millrace_core import metrics as names
 from millrace_core.errors import PartitionLost
 from millrace_core.time import parse_time
@@ -47,7 +47,7 @@ class Tools:
     """What every partition of a consumer shares."""
 
     reader: LogReader
-    store: BatchStore
+    store: Store
     admin: WarehouseAdmin
     recent: RecentIds
     metrics: Metrics

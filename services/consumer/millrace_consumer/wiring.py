@@ -18,6 +18,7 @@ from millrace_records.cache.ports import CachePorts, Locks
 from millrace_records.ports import Records
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
+from millrace_service.tracing import Tracer
 from millrace_warehouse.ports import StoringPorts
 
 SERVICE = "real-time-analytics-consumer"
@@ -75,11 +76,20 @@ def build(
     *,
     clock: Callable[[], int] = now_ms,
     on_step: OnStep = ignore_step,
+    tracer: Tracer | None = None,
 ) -> ConsumerService:
     """The consumer on these ports; its check joins ``health``."""
     tombstones = Tombstones()
     consumer = Consumer(
-        settings, log.reader, log.dead_letters, warehouse, metrics, clock=clock, on_step=on_step, tombstones=tombstones
+        settings,
+        log.reader,
+        log.dead_letters,
+        warehouse,
+        metrics,
+        clock=clock,
+        on_step=on_step,
+        tombstones=tombstones,
+        tracer=tracer,
     )
     health.add("consumer", consumer.check)
     is_shared = log.forget is None

@@ -10,6 +10,7 @@ from millrace_eventlog.settings import LogSettings
 from millrace_ingestion.settings import IngestionSettings
 from millrace_records.settings import CacheSettings, RecordsSettings
 from millrace_service.settings import PREFIX, ServerSettings, is_loopback
+from millrace_service.tracing import TracingSettings
 from millrace_warehouse.query_settings import QuerySettings
 from millrace_warehouse.settings import WarehouseSettings
 
@@ -40,11 +41,12 @@ class StandaloneSettings(
     IngestionSettings,
     ConsumerSettings,
     AnalyticsSettings,
+    TracingSettings,
 ):
     """Everything that any of its services reads."""
 
 
-class _OneOfSeveral(ServerSettings, LogSettings):
+class _OneOfSeveral(ServerSettings, LogSettings, TracingSettings):
     """A process beside others: they meet in Kafka and in a server, as an embedded engine is of one process."""
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -13,11 +14,12 @@ from millrace_consumer import wiring as consumer
 from millrace_consumer.partition import ignore_step
 from millrace_core.time import now_ms
 from millrace_eventlog.ports import LogPorts
+from millrace_eventlog.tracing import TracedWriter
 from millrace_eventlog.wiring import open_log
 from millrace_ingestion import wiring as ingestion
 from millrace_ingestion.openapi import paths as tracking_paths
 from millrace_ingestion.own_scripts import own_scripts
-from millrace_ingestion.protocols.routes import is_ingestion
+from millrace_ingestion.protocols.routes import is_ingestion, route_of
 from millrace_ingestion.scripts import scripts_router
 from millrace_records.access.checking import AccessCheck
 from millrace_records.cache.ports import CachePorts
@@ -29,8 +31,9 @@ from millrace_service.health import Degraded, Health
 from millrace_service.machine import tell_machine
 from millrace_service.metrics import Metrics
 from millrace_service.settings import ServerSettings, is_loopback
+from millrace_service.tracing import Tracer, open_tracer
 from millrace_standalone.access import NO_ACCOUNTS, notice_of, open_access, open_accounts
-from millrace_standalone.admin import admin_router
+from millrace_standalone.admin import Status, admin_router
 from millrace_standalone.admin_access import ServerToken
 from millrace_standalone.demo.pages import shop_router
 from millrace_standalone.process import Process, beside, consuming, version
@@ -41,11 +44,13 @@ from millrace_standalone.settings import (
     StandaloneSettings,
 )
 from millrace_standalone.status import status_of
+from millrace_warehouse.ports import StoringPorts
 from millrace_warehouse.wiring import open_storing, open_warehouse
 from millrace_web.access import Credentials
 from millrace_web.app import Repeating, create_app
 from millrace_web.health import health_router
 from millrace_web.requests import AsgiApp, Message, Receive, Send
+from millrace_web.tracing import TracedApp
 
 _Serving = StandaloneSettings | IngestionProcessSettings | ConsumerProcessSettings | AnalyticsProcessSettings
 
@@ -67,12 +72,16 @@ async def open_platform(
     metrics, health = _metrics(settings), Health()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
+        tracer = await enter(open_tracer(settings, "standalone", version()))
         log = await enter(open_log(settings, settings.data_dir, metrics, clock=clock, on_step=on_step, accepts=True))
+        log = _traced_log(log, tracer)
         _tell_spilling(log, health)
         warehouse = await enter(open_warehouse(settings, settings, settings.data_dir, metrics))
         records = await enter(open_records(settings, settings.data_dir))
         cache = await _open_cache(stack, settings, metrics, health)
-        service = consumer.build(settings, log, warehouse, records, cache, metrics, health, clock=clock, on_step=on_step)
+        service = consumer.build(
+            settings, log, warehouse, records, cache, metrics, health, clock=clock, on_step=on_step, tracer=tracer
+        )
         access = await open_access(stack, records, cache)
         checked = access if settings.requires_keys else None
         tracking = await _tracking(settings, log, cache, metrics, health, checked, records, clock)
@@ -84,22 +93,12 @@ async def open_platform(
         accounts = await open_accounts(stack, settings, records, access, cache)
         page = Page()
         identity = health_router(analytics.SERVICE, health, metrics, status, ai_enabled=model.is_enabled, page=page.for_browser)
-        admin = admin_router(
-            credentials,
-            status,
-            log,
-            warehouse.admin,
-            records,
-            cache.messages,
-            metrics,
-            service.privacy,
-            access_changed=access.changed,
-            probe=warehouse.writer.probe,
-            public_url=settings.public_url,
+        admin = _admin(
+            settings, credentials, status, log, warehouse, records, cache=cache, metrics=metrics, service=service, access=access
         )
         routers = [identity, page.router(), *answering.routers, *accounts.routers, admin]
         app = _with_tracking(tracking.app, settings, metrics, routers, credentials, cache, page.public_paths)
-        process = Process(health, settings.shutdown_seconds, app, answering.close, notice=notice_of(accounts))
+        process = Process(health, settings.shutdown_seconds, _traced(app, tracer), answering.close, notice=notice_of(accounts))
         await enter(consuming(service, process))
         await enter(tracking.outcomes.telling())  # its last word is stored, too
         yield process
@@ -114,7 +113,9 @@ async def open_ingestion(settings: IngestionProcessSettings) -> AsyncIterator[Pr
     """
     metrics, health = _metrics(settings), Health()
     async with AsyncExitStack() as stack:
+        tracer = await stack.enter_async_context(open_tracer(settings, "ingestion", version()))
         log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, accepts=True, uses={"write"}))
+        log = _traced_log(log, tracer)
         _tell_spilling(log, health)
         cache = await _open_cache(stack, settings, metrics, health)
         checked: AccessCheck | None = None
@@ -130,7 +131,7 @@ async def open_ingestion(settings: IngestionProcessSettings) -> AsyncIterator[Pr
         await stack.enter_async_context(tracking.outcomes.telling())
         routers = [health_router(ingestion.SERVICE, health, metrics)]
         app = _with_tracking(tracking.app, settings, metrics, routers, credentials, cache)
-        yield Process(health, settings.shutdown_seconds, app)
+        yield Process(health, settings.shutdown_seconds, _traced(app, tracer))
 
 
 @asynccontextmanager
@@ -142,6 +143,7 @@ async def open_consumer(settings: ConsumerProcessSettings) -> AsyncIterator[Proc
     """
     metrics, health = _metrics(settings), Health()
     async with AsyncExitStack() as stack:
+        tracer = await stack.enter_async_context(open_tracer(settings, "consumer", version()))
         log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, uses={"write", "consume"}))
         warehouse = await stack.enter_async_context(open_storing(settings, settings.data_dir, metrics))
         records = await stack.enter_async_context(open_records(settings, settings.data_dir))
@@ -149,25 +151,25 @@ async def open_consumer(settings: ConsumerProcessSettings) -> AsyncIterator[Proc
         cache = await _open_cache(stack, settings, metrics, health)
         access = await open_access(stack, records, cache)
         credentials = ServerToken(lambda: process.admin_token, access)
-        service = consumer.build(settings, log, warehouse, records, cache, metrics, health)
+        service = consumer.build(settings, log, warehouse, records, cache, metrics, health, tracer=tracer)
         status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
         routers = [
             health_router(consumer.SERVICE, health, metrics, status),
-            admin_router(
+            _admin(
+                settings,
                 credentials,
                 status,
                 log,
-                warehouse.admin,
+                warehouse,
                 records,
-                cache.messages,
-                metrics,
-                service.privacy,
-                access_changed=access.changed,
-                probe=warehouse.writer.probe,
-                public_url=settings.public_url,
+                cache=cache,
+                metrics=metrics,
+                service=service,
+                access=access,
             ),
         ]
-        process = Process(health, settings.shutdown_seconds, _app(settings, metrics, routers, credentials, cache))
+        app = _app(settings, metrics, routers, credentials, cache)
+        process = Process(health, settings.shutdown_seconds, _traced(app, tracer))
         await stack.enter_async_context(consuming(service, process))
         yield process
 
@@ -181,6 +183,7 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
     """
     metrics, health = _metrics(settings), Health()
     async with AsyncExitStack() as stack:
+        tracer = await stack.enter_async_context(open_tracer(settings, "analytics", version()))
         log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, uses={"follow", "look_up"}))
         warehouse = await stack.enter_async_context(open_warehouse(settings, settings, settings.data_dir, metrics))
         cache = await _open_cache(stack, settings, metrics, health)
@@ -197,7 +200,52 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
         identity = health_router(analytics.SERVICE, health, metrics, ai_enabled=model.is_enabled, page=page.for_browser)
         routers = [identity, page.router(), *answering.routers, *accounts.routers]
         app = _app(settings, metrics, routers, access, cache, page.public_paths)
-        yield Process(health, settings.shutdown_seconds, app, answering.close, notice=notice_of(accounts))
+        yield Process(health, settings.shutdown_seconds, _traced(app, tracer), answering.close, notice=notice_of(accounts))
+
+
+def _traced_log(log: LogPorts, tracer: Tracer | None) -> LogPorts:
+    return log if tracer is None else replace(log, writer=TracedWriter(log.writer, tracer))
+
+
+def _traced(app: AsgiApp, tracer: Tracer | None) -> AsgiApp:
+    return app if tracer is None else TracedApp(app, tracer, _route_of)
+
+
+def _route_of(scope: Message) -> str:
+    """The template of its path; empty where there is none."""
+    path = str(scope.get("path", ""))
+    if found := route_of(path):
+        return found[0].path
+    return path.rstrip("/") if is_ingestion(path) else str(getattr(scope.get("route"), "path", ""))
+
+
+def _admin(
+    settings: StandaloneSettings | ConsumerProcessSettings,
+    credentials: Credentials,
+    status: Status,
+    log: LogPorts,
+    warehouse: StoringPorts,
+    records: Records,
+    *,
+    cache: CachePorts,
+    metrics: Metrics,
+    service: consumer.ConsumerService,
+    access: AccessCheck,
+) -> APIRouter:
+    """What operators ask of a process with a consumer."""
+    return admin_router(
+        credentials,
+        status,
+        log,
+        warehouse.admin,
+        records,
+        cache.messages,
+        metrics,
+        service.privacy,
+        access_changed=access.changed,
+        probe=warehouse.writer.probe,
+        public_url=settings.public_url,
+    )
 
 
 def _metrics(settings: ServerSettings) -> Metrics:

@@ -42,12 +42,12 @@ class Packer:
     """Makes messages. Headers repeat from event to event of a request, so those of the last one are kept."""
 
     def __init__(self) -> None:
-        self._of: tuple[int, str, str] | None = None
+        self._of: tuple[int, str, str, str] | None = None
         self._headers: Headers = ()
 
     def message(self, record: LogRecord) -> Message:
         """The message of a record."""
-        said = (record.received_at, record.protocol, record.key_id)
+        said = (record.received_at, record.protocol, record.key_id, record.trace)
         if said != self._of:
             self._of = said
             self._headers = _headers_of(record)
@@ -59,6 +59,8 @@ def _headers_of(record: LogRecord) -> Headers:
     headers = [version, ("received_at", b"%d" % record.received_at), ("protocol", record.protocol.encode())]
     if record.key_id:
         headers.append(("key_id", record.key_id.encode()))
+    if record.trace:
+        headers.append(("traceparent", record.trace.encode()))
     return headers
 
 
@@ -73,6 +75,7 @@ def record_of(key: bytes | None, value: bytes | None, headers: Headers) -> LogRe
         raise Unreadable("no message of this form")
     if key is None or value is None:
         raise Unreadable("a message without key or value")
+    trace = said.get("traceparent")
     try:
         return LogRecord(
             tenant=key[: key.index(b":")].decode("ascii"),
@@ -81,6 +84,7 @@ def record_of(key: bytes | None, value: bytes | None, headers: Headers) -> LogRe
             protocol=said["protocol"].decode("utf-8"),
             key_id=said.get("key_id", b"").decode("utf-8"),
             line=value,
+            trace=trace.decode("latin-1") if trace else "",
         )
     except (KeyError, ValueError) as error:  # UnicodeDecodeError is a ValueError
         raise Unreadable("a message with a broken index") from error
