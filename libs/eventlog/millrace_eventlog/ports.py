@@ -3,6 +3,7 @@ them for dead letters. All methods are coroutines of one event loop; none of the
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from millrace_eventlog.records import (
@@ -206,3 +207,6 @@ class LogPorts:
     """Remove for good what the warehouse has, and what dropped dead letters left in the file; whether nothing is left that was
     stored before a time (milliseconds since the epoch). Live streams cannot go on from there. Raises LogUnavailable. None where
     only the log's retention removes."""
+    copy: Callable[[Path], Awaitable[None]] | None = None
+    """Put everything that is stored into a file, while what comes in waits: a second for some hundred MB. None where the log is
+    another machine's. Raises LogUnavailable."""

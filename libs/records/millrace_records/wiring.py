@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from millrace_core.errors import StartRefused
+from millrace_core.errors import InvalidInput, StartRefused
 from millrace_records import schema
 from millrace_records.failures import FAILURES
 from millrace_records.ports import Records
@@ -69,6 +69,26 @@ async def migrate_records(settings: RecordsSettings) -> list[str]:
         await engine.dispose()
 
 
+def copy_records(settings: RecordsSettings, data_dir: Path, target: Path) -> None:
+    """Put the file's content into another one, while it is in use. Blocks.
+
+    Raises:
+        InvalidInput: ``not_embedded``, of PostgreSQL, which makes backups of its own.
+        sqlite3.Error: either file cannot be used.
+    """
+    if settings.records_are_served:
+        raise InvalidInput("PostgreSQL makes backups of its own.", code="not_embedded")
+    with (
+        contextlib.closing(sqlite3.connect(_file(settings, data_dir), timeout=_BUSY_MS / 1000)) as source,
+        contextlib.closing(sqlite3.connect(target)) as copy,
+    ):
+        source.backup(copy)
+
+
+def _file(settings: RecordsSettings, data_dir: Path) -> Path:
+    return Path((settings.records_url or f"sqlite:///{data_dir / 'records.db'}").removeprefix("sqlite:///"))
+
+
 def _engine(settings: RecordsSettings, data_dir: Path) -> AsyncEngine:
     if settings.records_are_served:
         url = make_url(settings.records_url or "").set(drivername="postgresql+asyncpg")
@@ -77,7 +97,7 @@ def _engine(settings: RecordsSettings, data_dir: Path) -> AsyncEngine:
             return create_async_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=5, connect_args=limits)
         except ImportError as error:
             raise StartRefused("MILLRACE_RECORDS_URL=postgresql://…: install millrace[postgres]") from error
-    path = Path((settings.records_url or f"sqlite:///{data_dir / 'records.db'}").removeprefix("sqlite:///"))
+    path = _file(settings, data_dir)
     try:
         sqlite3.connect(path).close()
     except sqlite3.Error as error:

@@ -1,8 +1,9 @@
 """The ports of the warehouse. Tenant data is read only through an object that already holds the tenant; there is no unscoped
 read to call by mistake. Methods are coroutines and never block the event loop; each has a deadline of its own."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from millrace_warehouse.statement_ports import Rows as Rows  # noqa: PLC0414 (handed on)
@@ -222,6 +223,20 @@ class WarehouseAdmin(Protocol):
 
         Raises:
             WarehouseUnavailable: they may or may not be deleted; the same call may be tried again.
+        """
+        ...
+
+    async def copy(self, target: Path, meanwhile: Callable[[], Awaitable[None]]) -> int:
+        """Put everything that is stored at one moment into a folder, which an engine of this process can be opened on; how many
+        bytes that are. Reads and, but for that moment, inserts go on.
+
+        Args:
+            meanwhile: awaited at that moment: nothing is inserted, and no insert is half done.
+
+        Raises:
+            InvalidInput: ``not_embedded``, of a server, which makes backups of its own.
+            WarehouseUnavailable: an insert has been half done for a minute, or the engine refuses.
+            OSError: the folder cannot be written.
         """
         ...
 

@@ -26,6 +26,8 @@ _COMMANDS: Final = {
     "audit": "rebuild.audit",
     "migrate": "migrate.migrate",
     "move": "move.move",
+    "backup": "backup.backup",
+    "restore": "backup.restore",
     "version": "version.version",
 }
 """Where each command is. Only the one that is asked for is imported: the server's libraries take a second."""

@@ -16,11 +16,13 @@ from millrace_records.cache.ports import Messages
 from millrace_records.ports import Records
 from millrace_service.metrics import Metrics
 from millrace_standalone.admin_access import Operator, admin_check
+from millrace_standalone.admin_backup import backup_router
 from millrace_standalone.admin_keys import changes_router, keys_router
 from millrace_standalone.admin_letters import Count, letters_router
 from millrace_standalone.admin_privacy import privacy_router
 from millrace_standalone.admin_tenants import decisions_router, tenants_router
 from millrace_standalone.admin_users import users_router
+from millrace_standalone.backup import Backups
 from millrace_standalone.corrections import Probe
 from millrace_warehouse.ports import WarehouseAdmin
 from millrace_web.access import Credentials
@@ -59,6 +61,7 @@ def admin_router(
     access_changed: Callable[[], Awaitable[None]],
     probe: Probe,
     public_url: str = "",
+    backups: Backups | None = None,
 ) -> APIRouter:
     """The routes.
 
@@ -67,6 +70,7 @@ def admin_router(
         access_changed: to be called when keys or users were changed.
         probe: why the warehouse would refuse rows, or None.
         public_url: where people reach the server, for links.
+        backups: makes them where all of it is this process's.
     """
     router = APIRouter(prefix="/admin/v1", dependencies=[Depends(admin_check(credentials))], include_in_schema=False)
     router.include_router(letters_router(log, records, probe))
@@ -76,6 +80,8 @@ def admin_router(
     router.include_router(users_router(records.access, access_changed, public_url))
     router.include_router(changes_router(records.access))
     router.include_router(privacy_router(privacy, records))
+    if backups is not None:
+        router.include_router(backup_router(backups))
 
     @router.get("/status")
     async def read_status(_: Operator) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Asks a running server under ``/admin/v1``."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, NoReturn, Self
 from urllib.parse import quote
 
@@ -61,6 +62,10 @@ class AdminClient:
     def audit(self) -> dict[str, int]:
         """Compare the rollups with the events and look for events stored twice."""
         return dict(self._ask("POST", "/audit"))
+
+    def backup(self, folder: Path) -> dict[str, Any]:
+        """Have the server copy what it stores into a folder on its machine; what that has."""
+        return dict(self._ask("POST", "/backup", body={"folder": str(folder)}))
 
     def tenants(self) -> list[dict[str, Any]]:
         """Settings of every tenant that has some."""

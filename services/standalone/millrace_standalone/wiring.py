@@ -35,6 +35,7 @@ from millrace_service.tracing import Tracer, open_tracer
 from millrace_standalone.access import NO_ACCOUNTS, notice_of, open_access, open_accounts
 from millrace_standalone.admin import Status, admin_router
 from millrace_standalone.admin_access import ServerToken
+from millrace_standalone.backup import Backups
 from millrace_standalone.demo.pages import shop_router
 from millrace_standalone.process import Process, beside, consuming, version
 from millrace_standalone.settings import (
@@ -233,6 +234,8 @@ def _admin(
     access: AccessCheck,
 ) -> APIRouter:
     """What operators ask of a process with a consumer."""
+    is_whole = log.copy is not None
+    backups = Backups(settings, settings.data_dir, log, warehouse.admin, version()) if is_whole else None
     return admin_router(
         credentials,
         status,
@@ -245,6 +248,7 @@ def _admin(
         access_changed=access.changed,
         probe=warehouse.writer.probe,
         public_url=settings.public_url,
+        backups=backups,
     )
 
 

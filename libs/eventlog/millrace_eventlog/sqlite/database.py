@@ -85,6 +85,13 @@ class Database:
         """Set a fact about the log itself."""
         self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
+    def copy_to(self, path: Path) -> None:
+        """Everything that is committed, in another file. Who opens that compares the newest events with the warehouse, as after
+        a crash of the machine: what was copied of the warehouse may be of a moment before."""
+        with closing(sqlite3.connect(path, isolation_level=None)) as target:
+            self.connection.backup(target)
+            target.execute("INSERT OR REPLACE INTO meta VALUES ('unclean', '1')")
+
     def append(self, records: Sequence[LogRecord], at_ms: int) -> LogEntry:
         """Write one micro-batch."""
         index, payload, crc32 = pack(records)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Self
 
 from millrace_core import metrics as names
@@ -167,6 +168,10 @@ class SqliteLogReader:
         forgotten = await self._thread.read(work)
         self._recent.forget(self._committed)
         return forgotten
+
+    async def copy(self, target: Path) -> None:
+        """See LogPorts."""
+        await self._thread.read(lambda database: database.copy_to(target))
 
     async def release(self, _partition: int) -> None:
         """See LogReader. The one partition is never revoked."""

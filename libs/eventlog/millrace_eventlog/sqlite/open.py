@@ -43,10 +43,7 @@ async def open_sqlite_log(
     Raises:
         StartRefused: another process holds the file, it is of a newer version, or it cannot be opened.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StartRefused(f"the folder {path.parent} cannot be made: {error.strerror}") from error
+    _make_folder(path.parent)
     with only_process(path.with_name(path.name + ".lock")):
         database, granted = await asyncio.to_thread(_open, path)
         retention = Retention(int(settings.log_keep_seconds * 1000), settings.log_keep_bytes, clock)
@@ -79,10 +76,18 @@ async def open_sqlite_log(
                 dead_letters=SqliteDeadLetters(thread),
                 bytes_on_disk=lambda: _size(path),
                 forget=reader.forget,
+                copy=reader.copy,
             )
         finally:
             recent.close()
             await thread.close()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartRefused(f"the folder {folder} cannot be made: {error.strerror}") from error
 
 
 def _tell_sizes(metrics: Metrics, path: Path, backlog: Backlog, limit: int) -> None:

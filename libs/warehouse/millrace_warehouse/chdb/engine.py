@@ -32,6 +32,7 @@ _log = structlog.get_logger("millrace.warehouse")
 _THREADS: Final = 16
 _TENANT_THREADS: Final = 32
 _CLOSE_SECONDS: Final = 3.0
+_FILES: Final = "engine"
 # A statement has no id of ours, so a setting tells connections apart: one of the HTTP interface, which is not here.
 _NUMBER: Final = "http_max_uri_size"
 _FIRST_NUMBER: Final = 2_000_000
@@ -79,6 +80,11 @@ class ChdbEngine:
             executor.shutdown(wait=False)
             raise
         return engine
+
+    @property
+    def files(self) -> Path:
+        """See Engine."""
+        return self._folder / _FILES
 
     async def admin(self, settings: Mapping[str, int | str] | None = None) -> ChdbConnection:
         """See Engine."""
@@ -153,7 +159,7 @@ class ChdbEngine:
 
     def _client(self, database: str | None, settings: Mapping[str, int | str]) -> clickhouse_connect.driver.client.Client:
         return clickhouse_connect.get_client(
-            dsn=f"chdb://{self._folder / 'engine'}",
+            dsn=f"chdb://{self.files}",
             database=database,
             settings=dict(settings),
             chdb_options={"config-file": str(self._config)},

@@ -1,14 +1,16 @@
 """What operators need of the engine: schema, sizes, and the proof that rollups equal the events."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
-from millrace_core.errors import WarehouseUnavailable
+from millrace_core.errors import InvalidInput, WarehouseUnavailable
 from millrace_core.time import now_ms
-from millrace_warehouse.clickhouse import links_sql, rollup_sql, schema
+from millrace_warehouse.clickhouse import copying, links_sql, rollup_sql, schema
 from millrace_warehouse.clickhouse.engine import Engine
 from millrace_warehouse.clickhouse.failures import EngineFailure, own_error
 from millrace_warehouse.clickhouse.standing import StandingConnection
@@ -68,6 +70,7 @@ class ClickHouseAdmin:
 
     def __init__(self, engine: Engine, turns: WriteTurns, events_ttl_days: int) -> None:
         self._is_shared = engine.is_shared
+        self._files = engine.files
         self._layout = engine.layout
         self._turns = turns
         self._ttl_days = events_ttl_days
@@ -174,6 +177,21 @@ class ClickHouseAdmin:
                     await self._command(f"DELETE FROM {self._layout.stored(name)} {where}", values)
                     expired = True
         return expired
+
+    async def copy(self, target: Path, meanwhile: Callable[[], Awaitable[None]]) -> int:
+        """See WarehouseAdmin."""
+        if (files := self._files) is None:
+            raise InvalidInput("A ClickHouse server makes backups of its own.", code="not_embedded")
+        name = f"millrace-{uuid.uuid4().hex}"
+        try:
+            async with self._turns.rebuild():
+                for (table,) in (await self._query(copying.FROZEN)).rows:
+                    await self._command(f"ALTER TABLE {table} FREEZE WITH NAME '{name}'", {})
+                copied = await asyncio.to_thread(copying.copy_beside_parts, files, target)
+                await meanwhile()
+            return copied + await asyncio.to_thread(copying.copy_frozen, files, name, target)
+        finally:
+            await asyncio.to_thread(copying.forget_frozen, files, name)
 
     async def close(self) -> None:
         """Let the hour that is being rebuilt end, then close the connection. Idempotent."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from millrace_warehouse.migrations.layout import Layout
@@ -66,6 +67,11 @@ class Engine(Protocol):
     @property
     def is_shared(self) -> bool:
         """Whether other processes write to it, too."""
+        ...
+
+    @property
+    def files(self) -> Path | None:
+        """The folder of an engine of this process; None of a server, whose files are its own."""
         ...
 
     @property

@@ -55,6 +55,7 @@ class ServerEngine:
     """
 
     is_shared = True
+    files = None
 
     def __init__(self, writer: AsyncClient, reader: AsyncClient | None, database: str, layout: Layout) -> None:
         self.database = database
