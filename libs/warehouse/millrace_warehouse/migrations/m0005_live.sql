@@ -16,7 +16,7 @@ ENGINE = AggregatingMergeTree
 PARTITION BY toStartOfHour(minute)
 ORDER BY (customer_id, page, minute, is_bot)
 TTL if(minute < toDateTime('2000-01-01 00:00:00', 'UTC'), toDateTime('2100-01-01 00:00:00', 'UTC'), minute + toIntervalHour(8))
-SETTINGS index_granularity = 64, ttl_only_drop_parts = 1,
+SETTINGS index_granularity = 256, ttl_only_drop_parts = 1,
   non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1,
   min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 480, merge_selector_base = 12;
 
