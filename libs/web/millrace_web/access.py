@@ -175,8 +175,9 @@ def _token_in(scope: Message) -> str:
     return parse_qs(query.decode("latin-1")).get("token", [""])[0]
 
 
-def caller_of(request: Request) -> Caller:
-    """Who asks.
+async def caller_of(request: Request) -> Caller:
+    """Who asks. Waits for nothing: what is not a coroutine FastAPI gives to a thread, and each request would wait for one that
+    shares the interpreter with all others.
 
     Raises:
         Unauthorized: nobody knows; a route that this happens on is on a list of paths for everyone, and should not be.
