@@ -110,7 +110,11 @@ class AnalyticsSettings(AccountSettings, AiSettings):
         3600.0, ge=0, le=86_400, description="How old an answer may be that is told, marked, while the warehouse is away."
     )
     dashboard_cache_seconds: float = Field(
-        1.0, ge=0, le=60, description="How long an answer of the live dashboard serves everyone who asks for it."
+        1.0,
+        ge=0,
+        le=60,
+        description="How long an answer of the live dashboard serves everyone who asks for it; one that took longer to find "
+        "serves as long as it took, up to `MILLRACE_ANSWERS_OPEN_MOST_SECONDS`. 0 keeps none.",
     )
 
     @model_validator(mode="after")

@@ -31,8 +31,8 @@ class Keeping:
     """How long an answer serves, in seconds.
 
     Attributes:
-        open: where new events may change it: at least so long,
-        open_most: and as long as it took, up to this.
+        open: where new events may change it: at least so long after it was found,
+        open_most: and as long as it took to find, up to this.
         closed: where only late events and erasures may, which are looked for.
         stale: while the warehouse is away.
     """
@@ -149,9 +149,9 @@ class Answers:
         age = self._age(kept)
         if self._is_closed(question):
             return age < self._keeping.closed and kept.version == await self._versions.of(question.tenant)
-        if question.open_seconds is not None:
-            return age < question.open_seconds
-        return age < max(self._keeping.open, min(kept.took, self._keeping.open_most))
+        usual = self._keeping.open if question.open_seconds is None else question.open_seconds
+        # Counted from when it was there: one that took longer would be too old for anybody else at once.
+        return age - kept.took < (max(usual, min(kept.took, self._keeping.open_most)) if usual else 0)
 
     def _is_closed(self, question: Question) -> bool:
         """Whether the hour of now is none of the question's: it, and those behind it, still fill."""
