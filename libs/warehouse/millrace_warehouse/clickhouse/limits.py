@@ -9,6 +9,8 @@ from millrace_warehouse.query_settings import QuerySettings
 Use = Literal["own", "asked", "file", "described"]
 """Statements of ours; of people, answered as rows; the same, as a file; only looked at."""
 
+_NICE: Final = 5
+"""Of the engine's threads while they answer somebody: behind inserts and the loop, before merges. Needs CAP_SYS_NICE."""
 _HEADROOM: Final = 4
 """What rows take in the engine, and as JSON, differs: beyond so many times the limit of an answer a statement is ended."""
 
@@ -42,6 +44,7 @@ def limits_of(settings: QuerySettings, use: Use) -> dict[str, int | str]:
         "function_range_max_elements_in_block": 1_000_000,
         "max_subquery_depth": 30,
         "max_threads": settings.query_threads,
+        "os_threads_nice_value_query": _NICE,
         "use_query_cache": 0,
         "allow_ddl": 0,
         **_result_limits(settings, use),

@@ -1,5 +1,6 @@
 """The engine's parser, on a connection that sees nobody's rows."""
 
+import asyncio
 import base64
 import re
 from typing import Final
@@ -19,13 +20,18 @@ _POSITION: Final = re.compile(r"failed at position (\d+)")
 # max_query_size (256 KiB of what the parser itself reads).
 _LONGEST_INSIDE: Final = 96 * 1024
 
+_CONNECTIONS: Final = 3
+"""Texts that are read at once. With one, statements waited for seconds before the gate beside many others."""
+
 
 class ClickHouseParser:
     """Parser of the gate. The engine reads the text as a text, never as a statement: it comes in base64, whose letters can
     end no literal, or as a bound value."""
 
     def __init__(self, engine: Engine) -> None:
-        self._connection = StandingConnection(engine.nobody)
+        self._connections = [StandingConnection(engine.nobody) for _ in range(_CONNECTIONS)]
+        self._free = list(self._connections)
+        self._turns = asyncio.Semaphore(_CONNECTIONS)
 
     async def parse(self, sql: str) -> str:
         """See Parser."""
@@ -50,15 +56,21 @@ class ClickHouseParser:
             raise QueryError("This statement is refused: the engine cannot print it.", code="sql_not_allowed") from failure
 
     async def close(self) -> None:
-        """Close the connection."""
-        await self._connection.close()
+        """Close the connections."""
+        for connection in self._connections:
+            await connection.close()
 
     async def _ask(self, function: str, text: str) -> str:
-        connection = await self._connection.get()
         encoded = text.encode()
-        if len(encoded) > _LONGEST_INSIDE:
-            return await connection.text(f"SELECT {function}({{text:String}})", {"text": text})
-        return await connection.text(f"SELECT {function}(base64Decode('{base64.b64encode(encoded).decode()}'))")
+        async with self._turns:
+            standing = self._free.pop()  # the one that was used last: mostly one is enough
+            try:
+                connection = await standing.get()
+                if len(encoded) > _LONGEST_INSIDE:
+                    return await connection.text(f"SELECT {function}({{text:String}})", {"text": text})
+                return await connection.text(f"SELECT {function}(base64Decode('{base64.b64encode(encoded).decode()}'))")
+            finally:
+                self._free.append(standing)
 
 
 def _place(text: str) -> int | None:

@@ -14,8 +14,8 @@ from millrace_core.errors import TooManyRequests
 from millrace_service.metrics import Metrics
 from millrace_warehouse.query_settings import QuerySettings
 
-_OWN: Final = 8
-_OWN_OF_A_TENANT: Final = 4
+_OWN: Final = 4
+_OWN_OF_A_TENANT: Final = 2
 _WAITING: Final = 200
 _WAITING_OF_A_TENANT: Final = 20
 """Statements that wait; who would be one more is told at once to come again."""
