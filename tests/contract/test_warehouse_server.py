@@ -127,4 +127,4 @@ async def test_the_tables_of_a_cluster_are_statements_that_the_engine_reads(ware
         assert "ON CLUSTER" in printed or printed.startswith("INSERT INTO")  # which the Distributed table spreads
         assert "non_replicated" not in printed
     created = [text for text in written if text.startswith("CREATE TABLE IF NOT EXISTS")]
-    assert sum("Replicated" in text for text in created) == sum("Distributed" in text for text in created) == 8
+    assert sum("Replicated" in text for text in created) == sum("Distributed" in text for text in created) == 9
