@@ -35,7 +35,7 @@ export function Start() {
         )}
         {needsKey && (
           <li>
-            <WriteKey title={titled("key", "Make a write key")} tenant={id} made={key} onMade={setKey} />
+            <WriteKey title={titled("key", "Make a write key")} isNext={!needsName} tenant={id} made={key} onMade={setKey} />
           </li>
         )}
         <li>
@@ -117,7 +117,8 @@ function NameTenant({ title, suggested }: { title: string; suggested: string }) 
   );
 }
 
-function WriteKey({ title, tenant, made, onMade }: { title: string; tenant: string; made: string | null; onMade: (key: string) => void }) {
+function WriteKey(props: { title: string; isNext: boolean; tenant: string; made: string | null; onMade: (key: string) => void }) {
+  const { title, tenant, made, onMade } = props;
   const session = useSession();
   const making = useTask(async () => {
     onMade((await makeKey({ tenant, kind: "write", name: "made on the page" })).key);
@@ -137,7 +138,7 @@ function WriteKey({ title, tenant, made, onMade }: { title: string; tenant: stri
       ) : may(session.tenant, "admin") && !isElsewhere(making.error) ? (
         <div class="stack">
           <div>
-            <button type="button" class="button first" disabled={making.busy} onClick={() => void making.start()}>
+            <button type="button" class={props.isNext ? "button first" : "button"} disabled={making.busy} onClick={() => void making.start()}>
               <Icon name="plus" size={15} />
               Make a key for {tenant}
             </button>
