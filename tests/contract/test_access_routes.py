@@ -34,11 +34,14 @@ _OWN_CREDENTIAL: Final = {
     ("DELETE", "/auth/v1/session"),
     ("POST", "/auth/v1/password"),
     ("POST", "/auth/v1/password-forgotten"),
+    ("GET", "/api/v1/shared"),
+    ("GET", "/api/v1/shared/values"),
 }
-"""What brings a credential of its own, in its body or in a session's cookie."""
+"""What brings a credential of its own, in its body or in a session's cookie, or is opened by a link."""
 _SQL: Final = "SELECT 1 FROM events_raw WHERE customer_id = 'theirs'"
 _COUNT: Final = {"kind": "trend", "measures": [{"measure": "count"}]}
 _DAY: Final = {"date_range": {"start": "2026-01-01", "end": "2026-01-01"}}
+_DOCUMENT: Final = {"format": "millrace.dashboard", "version": 1, "name": "n", "widgets": []}
 _THEIRS: Final = {"headers": {"X-Tenant-ID": "theirs"}}
 _FOREIGN: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/query"): {"json": {"customer_id": "theirs", "sql": _SQL}},
@@ -77,6 +80,20 @@ _FOREIGN: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/api/v1/analytics/cohorts"): {"json": _DAY, **_THEIRS},
     ("GET", "/api/v1/analytics/realtime"): _THEIRS,
     ("GET", "/api/v1/analytics/users/{user_id}/analytics"): _THEIRS,
+    ("GET", "/api/v1/dashboards"): _THEIRS,
+    ("POST", "/api/v1/dashboards"): {"json": {"name": "n"}, **_THEIRS},
+    ("POST", "/api/v1/dashboards/import"): {"json": _DOCUMENT, **_THEIRS},
+    ("GET", "/api/v1/dashboards/{dashboard_id}"): _THEIRS,
+    ("PUT", "/api/v1/dashboards/{dashboard_id}"): {"json": {}, **_THEIRS},
+    ("DELETE", "/api/v1/dashboards/{dashboard_id}"): _THEIRS,
+    ("POST", "/api/v1/dashboards/{dashboard_id}/restore"): _THEIRS,
+    ("GET", "/api/v1/dashboards/{dashboard_id}/values"): _THEIRS,
+    ("GET", "/api/v1/dashboards/{dashboard_id}/export"): _THEIRS,
+    ("GET", "/api/v1/dashboards/{dashboard_id}/links"): _THEIRS,
+    ("POST", "/api/v1/dashboards/{dashboard_id}/links"): {"json": {}, **_THEIRS},
+    ("DELETE", "/api/v1/dashboards/{dashboard_id}/links/{link_id}"): _THEIRS,
+    ("POST", "/api/v1/analytics/dashboards"): {"json": {"name": "n"}, **_THEIRS},
+    ("GET", "/api/v1/analytics/dashboards/{dashboard_id}"): _THEIRS,
     ("POST", "/auth/v1/stream-token"): {"json": {"customer_id": "theirs"}},
     ("GET", "/admin/v1/dead-letters"): {"params": {"tenant": "theirs"}},
     ("GET", "/admin/v1/decisions"): {"params": {"tenant": "theirs"}},
@@ -142,6 +159,8 @@ async def _paths(served: Platform) -> dict[str, str]:
         "letter_id": "1",
         "event_id": "mine",
         "user_id": "u1",
+        "dashboard_id": "d1",
+        "link_id": "l1",
     }
     return {**names, "key_id": theirs["id"], "email": "eve@example.com"}
 

@@ -10,6 +10,7 @@ from millrace_core.access import WRITE_PREFIX, digest_of, new_id, new_secret, sh
 from millrace_core.time import now_ms
 from millrace_records.access.ports import Key, User
 from millrace_records.catalogue import Description, Segment
+from millrace_records.dashboards import Dashboard, DashboardLink
 from millrace_records.ports import Decision, Records, Tenant
 from millrace_records.settings import RecordsSettings
 from millrace_records.statements import Saved
@@ -66,6 +67,10 @@ async def test_keys_people_settings_and_the_trail_come_along_once(here: Records,
     segment = Segment("shop", "vips", "VIPs", "", {"field": "country", "value": "AT"}, "user:ada", 1_000)
     await here.catalogue.describe(described)
     await here.catalogue.put_segment(segment)
+    dashboard = Dashboard("shop", "d1", "Sales", "", {"layout": {}, "widgets": [{}]}, "user:ada", 1_000, 2_000, 7)
+    link = DashboardLink("l1", "shop", "d1", "digest", "mrl_abcd", "", "user:ada", 1_000)
+    await here.dashboards.add(dashboard)
+    await here.dashboards.add_link(link)
     for key in (used, revoked):
         await here.access.keys.add(key, "user:ada")
     await here.access.keys.revoke(revoked.id, "user:ada")
@@ -82,6 +87,7 @@ async def test_keys_people_settings_and_the_trail_come_along_once(here: Records,
     assert await there.statements.all_saved() == [saved]
     assert await there.catalogue.descriptions() == [described]
     assert await there.catalogue.segments() == [segment]
+    assert await there.dashboards.everything() == ([dashboard], [link])
     assert await there.access.keys.keys() == await here.access.keys.keys()
     assert await there.access.users.users() == [ada]
     assert [one.position for one in await there.decisions()] == ["0/1/0", "0/2/0"]

@@ -33,6 +33,8 @@ RIGHTS_OF_ROLES: Final[Mapping[Role, frozenset[Right]]] = {
 
 WRITE_PREFIX: Final = "mrw_"
 SECRET_PREFIX: Final = "mrs_"  # noqa: S105 (of every key)
+LINK_PREFIX: Final = "mrl_"
+"""Of links to dashboards."""
 _ALPHABET: Final = string.ascii_letters + string.digits
 _RANDOM: Final = 32  # characters of 62: 190 bits
 _SHOWN: Final = 8

@@ -4,6 +4,7 @@
     ├── InvalidInput            the request can never succeed as it is
     │   ├── TooLarge            a size limit was passed
     │   ├── Conflict            it contradicts an earlier request
+    │   ├── PreconditionFailed  what it changes is not what its sender saw
     │   └── UnsupportedEncoding a content encoding that nobody here decodes
     ├── NotFound                the named thing is not there
     ├── Unauthorized            nobody knows who asks: no credential, or none that is valid
@@ -65,6 +66,12 @@ class Conflict(InvalidInput):
     """The request contradicts an earlier one."""
 
     code = "conflict"
+
+
+class PreconditionFailed(InvalidInput):
+    """The thing that it changes was changed since its sender saw it."""
+
+    code = "precondition_failed"
 
 
 class NotFound(MillraceError):

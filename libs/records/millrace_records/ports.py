@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from millrace_core.privacy import Signals
 from millrace_records.access.ports import AccessPorts
 from millrace_records.catalogue import CatalogueRecords
+from millrace_records.dashboards import DashboardRecords
 from millrace_records.questions import QuestionRecords
 from millrace_records.statements import StatementRecords
 
@@ -161,6 +162,11 @@ class Records(Protocol):
     @property
     def catalogue(self) -> CatalogueRecords:
         """Of what tenants write about their data, likewise."""
+        ...
+
+    @property
+    def dashboards(self) -> DashboardRecords:
+        """Of dashboards, likewise."""
         ...
 
     async def tenants(self) -> Sequence[Tenant]:

@@ -15,6 +15,8 @@ from millrace_records.access.changing import Changing
 from millrace_records.access.ports import AccessPorts
 from millrace_records.access.store import access_ports
 from millrace_records.catalogue import CatalogueRecords, SqlCatalogue
+from millrace_records.dashboard_store import SqlDashboards
+from millrace_records.dashboards import DashboardRecords
 from millrace_records.erasures import SqlErasures
 from millrace_records.models import AuditRow, DecisionRow, TenantRow
 from millrace_records.ports import AuditState, Decision, Erasures, Tenant, Tier
@@ -37,6 +39,7 @@ class SqlRecords:
         self._questions = SqlQuestions(self._transactions)
         self._statements = SqlStatements(self._transactions, self._changing)
         self._catalogue = SqlCatalogue(self._transactions, self._changing)
+        self._dashboards = SqlDashboards(self._transactions, self._changing)
 
     @property
     def questions(self) -> QuestionRecords:
@@ -52,6 +55,11 @@ class SqlRecords:
     def catalogue(self) -> CatalogueRecords:
         """See Records."""
         return self._catalogue
+
+    @property
+    def dashboards(self) -> DashboardRecords:
+        """See Records."""
+        return self._dashboards
 
     @property
     def erasures(self) -> Erasures:

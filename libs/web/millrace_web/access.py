@@ -40,9 +40,12 @@ LOGIN_PATHS: Final = frozenset(
         "/auth/v1/session/refresh",
         "/auth/v1/password",
         "/auth/v1/password-forgotten",
+        "/api/v1/shared",
+        "/api/v1/shared/values",
     }
 )
-"""What brings a credential of its own: a password, a refresh token (in a cookie, of sessions), a link that works once."""
+"""What brings a credential of its own: a password, a refresh token (in a cookie, of sessions), a link that works once, the
+token of a link to a dashboard."""
 
 ACCESS_COOKIE: Final = "millrace_access"
 """Holds the token of a login, where a browser has the session."""

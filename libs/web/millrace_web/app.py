@@ -28,6 +28,28 @@ from millrace_web.requests import RequestLog, request_id_of
 _log = structlog.get_logger("millrace.http")
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
+_ALLOWED_HEADERS = (
+    "content-type",
+    "authorization",
+    "x-api-key",
+    "x-tenant-id",
+    "idempotency-key",
+    "if-match",
+    "x-request-id",
+    "last-event-id",
+)
+_EXPOSED_HEADERS = (
+    "x-request-id",
+    "etag",
+    "retry-after",
+    "x-cache",
+    "age",
+    "server-timing",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+)
+"""What pages of other origins may send, and read."""
 
 
 class ErrorBody(BaseModel):
@@ -93,17 +115,8 @@ def create_app(
             CORSMiddleware,
             allow_origins=list(origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["content-type", "authorization", "x-api-key", "idempotency-key", "x-request-id", "last-event-id"],
-            expose_headers=[
-                "x-request-id",
-                "retry-after",
-                "x-cache",
-                "age",
-                "server-timing",
-                "x-ratelimit-limit",
-                "x-ratelimit-remaining",
-                "x-ratelimit-reset",
-            ],
+            allow_headers=_ALLOWED_HEADERS,
+            expose_headers=_EXPOSED_HEADERS,
         )
     app.add_middleware(HostCheck, hosts=hosts)
 

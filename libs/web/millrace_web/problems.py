@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from millrace_web.errors import STATUS_NAMES, error_body
 from millrace_web.requests import Message, request_id_of
 
-_PREFIXES: Final = ("/api/v1/analytics/",)
+_PREFIXES: Final = ("/api/v1/analytics/", "/api/v1/dashboards", "/api/v1/shared")
 
 
 class Problem(BaseModel):

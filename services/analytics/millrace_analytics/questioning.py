@@ -12,6 +12,7 @@ from millrace_core.errors import InvalidInput, MillraceError, QueryError
 from millrace_core.time import now_ms
 from millrace_service.metrics import Metrics
 from millrace_warehouse.metrics.asking import Moment
+from millrace_warehouse.metrics.compiling import compiled
 from millrace_warehouse.metrics.questions import Question
 
 
@@ -33,6 +34,17 @@ class Questioning:
         self._catalogue = catalogue
         self._limit = limit
         self._metrics = metrics
+
+    async def check(self, tenant: str, question: Question) -> None:
+        """Return where it could be asked, without asking it.
+
+        Raises:
+            InvalidInput: the question is at fault.
+            RecordsUnavailable: it names a segment, and nobody knows what that is.
+        """
+        zone = question.time_zone or await self._zones.of(tenant)
+        segments = await self._catalogue.segments_for(tenant, question)
+        compiled(tenant, question, Moment(self.clock(), zone, segments))
 
     async def ask(self, tenant: str, question: Question, *, counts: bool = True, is_fresh: bool = False) -> Answered:
         """The answer.

@@ -86,6 +86,12 @@ class AnalyticsSettings(AccountSettings, AiSettings):
         description="How many questions of the metric layer a tenant may ask a minute, each of a batch counted; 0 is no limit. "
         "Without it 600 where `MILLRACE_AUTH=required`, else no limit.",
     )
+    query_dashboards_a_minute: int | None = Field(
+        None,
+        ge=0,
+        description="How many times a minute a tenant's dashboards may be listed, read or changed (`/api/v1/dashboards`; their "
+        "values count as questions and statements); 0 is no limit. Without it 100 where `MILLRACE_AUTH=required`, else none.",
+    )
     question_streams: int = Field(
         200, ge=1, description="Answers that are watched at once in this process; more are answered 503."
     )

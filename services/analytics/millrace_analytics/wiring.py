@@ -25,6 +25,7 @@ from millrace_analytics.asking.versions import Versions
 from millrace_analytics.families.catalogue.keeping import Keeping as KeepingWritten
 from millrace_analytics.families.catalogue.routes import written_router
 from millrace_analytics.families.commerce.routes import commerce_router
+from millrace_analytics.families.dashboards.wiring import DashboardParts, dashboard_routers
 from millrace_analytics.families.ingest.lookup import Lookups
 from millrace_analytics.families.ingest.routes import ingest_router
 from millrace_analytics.families.product.routes import product_router
@@ -58,6 +59,8 @@ from millrace_warehouse.ports import WarehousePorts
 _SQL_A_MINUTE = 100
 """That the realtime contract documents."""
 _QUESTIONS_A_MINUTE = 600
+_DASHBOARDS_A_MINUTE = 100
+"""That the commerce contract documents."""
 
 _log = structlog.get_logger("millrace.access")
 
@@ -144,6 +147,7 @@ def build(
     statements = records.statements if records is not None else None
     history = History(statements, settings.query_history_days)
     asking = SqlAsking(reads, answers, limit("sql", settings.query_sql_a_minute, _SQL_A_MINUTE), metrics, history.note)
+    dashboards_limit = limit("dashboards", settings.query_dashboards_a_minute, _DASHBOARDS_A_MINUTE)
     desk = build_desk(
         settings, reads, questions, cache, metrics, model or OpenModel(), zones, records, is_metered=access is not None
     )
@@ -160,6 +164,7 @@ def build(
         schema_router(reads, answers, catalogue),
         saved_router(SavedStatements(asking, statements), asking, history),
         tenants_router(zones, records, access),
+        *dashboard_routers(DashboardParts(questioning, asking.unnoted(), records, zones, dashboards_limit)),
     ]
     told = cache.messages
     work = [hub.forget_erased(told), answers.forget_erased(told), zones.follow(told), history.keep()]

@@ -8,6 +8,7 @@ from typing import Final, Protocol, TypeVar
 
 from millrace_records.access.ports import AccessPorts, Change
 from millrace_records.catalogue import CatalogueRecords
+from millrace_records.dashboards import DashboardRecords
 from millrace_records.ports import Decision, Records
 
 _PAGE: Final = 500
@@ -23,8 +24,8 @@ _Line = TypeVar("_Line", bound=_Numbered)
 
 
 async def move_records(here: Records, there: Records) -> None:
-    """Settings of tenants, their saved statements, descriptions and segments, keys, people, the trail, and what was
-    decided about dead letters; what is there already stays as it is there."""
+    """Settings of tenants, their saved statements, descriptions, segments and dashboards, keys, people, the trail, and what
+    was decided about dead letters; what is there already stays as it is there."""
     known = {tenant.name for tenant in await there.tenants()}
     for tenant in await here.tenants():
         if tenant.name not in known:
@@ -34,6 +35,7 @@ async def move_records(here: Records, there: Records) -> None:
         if (one.tenant, one.name) not in saved:
             await there.statements.save(one, teller=_ACTOR)
     await _move_catalogue(here.catalogue, there.catalogue)
+    await _move_dashboards(here.dashboards, there.dashboards)
     await _move_access(here.access, there.access)
     decided = {_decided(one) async for one in _all(_decisions_of(there))}
     await there.decide([one async for one in _all(_decisions_of(here)) if _decided(one) not in decided])
@@ -48,6 +50,18 @@ async def _move_catalogue(here: CatalogueRecords, there: CatalogueRecords) -> No
     for segment in await here.segments():
         if (segment.tenant, segment.name) not in known:
             await there.put_segment(segment, teller=_ACTOR)
+
+
+async def _move_dashboards(here: DashboardRecords, there: DashboardRecords) -> None:
+    known, known_links = await there.everything(deleted=True)
+    ids, link_ids = {(one.tenant, one.id) for one in known}, {one.id for one in known_links}
+    dashboards, links = await here.everything()
+    for dashboard in dashboards:
+        if (dashboard.tenant, dashboard.id) not in ids:
+            await there.add(dashboard, teller=_ACTOR)
+    for link in links:
+        if link.id not in link_ids:
+            await there.add_link(link, teller=_ACTOR)
 
 
 async def _move_access(here: AccessPorts, there: AccessPorts) -> None:

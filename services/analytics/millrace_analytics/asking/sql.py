@@ -101,6 +101,10 @@ class SqlAsking:
         self._tell = tell
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
 
+    def unnoted(self) -> "SqlAsking":
+        """The same, for what nobody would look for in a history: it tells nobody how a question ended."""
+        return SqlAsking(self._warehouse, self._answers, self._limit, self._metrics)
+
     async def rows(self, asked: SqlQuestion) -> SqlAnswer:
         """The rows, kept or new.
 

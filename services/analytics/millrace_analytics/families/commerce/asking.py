@@ -43,7 +43,7 @@ def _question_of(asked: MetricQuery) -> Trend:
         kind="trend",
         measures=(measure,),
         by=fields,
-        where=_where(asked.filters.__pydantic_extra__ or {}, _events_of(measure)),
+        where=_where(asked.filters.__pydantic_extra__ or {}, events_of(measure)),
         range=asked.filters.date_range,
         granularity=unit,
         top=(min(asked.limit, 50) if unit else asked.limit) if fields else None,
@@ -100,9 +100,9 @@ def _of_property(asked: MetricQuery) -> Measure:
             return Number(measure=aggregation, field=field)
 
 
-def _events_of(measure: Measure) -> Filter | None:
+def events_of(measure: Measure) -> Filter | None:
     """The events that it is made of, so that no row stands for others."""
-    return _events_of(METRICS[measure.metric].measure) if isinstance(measure, MetricOf) else measure.where
+    return events_of(METRICS[measure.metric].measure) if isinstance(measure, MetricOf) else measure.where
 
 
 def _where(given: Mapping[str, Any], events: Filter | None) -> Filter | None:

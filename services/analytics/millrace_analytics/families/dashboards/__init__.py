@@ -1,0 +1,1 @@
+"""Dashboards: one that is stored, in the shapes of two documents, with its values, by link, and as a document."""

@@ -1,0 +1,133 @@
+"""Keeps dashboards. What a widget asks is looked at when it comes, and not again while it stays as it is: a dashboard can be
+arranged although something that one of its widgets names is gone."""
+
+import dataclasses
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from millrace_analytics.families.dashboards.checking import WidgetCheck, refuse
+from millrace_analytics.families.dashboards.schemas import CreateRequest, UpdateRequest
+from millrace_analytics.families.dashboards.widgets import LOWEST, Layout, Widget, bottom, placed
+from millrace_core.errors import InvalidInput, PreconditionFailed, RecordsUnavailable, TooLarge
+from millrace_core.time import now_ms
+from millrace_records.dashboards import Dashboard, DashboardRecords
+from millrace_records.ports import Records
+
+LARGEST: Final = 256 * 1024
+"""Bytes of a dashboard, as it is kept."""
+_TRIES: Final = 5
+
+
+class Dashboards:
+    """Of all tenants. All methods raise RecordsUnavailable.
+
+    Args:
+        records: None where this process has none.
+    """
+
+    def __init__(self, records: Records | None, check: WidgetCheck) -> None:
+        self._records = records.dashboards if records is not None else None
+        self._check = check
+
+    @property
+    def records(self) -> DashboardRecords:
+        """Where they are kept."""
+        if self._records is None:
+            raise RecordsUnavailable("This process keeps no records: MILLRACE_RECORDS_URL has to name a PostgreSQL.")
+        return self._records
+
+    async def create(self, tenant: str, asked: CreateRequest, who: str) -> Dashboard:
+        """Keep a new one.
+
+        Raises:
+            InvalidInput, QueryError: a widget has no place, or could not be asked; the message begins with which.
+            TooLarge: ``dashboard_too_large``.
+            Conflict: ``too_many_dashboards``.
+        """
+        records = self.records
+        content = await self._content(tenant, asked.layout, asked.widgets)
+        now = now_ms()
+        made = Dashboard(tenant, str(uuid.uuid4()), asked.name, asked.description, content, who, now, now)
+        await records.add(made)
+        return made
+
+    async def update(self, tenant: str, dashboard_id: str, asked: UpdateRequest, who: str, version: int | None) -> Dashboard:
+        """Change what is said.
+
+        Args:
+            version: that was seen; None is whatever stands.
+
+        Raises:
+            NotFound: ``unknown_dashboard``.
+            PreconditionFailed: ``dashboard_changed``.
+            InvalidInput, QueryError, TooLarge: as ``create``.
+        """
+        for left in range(_TRIES, 0, -1):
+            now = await self.records.one(tenant, dashboard_id)
+            changed = await self._changed(now, asked) if version in (None, now.version) else now
+            given = dataclasses.replace(changed, actor=who, updated_at=now_ms(), version=version or now.version)
+            try:
+                return await self.records.replace(given)
+            except PreconditionFailed:
+                if version is not None or left == 1:
+                    raise
+        raise AssertionError
+
+    async def _changed(self, now: Dashboard, asked: UpdateRequest) -> Dashboard:
+        content = now.content
+        if asked.layout is not None or asked.widgets is not None:
+            layout = asked.layout or Layout.model_validate(content["layout"])
+            widgets = asked.widgets if asked.widgets is not None else widgets_of(now)
+            content = await self._content(now.tenant, layout, widgets, content["widgets"])
+        name = now.name if asked.name is None else asked.name
+        description = now.description if asked.description is None else asked.description
+        return dataclasses.replace(now, name=name, description=description, content=content)
+
+    async def _content(
+        self, tenant: str, layout: Layout, widgets: Sequence[Widget], known: Sequence[Mapping[str, Any]] = ()
+    ) -> dict[str, Any]:
+        """What is kept, looked at."""
+        _check_places(layout, widgets)
+        kept = placed(widgets, layout.columns)
+        if any(one.position is not None and one.position.y > LOWEST for one in kept):
+            raise refuse("widgets", InvalidInput("there is no room for all of them", code="invalid_dashboard"))
+        rows = max(layout.rows, bottom(kept))
+        told = [shown(one) for one in kept]
+        content = {"layout": {"columns": layout.columns, "rows": rows}, "widgets": told}
+        if (size := len(json.dumps(content, separators=(",", ":")).encode())) > LARGEST:
+            raise TooLarge(f"A dashboard may have {LARGEST:,} bytes, and this has {size:,}.", code="dashboard_too_large")
+        before = [one["config"] for one in known]
+        for number, one in enumerate(kept):
+            if told[number]["config"] not in before:
+                await self._check.check(tenant, f"widgets.{number}.config", one)
+        return content
+
+
+def shown(widget: Widget) -> dict[str, Any]:
+    """A widget as it is kept and told."""
+    assert widget.position is not None, "it was given one"
+    return {
+        "id": widget.id,
+        "type": widget.type,
+        "title": widget.title,
+        "config": widget.config.model_dump(mode="json", by_alias=True, exclude_unset=True),
+        "position": widget.position.model_dump(),
+    }
+
+
+def widgets_of(dashboard: Dashboard) -> list[Widget]:
+    """The widgets of what is kept."""
+    return [Widget.model_validate(one) for one in dashboard.content["widgets"]]
+
+
+def _check_places(layout: Layout, widgets: Sequence[Widget]) -> None:
+    seen: set[str] = set()
+    for number, one in enumerate(widgets):
+        if one.id in seen:
+            raise refuse(f"widgets.{number}.id", InvalidInput(f"{one.id} is another widget", code="invalid_dashboard"))
+        seen.add(one.id)
+        if one.position is not None and one.position.x + one.position.width > layout.columns:
+            wide = f"it reaches beyond the {layout.columns} columns of the grid"
+            raise refuse(f"widgets.{number}.position", InvalidInput(wide, code="invalid_dashboard"))
