@@ -7,6 +7,7 @@ import { Empty, ErrorNote, Waiting } from "./parts/basics";
 import { Side, TopBar } from "./parts/side";
 import { SignIn } from "./parts/signin";
 import { FIRST, VIEWS } from "./views";
+import { SharedDashboard } from "./views/shared";
 
 const lastTenant = remembered("tenant");
 const DEMO = "demo_tenant";
@@ -29,7 +30,12 @@ async function openSession(named: string | null, signal: AbortSignal): Promise<O
   return { ...known, tenant };
 }
 
+/** Who has a link to a dashboard sees that, whoever they are; everyone else the page. */
 export function App() {
+  return usePlace().view === "shared" ? <SharedDashboard /> : <Page />;
+}
+
+function Page() {
   const place = usePlace();
   const named = place.params.get("tenant");
   const [round, setRound] = useState(0);

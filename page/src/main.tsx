@@ -10,6 +10,7 @@ import "./style/views.css";
 import "./style/questions.css";
 import "./style/sql.css";
 import "./style/admin.css";
+import "./style/dashboards.css";
 import { render } from "preact";
 import { App } from "./app";
 import { applyTheme } from "./lib/theme";

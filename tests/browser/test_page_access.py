@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -116,3 +117,26 @@ def test_a_viewer_looks_and_is_told_what_is_not_for_them(chromium: Browser, serv
         expect(page.get_by_role("alert")).to_contain_text("foreign_tenant")
         page.get_by_role("link", name="Show what is mine").click()
         expect(page.get_by_role("heading", name="Live", exact=True)).to_be_visible()
+
+
+def test_a_viewer_sees_a_dashboard_without_changing_it_and_a_guest_by_its_link_without_signing_in(
+    chromium: Browser, server: Server
+) -> None:
+    key = _run(server, "key", "create", "shop", "--secret", "--scope", "query").split()[-1]
+    called: dict[str, Any] = {"headers": bearer(key), "timeout": 30}
+    widget = {"type": "metric", "title": "Signups", "config": {"metric": "events", "period": "day"}}
+    made = httpx.post(f"{server.url}/api/v1/dashboards", json={"name": "Ours", "widgets": [widget]}, **called).json()
+    link = httpx.post(f"{server.url}/api/v1/dashboards/{made['id']}/links", json={}, **called).json()
+    with visiting(chromium, server.url, "shop") as visit:
+        page = visit.open("dashboards", id=made["id"])
+        _sign_in(page, "vic@example.com")
+        expect(page.get_by_role("heading", name="Ours", level=1)).to_be_visible()
+        expect(visit.card("Signups").get_by_text("1", exact=True)).to_be_visible()
+        expect(page.get_by_role("button", name="Edit", exact=True)).to_have_count(0)
+        expect(page.get_by_role("button", name="Share")).to_have_count(0)
+    with visiting(chromium, server.url, "shop", PHONE) as guest:
+        guest.page.goto(f"{server.url}/{link['place']}")
+        expect(guest.card("Signups").get_by_text("1", exact=True)).to_be_visible()
+        guest.page.goto("about:blank")
+        guest.page.goto(f"{server.url}/#/dashboards?id={made['id']}")
+        expect(guest.page.get_by_role("heading", name="Sign in to Millrace")).to_be_visible()

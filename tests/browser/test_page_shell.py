@@ -34,6 +34,7 @@ def visit(chromium: Browser, shop: Server, request: pytest.FixtureRequest) -> It
 
 _SHOWN = {
     "live": "As it comes in",
+    "dashboards": "Dashboards",
     "ask": "Rows",
     "explore": "By day",
     "funnels": "25% come to the end",
@@ -70,6 +71,7 @@ def test_a_view_has_no_serious_finding_fits_its_width_and_asks_nobody_else(visit
 
 
 _NAMES = (
+    "Dashboards",
     "Ask",
     "Explore",
     "Funnels",

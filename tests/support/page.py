@@ -20,6 +20,7 @@ PHONE: Final = (390, 844)
 
 VIEWS: Final = (
     "live",
+    "dashboards",
     "ask",
     "explore",
     "funnels",

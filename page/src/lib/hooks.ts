@@ -44,7 +44,7 @@ export function useLoaded<T>(key: string | null, load: (signal: AbortSignal) => 
       stop.abort();
       clearTimeout(timer);
     };
-  }, [key, round]);
+  }, [key, round, every]);
   return { ...state, again: useCallback(() => setRound((number) => number + 1), []) };
 }
 

@@ -118,7 +118,7 @@ function TenantPicker({ session }: { session: Session }) {
 const NEXT: Record<Choice, Choice> = { system: "light", light: "dark", dark: "system" };
 const NAMES: Record<Choice, string> = { system: "System colours", light: "Light", dark: "Dark" };
 
-function ThemePicker() {
+export function ThemePicker() {
   const [choice, set] = useState(chosen);
   return (
     <button

@@ -3,11 +3,13 @@ import { ApiError, post, postInit } from "../lib/api";
 import { duration, moment } from "../lib/format";
 import { useTask } from "../lib/hooks";
 import { change, linkTo, usePlace } from "../lib/place";
+import type { Question } from "../lib/questions";
 import { messages } from "../lib/sse";
 import { useTenant } from "../lib/session";
 import { Card, Code, Empty, ErrorNote, Head } from "../parts/basics";
 import { Icon } from "../parts/icon";
 import { Picture } from "../parts/picture";
+import { type Choice, SaveToDashboard } from "../parts/save";
 import { Table } from "../parts/table";
 
 interface Answer {
@@ -24,7 +26,7 @@ interface Answer {
   units: Record<string, string>;
   truncated: boolean;
   execution_time_ms: number;
-  interpretation: { understood: string[]; assumptions: string[]; time_zone: string; range: string[] | null };
+  interpretation: { understood: string[]; assumptions: string[]; time_zone: string; range: string[] | null; plan: { question: Question; then?: unknown } | null };
   confidence: number;
   source: "verified" | "model" | "offline";
   options: string[];
@@ -202,7 +204,7 @@ function Answered({ answer, question }: { answer: Answer; question: string }) {
   const rows = answer.data.map((row) => answer.columns.map((name) => row[name]));
   return (
     <>
-      <Card title={question} said={answer.explanation}>
+      <Card title={question} said={answer.explanation} aside={<SaveToDashboard key={answer.answer_id} title={question} choices={choicesOf(answer)} />}>
         <div class="stack">
           {answer.warnings.map((warning) => (
             <p key={warning} class="note warn">
@@ -240,6 +242,14 @@ function Answered({ answer, question }: { answer: Answer; question: string }) {
       )}
     </>
   );
+}
+
+/** The question as it was understood, which is asked anew each time; else the statement. What is computed of an answer's rows cannot be kept. */
+function choicesOf(answer: Answer): Choice[] {
+  const { plan } = answer.interpretation;
+  if (plan?.then) return [];
+  if (plan) return [{ name: "Chart", type: "chart", config: { question: plan.question } }];
+  return answer.sql ? [{ name: "Chart", type: "chart", config: { sql: answer.sql } }] : [];
 }
 
 const labelOf = (name: string, units: Record<string, string>) =>

@@ -5,8 +5,10 @@ import { all, type Answer, askAll, isEvent, type Question } from "../lib/questio
 import { granularities, rangeOf } from "../lib/ranges";
 import { useTenant } from "../lib/session";
 import { Card, Code, Empty, ErrorNote, Head, Segments, Select, Waiting } from "../parts/basics";
-import { Chart, type ChartSeries } from "../parts/chart";
+import { Chart } from "../parts/chart";
 import { Conditions, eventOptions, fieldOptions, filtersOf, labelOf, type Names, RangePicker, readConditions, Suggest, useNames, writeConditions } from "../parts/pickers";
+import { type Choice, SaveToDashboard } from "../parts/save";
+import { seriesOf } from "../parts/series";
 import { Table } from "../parts/table";
 
 const AGGREGATES = [
@@ -73,6 +75,7 @@ export function Explore() {
   return (
     <>
       <Head title="Explore">
+        {question && found.data && <SaveToDashboard key={key} title={titleOf(params, names)} choices={choicesOf(question, per)} />}
         <RangePicker value={range} onChange={(next) => change({ range: next, per: "" })} />
       </Head>
       <div class="stack">
@@ -89,6 +92,13 @@ export function Explore() {
       </div>
     </>
   );
+}
+
+function choicesOf(question: Question, per: string): Choice[] {
+  const over: Choice = { name: `By ${per}`, type: "chart", config: { chart_type: "line", question: { ...question, granularity: per } } };
+  if (question["by"]) return [over, { name: "The whole time", type: "chart", config: { question } }];
+  const compared = { compare: "previous_period", ...question };
+  return [over, { name: "As one number", type: "metric", config: { chart_type: "number", question: compared } }];
 }
 
 function Builder({ names, params }: { names: Names | null; params: URLSearchParams }) {
@@ -144,20 +154,6 @@ function Builder({ names, params }: { names: Names | null; params: URLSearchPara
   );
 }
 
-const groupName = (group: Record<string, unknown>, isOther: boolean): string =>
-  isOther ? "Other" : Object.values(group).map((value) => cell(value) || "(not set)").join(" · ");
-
-function seriesOf(answer: Answer, by: string | null): ChartSeries[] {
-  const named = (one: Answer["series"][number]) => (by ? groupName(one.group, one.other) : one.name.replaceAll("_", " "));
-  const now = answer.series.map((one, index) => ({ name: named(one), values: one.values, color: one.other ? 8 : (index % 7) + 1 }));
-  if (!answer.previous) return now;
-  const before = answer.previous.series.map((one) => {
-    const same = now.find((other) => other.name === named(one));
-    return { name: `${named(one)}, before`, values: one.values.slice(0, answer.times.length), color: same?.color ?? 8, dashed: true };
-  });
-  return [...now, ...(by ? [] : before)];
-}
-
 function Shown(props: { found: Found; names: Names | null; params: URLSearchParams; units: readonly string[]; per: string }) {
   const { over, whole } = props.found;
   const by = props.params.get("by");
@@ -190,7 +186,7 @@ function Shown(props: { found: Found; names: Names | null; params: URLSearchPara
               Choose a longer time, or take a condition away.
             </Empty>
           ) : (
-            <Chart label={`${title}, by ${props.per}; the numbers are in the table below`} labels={over.times.map(bucket)} series={seriesOf(over, by)} show={show} height={280} />
+            <Chart label={`${title}, by ${props.per}; the numbers are in the table below`} labels={over.times.map(bucket)} series={seriesOf(over, by !== null)} show={show} height={280} />
           )}
         </div>
       </Card>
@@ -245,7 +241,7 @@ function Groups({ answer, by, show }: { answer: Answer; by: string; show: (value
 }
 
 function Over({ answer, show, per }: { answer: Answer; show: (value: number) => string; per: string }) {
-  const series = seriesOf(answer, null);
+  const series = seriesOf(answer, false);
   const value = (shown: unknown) => (typeof shown === "number" ? show(shown) : "–");
   const rows = answer.times.map((time, at) => [bucket(time), ...series.map((one) => one.values[at] ?? null)]);
   return (

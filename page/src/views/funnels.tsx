@@ -7,6 +7,7 @@ import { useTenant } from "../lib/session";
 import { Card, Copy, Empty, ErrorNote, Head, Select, Waiting } from "../parts/basics";
 import { Icon } from "../parts/icon";
 import { type Condition, Conditions, eventOptions, fieldOptions, filtersOf, type Names, RangePicker, Suggest, useNames } from "../parts/pickers";
+import { SaveToDashboard } from "../parts/save";
 import { Table } from "../parts/table";
 import { About } from "./explore";
 
@@ -73,6 +74,7 @@ export function Funnels() {
   return (
     <>
       <Head title="Funnels">
+        {question && found.data && <SaveToDashboard key={JSON.stringify(question)} title={titleOf(steps)} choices={[{ name: "Funnel", type: "chart", config: { chart_type: "funnel", question } }]} />}
         <RangePicker value={params.get("range") ?? "30d"} onChange={(range) => change({ range, who: "" })} />
       </Head>
       <div class="grid">
@@ -96,6 +98,11 @@ export function Funnels() {
     </>
   );
 }
+
+const titleOf = (steps: readonly Step[]): string => {
+  const events = steps.map((step) => step.event).filter(Boolean);
+  return `From ${events[0]} to ${events.at(-1)}`;
+};
 
 function Builder({ steps, names, params }: { steps: Step[]; names: Names | null; params: URLSearchParams }) {
   const set = (next: Step[]) => change({ s: writeSteps(next), who: "" });

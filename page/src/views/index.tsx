@@ -14,6 +14,7 @@ import { Sessions } from "./sessions";
 import { Sql } from "./sql";
 
 // Loaded when they are opened.
+const Dashboards = lazily(async () => (await import("./dashboards")).Dashboards);
 const Events = lazily(async () => (await import("./events")).Events);
 const Debugger = lazily(async () => (await import("./debugger")).Debugger);
 const Catalogue = lazily(async () => (await import("./catalogue")).Catalogue);
@@ -31,6 +32,7 @@ export interface View {
 
 export const VIEWS: Readonly<Record<string, View>> = {
   live: { title: "Live", icon: "activity", group: "Now", needs: "view", show: Live },
+  dashboards: { title: "Dashboards", icon: "board", group: "Now", needs: "view", show: Dashboards },
   ask: { title: "Ask", icon: "spark", group: "Questions", needs: "query", show: Ask },
   explore: { title: "Explore", icon: "chart", group: "Questions", needs: "view", show: Explore },
   funnels: { title: "Funnels", icon: "funnel", group: "Questions", needs: "view", show: Funnels },

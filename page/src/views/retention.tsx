@@ -1,11 +1,13 @@
-import { bucket, count, percent } from "../lib/format";
+import { percent } from "../lib/format";
 import { useLoaded } from "../lib/hooks";
 import { change, usePlace } from "../lib/place";
 import { type Answer, ask, isEvent, type Question } from "../lib/questions";
 import { useTenant } from "../lib/session";
 import { Card, Empty, ErrorNote, Head, Segments, Select, Waiting } from "../parts/basics";
 import { Chart } from "../parts/chart";
+import { type Cohort, cohortsOf, CohortTable } from "../parts/cohorts";
 import { eventOptions, Suggest, useNames } from "../parts/pickers";
+import { SaveToDashboard } from "../parts/save";
 import { About } from "./explore";
 
 type Unit = "day" | "week" | "month";
@@ -49,6 +51,7 @@ export function Retention() {
   return (
     <>
       <Head title="Retention">
+        {found.data && <SaveToDashboard key={JSON.stringify(question)} title={`Who comes back, by ${unit}`} choices={[{ name: "Cohorts", type: "chart", config: { chart_type: "cohorts", question } }]} />}
         <Segments
           label="Period"
           value={unit}
@@ -86,23 +89,6 @@ export function Retention() {
   );
 }
 
-interface Cohort {
-  begun: string;
-  people: number;
-  shares: { returned: number; share: number }[];
-}
-
-function cohortsOf(answer: Answer): Cohort[] {
-  const cohorts = new Map<string, Cohort>();
-  for (const row of answer.rows as [string, number, number, number, number][]) {
-    const [begun, period, people, returned, share] = row;
-    const cohort = cohorts.get(begun) ?? { begun, people, shares: [] };
-    cohort.shares[period] = { returned, share };
-    cohorts.set(begun, cohort);
-  }
-  return [...cohorts.values()];
-}
-
 /** Of all cohorts that have come so far, each person counted the same. */
 function average(cohorts: readonly Cohort[], period: number): number | null {
   const there = cohorts.filter((cohort) => cohort.shares[period]);
@@ -111,7 +97,7 @@ function average(cohorts: readonly Cohort[], period: number): number | null {
 }
 
 function Shown({ answer, unit }: { answer: Answer; unit: Unit }) {
-  const cohorts = cohortsOf(answer).filter((cohort) => cohort.people > 0);
+  const cohorts = cohortsOf(answer);
   if (cohorts.length === 0) {
     return (
       <Card>
@@ -142,42 +128,7 @@ function Shown({ answer, unit }: { answer: Answer; unit: Unit }) {
         )}
       </Card>
       <Card title="Cohorts" said={`People by the ${unit} of their first event, and how many came back`} flush>
-        <div class="table-wrap" tabIndex={0} role="region" aria-label="Cohorts, as a table">
-          <table class="cohorts">
-            <caption class="unseen">Cohorts</caption>
-            <thead>
-              <tr>
-                <th scope="col">Began</th>
-                <th scope="col" class="num">
-                  People
-                </th>
-                {numbers.map((number) => (
-                  <th key={number} scope="col" class="num">
-                    {unit} {number}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {cohorts.map((cohort) => (
-                <tr key={cohort.begun}>
-                  <th scope="row" class="nowrap">
-                    {bucket(cohort.begun)}
-                  </th>
-                  <td class="num">{count(cohort.people)}</td>
-                  {numbers.map((number) => {
-                    const cell = cohort.shares[number];
-                    return (
-                      <td key={number} class={`num ${cell ? "heat" : ""}`} style={cell ? { "--h": cell.share } : undefined} title={cell ? `${count(cell.returned)} people` : undefined}>
-                        {cell ? percent(cell.share) : ""}
-                      </td>
-                    );
-                  })}
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <CohortTable answer={answer} unit={unit} />
       </Card>
       <About answer={answer} />
     </>

@@ -9,6 +9,7 @@ import { Card, Empty, ErrorNote, Head, Select } from "../parts/basics";
 import type { SqlEditor } from "../parts/editor";
 import { Icon } from "../parts/icon";
 import { Picture } from "../parts/picture";
+import { type Choice, SaveToDashboard } from "../parts/save";
 import { Table } from "../parts/table";
 import { bodyOf, type Checked, download, firstStatement, placeholdersOf, type Rows, rowsOf } from "./sql-running";
 import { SqlSide } from "./sql-side";
@@ -24,6 +25,7 @@ export function Sql() {
   const [text, setText] = useState(asked || firstStatement(id));
   const [values, setValues] = useState<Record<string, string>>({});
   const [rows, setRows] = useState<Rows | null>(null);
+  const [shown, setShown] = useState<Choice[]>([]);
   const [round, setRound] = useState(0);
   const [isSaving, setSaving] = useState(false);
   const [name, setName] = useState("");
@@ -33,6 +35,11 @@ export function Sql() {
   const running = useTask(async (signal, body: Record<string, unknown>) => {
     try {
       setRows(await rowsOf(body, signal));
+      const config = { sql: String(body["sql"]), ...(body["parameters"] ? { parameters: body["parameters"] as Record<string, unknown> } : {}) };
+      setShown([
+        { name: "As fits best", type: "chart", config },
+        { name: "Table", type: "table", config },
+      ]);
     } finally {
       setRound((number) => number + 1);
     }
@@ -115,7 +122,7 @@ export function Sql() {
           {running.busy && <div class="wait" role="status" aria-label="Running" />}
           {running.error && <ErrorNote error={running.error} />}
           {files.error && <ErrorNote error={files.error} />}
-          {rows && !running.error && <Result rows={rows} onDownload={(format) => void files.start(format)} isBusy={files.busy} />}
+          {rows && !running.error && <Result rows={rows} choices={shown} onDownload={(format) => void files.start(format)} isBusy={files.busy} />}
         </div>
         <SqlSide schema={schema} round={round} onOpen={open} onInsert={(insert) => editor.current?.insert(insert)} />
       </div>
@@ -233,7 +240,7 @@ const FILES = [
   ["arrow", "Arrow"],
 ] as const;
 
-function Result({ rows, onDownload, isBusy }: { rows: Rows; onDownload: (format: string) => void; isBusy: boolean }) {
+function Result({ rows, choices, onDownload, isBusy }: { rows: Rows; choices: readonly Choice[]; onDownload: (format: string) => void; isBusy: boolean }) {
   const table = rows.data.map((row) => rows.columns.map((name) => row[name]));
   const said = [
     `${count(rows.row_count)} ${rows.row_count === 1 ? "row" : "rows"}${rows.truncated ? ", there are more" : ""}`,
@@ -247,14 +254,17 @@ function Result({ rows, onDownload, isBusy }: { rows: Rows; onDownload: (format:
       said={<span role="status">{said.filter(Boolean).join(" · ")}</span>}
       flush
       aside={
-        <Select
-          hidden
-          label="Download"
-          class="fit"
-          value=""
-          options={isBusy ? [["", "Downloading…"]] : FILES}
-          onChange={(format) => format && onDownload(format)}
-        />
+        <div class="row">
+          <SaveToDashboard key={JSON.stringify(choices)} title="Rows" choices={choices} />
+          <Select
+            hidden
+            label="Download"
+            class="fit"
+            value=""
+            options={isBusy ? [["", "Downloading…"]] : FILES}
+            onChange={(format) => format && onDownload(format)}
+          />
+        </div>
       }
     >
       {rows.row_count === 0 ? (
