@@ -1,5 +1,8 @@
 """Dashboards in the shapes of both documents: one that is stored, kept, changed by one at a time, deleted and brought back."""
 
+import json
+import re
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -284,6 +287,18 @@ def test_the_product_documents_dashboard_has_current_values_and_is_the_same_one(
     assert sum(row["revenue"] or 0 for row in shown["data"]) == 12.5
     wrong = product(server, "POST", json={"name": "x", "widgets": [{"metric": "fame"}]})
     assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (400, "widgets.0.config")
+
+
+def test_the_guide_makes_a_dashboard_and_a_link_to_it(server: Server) -> None:
+    text = (Path(__file__).parents[2] / "docs/guides/dashboards.md").read_text()
+    told = []
+    for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL):
+        command = ["bash", "-ec", block.replace("http://localhost:8080", server.url)]
+        told.append(json.loads(subprocess.run(command, capture_output=True, timeout=60, check=True).stdout))
+    made, link = told
+    assert made["name"] == "Sales"
+    shared = plain.get(f"{server.url}/api/v1/shared", headers=bearer(link["token"]), timeout=60).json()
+    assert [(one["title"], one["position"]["width"]) for one in shared["widgets"]] == [("Revenue", 3), ("By day", 9)]
 
 
 @pytest.fixture
