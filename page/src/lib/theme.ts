@@ -16,7 +16,11 @@ export const chosen = (): Choice => {
 const themeNow = () => (chosen() === "system" ? (system.matches ? "dark" : "light") : chosen()) as "light" | "dark";
 
 export function applyTheme(): void {
-  document.documentElement.dataset["theme"] = themeNow();
+  const root = document.documentElement;
+  // All at once: what fades from one to the other cannot be read meanwhile.
+  root.classList.add("still");
+  root.dataset["theme"] = themeNow();
+  requestAnimationFrame(() => requestAnimationFrame(() => root.classList.remove("still")));
   told.dispatchEvent(new Event("changed"));
 }
 
