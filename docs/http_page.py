@@ -62,6 +62,14 @@ def body_of(name: str, operation: Document, document: Document) -> Any:
     return None if schema is None else BODIES.get(name, _smallest(schema, document))
 
 
+def is_chosen(name: str, operation: Document) -> bool:
+    """Whether what is shown of it was chosen, so that a server takes it: its body, and what its path names."""
+    path = name.split()[1]
+    knows_name = any(path.startswith(beginning) for beginning in NAMES)
+    named = all(one in VALUES or (one == "name" and knows_name) for one in re.findall(r"\{(\w+)\}", path))
+    return named and (schema_of(operation) is None or name in BODIES)
+
+
 def address_of(name: str, operation: Document) -> str:
     """Its path with values, and what it needs in the query string."""
     method, path = name.split()
