@@ -125,8 +125,8 @@ def test_a_viewer_sees_a_dashboard_without_changing_it_and_a_guest_by_its_link_w
     key = _run(server, "key", "create", "shop", "--secret", "--scope", "query").split()[-1]
     called: dict[str, Any] = {"headers": bearer(key), "timeout": 30}
     widget = {"type": "metric", "title": "Signups", "config": {"metric": "events", "period": "day"}}
-    made = httpx.post(f"{server.url}/api/v1/dashboards", json={"name": "Ours", "widgets": [widget]}, **called).json()
-    link = httpx.post(f"{server.url}/api/v1/dashboards/{made['id']}/links", json={}, **called).json()
+    made = plain.post(f"{server.url}/api/v1/dashboards", json={"name": "Ours", "widgets": [widget]}, **called).json()
+    link = plain.post(f"{server.url}/api/v1/dashboards/{made['id']}/links", json={}, **called).json()
     with visiting(chromium, server.url, "shop") as visit:
         page = visit.open("dashboards", id=made["id"])
         _sign_in(page, "vic@example.com")

@@ -115,7 +115,7 @@ async def set_retention(admin: Connection, days: int, layout: Layout = SINGLE_SE
     if days:
         await admin.command(f"ALTER TABLE {layout.stored('events_raw')} MODIFY TTL timestamp + toIntervalDay({int(days)})")
     else:
-        # What is left of an earlier setting to be done on parts fails for ever once the table has no TTL, and all behind it waits.
+        # What an earlier setting has left to do on parts fails for ever once the table has no TTL, and all behind it waits.
         await admin.command(
             f"KILL MUTATION{layout.on_cluster} WHERE database = currentDatabase() AND table = '{name}' "
             "AND command LIKE '%MATERIALIZE TTL%' AND NOT is_done"
