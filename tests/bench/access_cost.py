@@ -67,7 +67,7 @@ async def main() -> None:
     closed = build(settings, NullLog(), ports, Metrics(), Health(), access=access)
     sent = {**event(random.Random(1)), "customer_id": "demo_tenant"}
     body = json.dumps(sent).encode()
-    bare, keyed = requester(opened.app, "/track", body), requester(closed.app, "/track", body, kept.secrets[-1])
+    bare, keyed = requester(opened.app, "/track", body), requester(closed.app, "/track", body, key=kept.secrets[-1])
     rounds = [(await seconds(bare), await seconds(keyed)) for _ in range(_ROUNDS)]
     without, with_both = min(one for one, _ in rounds), min(other for _, other in rounds)
     say("single, open: a request", without * 1e6)

@@ -4,6 +4,7 @@ python -m tests.bench.ingest_cost
 """
 
 import asyncio
+import itertools
 import json
 import random
 import sys
@@ -98,32 +99,38 @@ def batches(name: str, events: list[dict[str, Any]]) -> None:
     say(f"{name}: decode, judge, enrich, encode", microseconds(accept, len(events)))
 
 
-def requester(app: App, path: str, body: bytes, key: str = "", encoding: str = "") -> Callable[[], Awaitable[None]]:
-    """A call that sends one request to the application, with a key and a content coding where there is one."""
-    headers = [(b"host", b"127.0.0.1"), (b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
-    if key:
-        headers.append((b"authorization", f"Bearer {key}".encode()))
+def requester(app: App, path: str, *bodies: bytes, key: str = "", encoding: str = "") -> Callable[[], Awaitable[None]]:
+    """A call that sends one request to the application, each time the next of these bodies, with a key and a content coding
+    where there is one."""
+    more = [(b"authorization", f"Bearer {key}".encode())] if key else []
     if encoding:
-        headers.append((b"content-encoding", encoding.encode()))
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": path,
-        "query_string": b"",
-        "client": ("127.0.0.1", 1),
-        "headers": headers,
-    }
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
+        more.append((b"content-encoding", encoding.encode()))
+    turns = itertools.cycle([(_scope(path, body, more), body) for body in bodies])
 
     async def send(message: Any) -> None:
         assert message.get("status", 200) == 200
 
     async def request() -> None:
+        scope, body = next(turns)
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
         await app(scope, receive, send)
 
     return request
+
+
+def _scope(path: str, body: bytes, more: list[tuple[bytes, bytes]]) -> dict[str, Any]:
+    headers = [(b"host", b"127.0.0.1"), (b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+    return {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "client": ("127.0.0.1", 1),
+        "headers": headers + more,
+    }
 
 
 async def requests(name: str, path: str, body: bytes, events: int) -> None:

@@ -15,6 +15,7 @@ from tests.bench.bodies import event
 KEY: Final = "bench"
 BATCH: Final = 100
 _BODIES: Final = 100
+"""No two visitors of their events are alike, so a server keeps nothing of the first until they come again."""
 
 
 def _facts(chance: random.Random) -> dict[str, Any]:
@@ -66,15 +67,20 @@ _FORMS: Final[Mapping[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], Cal
 }
 
 
-def body_of(protocol: str, chance: random.Random, *, compressed: bool = False) -> bytes:
+def _body_of(protocol: str, chance: random.Random, *, compressed: bool = False) -> bytes:
     """A batch of a hundred events; the same ones for the same state of ``chance``."""
     form, envelope = _FORMS[protocol]
     text = json.dumps(envelope([form(_facts(chance)) for _ in range(BATCH)])).encode()
     return gzip.compress(text, 6) if compressed else text
 
 
-def write_batches(path: Path, protocol: str, *, compressed: bool = False) -> Path:
-    """A file of such bodies for the load generator."""
+def bodies_of(protocol: str, *, compressed: bool = False) -> list[bytes]:
+    """A hundred such bodies; the same events in each protocol."""
     chance = random.Random(21)
-    path.write_bytes(msgspec.msgpack.encode([body_of(protocol, chance, compressed=compressed) for _ in range(_BODIES)]))
+    return [_body_of(protocol, chance, compressed=compressed) for _ in range(_BODIES)]
+
+
+def write_batches(path: Path, protocol: str, *, compressed: bool = False) -> Path:
+    """A file of them for the load generator."""
+    path.write_bytes(msgspec.msgpack.encode(bodies_of(protocol, compressed=compressed)))
     return path

@@ -63,11 +63,16 @@ def check_object(raw: msgspec.Raw, field: str) -> tuple[msgspec.Raw, dict[str, A
         has_address = keys >= _ADDRESS or (text.count(b'":') != keys and _address_key.search(text) is not None)
     else:  # flat and small: nothing can be too deep or too long
         has_address = not ADDRESS_KEYS.isdisjoint(found)
-    if not has_address and _LF not in text and _CR not in text:
+    if not has_address and is_on_one_line(text):
         return raw, found
     if has_address:
         text = _cut_in_text(text, found)
     return msgspec.Raw(msgspec.json.format(text, indent=-1)), found
+
+
+def is_on_one_line(text: bytes) -> bool:
+    """Whether there is no line break in a text."""
+    return _LF not in text and _CR not in text
 
 
 def text_at(said: Mapping[str, Any], key: str) -> str:

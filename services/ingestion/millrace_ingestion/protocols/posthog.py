@@ -264,7 +264,7 @@ def event_of(item: Item, known: Known, request: WireRequest) -> NativeEvent | Re
         visitor_id=visitor,
         user_id=user,
         session_id=as_text(known.session_id),
-        properties=with_fields(item.properties, {"$set": item.set_, "$set_once": item.set_once, "$unset": item.unset}),
+        properties=_properties(item),
         page_url=as_url(known.current_url) or as_url(known.pathname),
         referrer="" if referrer == "$direct" else referrer,
         event_id=as_text(known.insert_id) or None if item.uuid is None else item.uuid,
@@ -289,9 +289,18 @@ def people(name: str, distinct_id: str, known: Known) -> tuple[str, str]:
     return distinct_id, "" if known.process_person_profile is False else distinct_id
 
 
+def _properties(item: Item) -> msgspec.Raw:
+    """What it says, and what it sets of the person."""
+    if item.set_ is item.set_once is item.unset is NOT_SENT:  # as nearly always: 0.1 µs instead of 0.7
+        return item.properties
+    return with_fields(item.properties, {"$set": item.set_, "$set_once": item.set_once, "$unset": item.unset})
+
+
 def _context(known: Known) -> msgspec.Raw:
     """What a server's SDK says of the browser that it sends for."""
-    said = {"ip": known.ip, "userAgent": known.raw_user_agent if known.ip else None}
+    if not known.ip:
+        return NOT_SENT
+    said = {"ip": known.ip, "userAgent": known.raw_user_agent}
     told = {name: value for name, value in said.items() if isinstance(value, str) and value}
     return msgspec.Raw(encode(told)) if told else NOT_SENT
 

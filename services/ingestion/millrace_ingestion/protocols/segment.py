@@ -196,6 +196,8 @@ def _refusal(item: Item, call: str) -> InvalidInput | None:
 def _said(item: Item, call: str) -> tuple[str, str | None, msgspec.Raw]:
     """Event type, name and properties. What somebody is (traits) are the properties of the event that says so."""
     match call:
+        case "track":
+            return item.event or "", None, item.properties
         case "page":
             return "page_view", item.name, with_fields(item.properties, {"category": item.category})
         case "screen":
@@ -206,15 +208,13 @@ def _said(item: Item, call: str) -> tuple[str, str | None, msgspec.Raw]:
             return call, None, with_fields(item.traits, {"groupId": item.group_id})
         case "merge":
             return call, None, with_fields(item.properties, {"mergeProperties": item.merge_properties})
-        case "alias":
+        case _:  # alias
             return call, None, with_fields(item.properties, {"previousId": item.previous_id})
-        case _:
-            return item.event or "", None, item.properties
 
 
 def _session_of(context: msgspec.Raw) -> Identifier:
     """``context.sessionId``, which RudderStack's browser SDK fills."""
-    if b"sessionId" not in bytes(context):
+    if context is NOT_SENT:
         return None
     try:
         return _decode_session(context).session_id
