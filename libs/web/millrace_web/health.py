@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 
 from millrace_core.time import iso_time, now_ms
@@ -53,7 +54,7 @@ def health_router(
     ai_enabled: bool | None = None,
     page: Page | None = None,
 ) -> APIRouter:
-    """``/``, ``/health``, ``/live``, ``/ready`` and ``/metrics``.
+    """``/``, ``/health``, ``/live``, ``/ready`` and ``/metrics``, each with HEAD, too, as monitors and balancers ask.
 
     Args:
         service: the documented name of the service.
@@ -90,6 +91,15 @@ def health_router(
         """Everything that is counted, in the text format of Prometheus."""
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    return _with_head(router)
+
+
+def _with_head(router: APIRouter) -> APIRouter:
+    for route in [*router.routes]:
+        assert isinstance(route, APIRoute)
+        router.add_api_route(
+            route.path, route.endpoint, methods=["HEAD"], response_model=route.response_model, include_in_schema=False
+        )
     return router
 
 
