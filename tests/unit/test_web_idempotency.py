@@ -1,5 +1,6 @@
 """The same request with the same ``Idempotency-Key`` has the same answer, and is done once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -21,6 +22,13 @@ class _Asked(BaseModel):
 class _Counter:
     def __init__(self) -> None:
         self.count = 0
+        self.may_end = asyncio.Event()
+
+    async def begun(self, count: int) -> None:
+        """Wait until so many requests are being done."""
+        async with asyncio.timeout(10):
+            while self.count < count:
+                await asyncio.sleep(0)
 
     def router(self) -> APIRouter:
         router = APIRouter()
@@ -31,6 +39,16 @@ class _Counter:
             if asked.text == "busy" and self.count == 1:
                 raise Unavailable("not now")
             return {"count": self.count, "text": asked.text}
+
+        @router.post("/slow")
+        async def slow(asked: _Asked) -> dict[str, int]:
+            self.count += 1
+            number = self.count
+            async with asyncio.timeout(10):
+                await self.may_end.wait()
+            if asked.text == "busy" and number == 1:
+                raise Unavailable("not now")
+            return {"count": number}
 
         @router.post("/secret")
         async def secret(response: Response) -> dict[str, int]:
@@ -87,6 +105,30 @@ async def test_a_secret_or_a_fault_is_not_kept(http: httpx.AsyncClient) -> None:
     assert (await _post(http, text="busy")).status_code == 503
     assert (await _post(http, text="busy")).json()["count"] == 2
     assert [(await _post(http, "/secret")).json()["count"] for _ in range(2)] == [3, 4]
+
+
+@pytest.mark.parametrize(("text", "counts"), [("", [1, 1, 1]), ("busy", [None, 3, 3])])
+async def test_of_the_same_requests_at_once_one_is_done(
+    http: httpx.AsyncClient, counter: _Counter, text: str, counts: list[int | None]
+) -> None:
+    same = [asyncio.create_task(_post(http, "/slow", text=text)) for _ in counts]
+    other = asyncio.create_task(_post(http, "/slow", key="k2"))
+    await counter.begun(2)
+    counter.may_end.set()
+    assert [(await task).json().get("count") for task in same] == counts
+    assert (await other).json() == {"count": 2}
+
+
+async def test_who_waits_too_long_for_the_same_request_is_told(counter: _Counter) -> None:
+    repeating = Repeating(MemoryCache(10**6), 60, patience=0.01)
+    app = create_app("test", "0", Metrics(), [counter.router()], hosts=["*"], repeating=repeating)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        first = asyncio.create_task(_post(http, "/slow"))
+        await counter.begun(1)
+        second = await _post(http, "/slow")
+        counter.may_end.set()
+        assert (second.status_code, second.json()["code"]) == (409, "idempotency_key_in_use")
+        assert [(await first).json(), (await _post(http, "/slow")).json(), counter.count] == [{"count": 1}, {"count": 1}, 1]
 
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "a\x7f"])

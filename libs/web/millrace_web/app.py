@@ -70,10 +70,12 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Repeating:
-    """Where answers are kept for an ``Idempotency-Key``, and for how many seconds."""
+    """Where answers are kept for an ``Idempotency-Key``, for how many seconds, and how many a request waits while the same one
+    is being done."""
 
     cache: AnswerCache
     seconds: float
+    patience: float = 60.0
 
 
 def create_app(
@@ -106,7 +108,7 @@ def create_app(
     app.add_exception_handler(ClientGone, answer_nobody)
     app.add_exception_handler(Exception, _unexpected)
     if repeating is not None:
-        app.add_middleware(Idempotency, cache=repeating.cache, seconds=repeating.seconds)
+        app.add_middleware(Idempotency, cache=repeating.cache, seconds=repeating.seconds, patience=repeating.patience)
     app.add_middleware(BodyLimit)
     # Before a body is read, behind what answers preflights.
     app.add_middleware(RequireCaller, credentials=credentials, public=public)

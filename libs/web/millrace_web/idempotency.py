@@ -2,10 +2,16 @@
 
 The tracking routes have their own, by events. Here a request is named by its key, its path and who sends it. An answer that
 holds a secret (``Cache-Control: no-store``) is not kept, and neither is a refusal or a fault that may be over by the next try.
+
+Of requests that come to one process at once, one is done and the others wait for its answer.
 """
 
+import asyncio
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 import msgspec
 from starlette.responses import JSONResponse
@@ -45,12 +51,16 @@ class Idempotency:
 
     Args:
         seconds: how long an answer is kept; 0 keeps none.
+        patience: seconds that a request waits while the same one is being done.
     """
 
-    def __init__(self, app: AsgiApp, cache: AnswerCache, seconds: float) -> None:
+    def __init__(self, app: AsgiApp, cache: AnswerCache, seconds: float, patience: float) -> None:
         self._app = app
         self._cache = cache
         self._seconds = seconds
+        self._patience = patience
+        # A lock lives as long as somebody holds it or waits for it.
+        self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -69,6 +79,30 @@ class Idempotency:
         message = await receive()  # whole: the limit of bodies has read it
         content = hashlib.sha256(message.get("body", b"")).digest()
         name = f"answer:{_name(key, scope)}"
+        async with self._turn(name):
+            await self._answer_once(name, content, message, scope, receive, send)
+
+    @asynccontextmanager
+    async def _turn(self, name: str) -> AsyncIterator[None]:
+        """Alone with requests of this name.
+
+        Raises:
+            Conflict: ``idempotency_key_in_use``.
+        """
+        lock = self._under_way.setdefault(name, asyncio.Lock())
+        try:
+            async with asyncio.timeout(self._patience):
+                await lock.acquire()
+        except TimeoutError as error:
+            raise Conflict("a request with this Idempotency-Key is still being done", code="idempotency_key_in_use") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    async def _answer_once(
+        self, name: str, content: bytes, message: Message, scope: Message, receive: Receive, send: Send
+    ) -> None:
         known = await self._cache.get(name)
         if known is not None:
             kept = msgspec.msgpack.decode(known, type=_Kept)
