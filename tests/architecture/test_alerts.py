@@ -74,3 +74,10 @@ def test_what_the_rules_record_is_named_by_its_level_its_metric_and_what_was_don
     assert len(names) == len(set(names))
     for name in names:
         assert re.fullmatch(r"(job|slo):[a-z0-9_]+:[a-z0-9_]+", name), name
+
+
+def test_every_alert_is_caused_by_a_test_or_by_a_procedure_that_is_written_down() -> None:
+    caused = "".join(path.read_text() for path in (_ROOT / "tests/faults").glob("test_alerts_*.py"))
+    left = {name for name in _ALERTS if f'"{name}"' not in caused}
+    procedures = (_RUNBOOKS / "README.md").read_text().partition("## Seeing one fire")[2].partition("\n## ")[0]
+    assert left == set(re.findall(r"^- (\w+): ", procedures, re.MULTILINE))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from millrace_core.errors import StartRefused, WarehouseUnavailable
+from millrace_core.errors import InvalidInput, StartRefused, WarehouseUnavailable
 from millrace_service.metrics import Metrics
 from millrace_warehouse.migrations import all_migrations
 from millrace_warehouse.migrations.layout import Layout
@@ -128,3 +128,12 @@ async def test_the_tables_of_a_cluster_are_statements_that_the_engine_reads(ware
         assert "non_replicated" not in printed
     created = [text for text in written if text.startswith("CREATE TABLE IF NOT EXISTS")]
     assert sum("Replicated" in text for text in created) == sum("Distributed" in text for text in created) == 9
+
+
+async def test_a_server_is_not_copied_file_by_file(clickhouse: ClickHouse, tmp_path: Path) -> None:
+    async def nothing() -> None:
+        pytest.fail("nothing is to be done meanwhile")
+
+    async with open_storing(clickhouse.settings, _NOWHERE, Metrics()) as ports:
+        with pytest.raises(InvalidInput, match="backups of its own"):
+            await ports.admin.copy(tmp_path, nothing)
