@@ -120,6 +120,7 @@ _OPERATORS: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("GET", "/admin/v1/status"): {},
     ("POST", "/admin/v1/rebuild"): {"json": {"first": 0, "last": 0}},
     ("POST", "/admin/v1/audit"): {},
+    ("POST", "/admin/v1/backup"): {"json": {"folder": "copy"}},
     ("DELETE", "/admin/v1/users/{email}"): {},
 }
 """What is of no tenant, and so of nobody who administers one."""
