@@ -65,10 +65,11 @@ class Visit:
 
     def follow(self, name: str) -> Page:
         """Click a link of the navigation; on a phone it is behind the menu."""
-        menu = self.page.get_by_role("button", name="Menu")
+        menu, views = self.page.get_by_role("button", name="Menu"), self.page.get_by_role("navigation", name="Views")
+        expect(menu.or_(views).first).to_be_visible()
         if menu.is_visible():
             menu.click()
-        self.page.get_by_role("navigation", name="Views").get_by_role("link", name=name, exact=True).click()
+        views.get_by_role("link", name=name, exact=True).click()
         return self.page
 
     def card(self, title: str) -> Locator:

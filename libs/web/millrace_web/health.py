@@ -1,5 +1,6 @@
 """The routes that every service has: who it is, whether it lives, whether it is ready, and its metrics."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -89,7 +90,9 @@ def health_router(
     @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def exposition() -> Response:
         """Everything that is counted, in the text format of Prometheus."""
-        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        # In a thread, as some figures are asked of the disk.
+        exposed = await asyncio.to_thread(metrics.exposition)
+        return Response(exposed, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return _with_head(router)
 
