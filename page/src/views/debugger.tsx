@@ -1,13 +1,12 @@
 // For whoever points an SDK here: what becomes of what is sent, the moment it comes, and what would become of it.
 import { useState } from "preact/hooks";
-import { clock, count } from "../lib/format";
+import { count } from "../lib/format";
 import { change, linkTo, usePlace } from "../lib/place";
-import { useTenant } from "../lib/session";
 import { Card, Empty, Head, Segments } from "../parts/basics";
 import { Icon } from "../parts/icon";
 import { meaningOf } from "./reasons";
 import { TryEvent } from "./try-event";
-import { TONES, useVerdicts, type Verdict } from "./verdicts";
+import { TONES, useVerdicts, type Verdict, VerdictLine } from "./verdicts";
 
 const KINDS = [
   ["", "All"],
@@ -99,20 +98,12 @@ function NothingYet({ isOpen }: { isOpen: boolean }) {
 }
 
 function List({ verdicts }: { verdicts: readonly Verdict[] }) {
-  const { time_zone: zone } = useTenant();
   return (
     <div class="watch" role="log" aria-live="off" aria-label="Verdicts" tabIndex={0}>
       {verdicts.map((one) => (
         <details key={one.key} class="verdict">
           <summary>
-            <time class="num muted">{clock(new Date(one.at), zone)}</time>
-            <span>
-              <span class={`badge ${TONES[one.outcome] ?? "bad"}`}>{one.outcome.replace("_", " ")}</span>
-            </span>
-            <span>
-              {one.event_type ?? `${count(one.events ?? 1)} × ${one.reason || "no reason told"}`} <span class="muted">{one.protocol}</span>
-            </span>
-            <code class="muted">{one.client_event_id ?? one.event_id ?? one.event_ids?.join(", ")}</code>
+            <VerdictLine verdict={one} />
           </summary>
           <Inside verdict={one} />
         </details>

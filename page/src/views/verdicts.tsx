@@ -48,21 +48,30 @@ export function useVerdicts(isOn: boolean, most = MOST): { verdicts: Verdict[]; 
 
 export const TONES: Record<string, string> = { accepted: "good", duplicate: "warn", limited: "warn" };
 
-export function VerdictList({ verdicts }: { verdicts: readonly Verdict[] }) {
+/** What a verdict says in one line. */
+export function VerdictLine({ verdict: one }: { verdict: Verdict }) {
   const { time_zone: zone } = useTenant();
+  return (
+    <>
+      <time class="num muted">{clock(new Date(one.at), zone)}</time>
+      <span>
+        <span class={`badge ${TONES[one.outcome] ?? "bad"}`}>{one.outcome.replace("_", " ")}</span>
+      </span>
+      <span>
+        {one.event_type ?? `${count(one.events ?? 1)} × ${one.reason || "no reason told"}`} <span class="muted">{one.protocol}</span>
+      </span>
+      <code class="muted">{one.client_event_id ?? one.event_id ?? one.event_ids?.join(", ")}</code>
+    </>
+  );
+}
+
+export function VerdictList({ verdicts }: { verdicts: readonly Verdict[] }) {
   return (
     <div class="stream verdicts" role="log" aria-live="off" aria-label="Verdicts" tabIndex={0}>
       <ol>
         {verdicts.map((one) => (
           <li key={one.key}>
-            <time class="num muted">{clock(new Date(one.at), zone)}</time>
-            <span>
-              <span class={`badge ${TONES[one.outcome] ?? "bad"}`}>{one.outcome.replace("_", " ")}</span>
-            </span>
-            <span>
-              {one.event_type ?? `${count(one.events ?? 1)} × ${one.reason || "no reason told"}`} <span class="muted">{one.protocol}</span>
-            </span>
-            <code class="muted">{one.client_event_id ?? one.event_id ?? one.event_ids?.join(", ")}</code>
+            <VerdictLine verdict={one} />
           </li>
         ))}
       </ol>
