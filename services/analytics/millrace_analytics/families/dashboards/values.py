@@ -106,7 +106,7 @@ def _single(answer: Answer) -> tuple[Any, str | None]:
         return None, None
     before = answer.previous.rows[0][measure] if answer.previous is not None and answer.previous.rows else None
     percent = change(rows[0][measure], before)
-    return rows[0][measure], None if percent is None else f"{percent:+.0f}%"
+    return rows[0][measure], None if percent is None else f"{round(percent):+d}%"
 
 
 def _of_rows(widget_id: str, found: SqlAnswer) -> WidgetValues:

@@ -99,7 +99,7 @@ def realtime_of(answer: Answer, hour: Answer, now: int) -> Realtime:
 
 
 def _change(now: float | None, before: float | None) -> str | None:
-    return f"{100 * (now - before) / before:+.0f}%" if now is not None and before else None
+    return f"{round(100 * (now - before) / before):+d}%" if now is not None and before else None
 
 
 def _alerts(events: int, before: int) -> list[Alert]:
