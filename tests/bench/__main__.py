@@ -27,6 +27,9 @@ _PARTS: Final = {
 def main(names: list[str]) -> None:
     """Measure the named ones, or all."""
     wanted = [one for name in names or _PARTS for one in _PARTS.get(name, (name,))]
+    known = [one for part in _PARTS.values() for one in part]
+    if unknown := [one for one in wanted if one not in known]:
+        sys.exit(f"no measurement is called {unknown[0]}; there are {', '.join([*_PARTS, *known])}")
     rows: list[Row] = []
     for name in wanted:
         began = time.monotonic()

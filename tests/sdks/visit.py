@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page, Playwright, Request
 
 from tests.sdks.browsers import FOLDER, BrowserPackage, bundled
 from tests.support.browser import CHROMIUM, FLAGS, Site, serving
@@ -36,6 +36,21 @@ class Visit:
     page: Page
     between: Relay
     complaints: list[str] = field(default_factory=list)
+    under_way: set[Request] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Look at what the page says and asks for."""
+        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._asked)
+        self.page.on("requestfinished", self._answered)
+        self.page.on("requestfailed", self._answered)
+
+    def _asked(self, request: Request) -> None:  # of the class: playwright takes no methods of sets
+        self.under_way.add(request)
+
+    def _answered(self, request: Request) -> None:
+        self.under_way.discard(request)
 
     def identify(self) -> None:
         """Say who the visitor is."""
@@ -53,8 +68,12 @@ class Visit:
             self.page.wait_for_timeout(50)
 
     def let_hours_pass(self) -> None:
-        """So long that whatever is to be tried again has been, by the page's clock."""
+        """So long that whatever is to be tried again has been, by the page's clock.
+
+        Never while an answer is awaited: its deadline would pass with the hour.
+        """
         for _ in range(12):
+            self.wait_until(lambda: not any(one.method == "POST" for one in self.under_way))
             self.page.clock.fast_forward(_HOUR // 4)
             self.page.wait_for_timeout(100)
 
@@ -92,8 +111,6 @@ def visiting(browser: Browser, package: BrowserPackage, between: Relay, key: str
         context = browser.new_context(user_agent=AGENT, locale="de-AT")
         page = context.new_page()
         visit = Visit(page, between)
-        page.on("console", lambda said: visit.complaints.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: visit.complaints.append(str(error)))
         if clock:
             page.clock.install()
         page.goto(f"{site.url}/pricing?utm_source=news", referer="https://www.google.com/")
