@@ -4,7 +4,6 @@ own on a free loopback port."""
 
 import importlib
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -16,20 +15,21 @@ import httpx
 from millrace_warehouse.settings import WarehouseSettings
 from tests.support import figures, plain
 from tests.support.clickhouse_server import READER, WRITER
+from tests.support.killable import Killable
 from tests.support.server import free_port
 
 _START_SECONDS = 120.0
 _NAMED = "MILLRACE_TEST_CLICKHOUSE_URL"
 
 
-class ClickHouse:
-    """Starts, stops, is killed and starts again on the same folder and port."""
+class ClickHouse(Killable):
+    """The stand-in."""
 
+    called = "the warehouse"
     is_stand_in = True
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         host = f"127.0.0.1:{self.port}/analytics"
         self.writer_url = f"clickhouse://{WRITER[0]}:{WRITER[1]}@{host}"
@@ -70,36 +70,6 @@ class ClickHouse:
             except httpx.TransportError:
                 time.sleep(0.05)
         raise AssertionError("the warehouse does not answer")
-
-    def stop(self) -> None:
-        """SIGTERM."""
-        self._end(signal.SIGTERM)
-
-    def freeze(self) -> None:
-        """It keeps its connections and answers nothing, until it thaws."""
-        figures.injected("freeze of the warehouse")
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Go on."""
-        self._signal(signal.SIGCONT)
-        figures.healed()
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        if self._process is not None:
-            figures.injected("SIGKILL of the warehouse")
-        self._end(signal.SIGKILL)
-
-    def _signal(self, number: int) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    def _end(self, number: int) -> None:
-        if self._process is not None:
-            self._process.send_signal(number)
-            self._process.wait(30)
-            self._process = None
 
 
 class RealClickHouse(ClickHouse):

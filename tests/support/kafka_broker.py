@@ -4,7 +4,6 @@ Needs Java 17 and Maven; the jars (46 MB) are resolved once a machine, into Mave
 """
 
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -14,6 +13,7 @@ import pytest
 
 from tests.support import figures
 from tests.support.kafka_security import Security
+from tests.support.killable import Killable
 from tests.support.server import free_port
 
 _VERSION = "4.4.0"
@@ -38,17 +38,18 @@ appender.out.layout.pattern=%d %p %c{1} %m%n
 _CLUSTER_ID = "TWlsbHJhY2VUZXN0Qm9yaw"
 
 
-class KafkaBroker:
-    """Starts, stops, is killed and starts again on the same folder and port.
+class KafkaBroker(Killable):
+    """A broker, which is its own controller.
 
     Args:
         security: listeners that ask who comes, beside the open one.
     """
 
+    called = "the broker"
+
     def __init__(self, folder: Path, security: Security | None = None) -> None:
         self._folder = folder
         self._security = security
-        self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         folder.mkdir(parents=True)
@@ -81,35 +82,6 @@ class KafkaBroker:
                 figures.healed()
                 return
         raise AssertionError(f"the broker is not up after {_START_SECONDS} s:\n{self._tail()}")
-
-    def stop(self) -> None:
-        """SIGTERM."""
-        self._end(signal.SIGTERM)
-
-    def freeze(self) -> None:
-        """It keeps its connections and answers nothing, until it thaws."""
-        figures.injected("freeze of the broker")
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Go on."""
-        self._signal(signal.SIGCONT)
-        figures.healed()
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        if self._process is not None:
-            figures.injected("SIGKILL of the broker")
-        self._end(signal.SIGKILL)
-
-    def _signal(self, number: int) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    def _end(self, number: int) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(number)
-            self._process.wait(60)
 
     def _run(self, *command: str) -> None:
         subprocess.run(command, cwd=self._folder, check=True, capture_output=True, timeout=300)

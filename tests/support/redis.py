@@ -1,7 +1,6 @@
 """A real Redis of its own on a free loopback port, which can be killed, stopped in the middle and started again."""
 
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -10,22 +9,23 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support import figures
+from tests.support.killable import Killable
 from tests.support.server import free_port
 
 _START_SECONDS = 20.0
 
 
-class RedisServer:
-    """Starts, freezes, is killed and starts again, empty each time, on the same port.
+class RedisServer(Killable):
+    """Starts again empty each time, on the same port.
 
     Args:
         password: asked for where it is not empty.
     """
 
+    called = "Redis"
+
     def __init__(self, password: str = "") -> None:
         self._password = password
-        self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         self.url = f"redis://{f':{password}@' if password else ''}127.0.0.1:{self.port}/0"
 
@@ -43,27 +43,6 @@ class RedisServer:
             else:
                 return
         raise AssertionError("Redis does not answer")
-
-    def freeze(self) -> None:
-        """It takes connections and answers nothing, until it thaws."""
-        figures.injected("freeze of Redis")
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Go on."""
-        self._signal(signal.SIGCONT)
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        if self._process is not None:
-            figures.injected("SIGKILL of Redis")
-            self._signal(signal.SIGKILL)
-            self._process.wait(_START_SECONDS)
-            self._process = None
-
-    def _signal(self, number: int) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
 
 
 @contextmanager
