@@ -7,6 +7,7 @@ import { indented, mistakeIn } from "../lib/indent";
 import { linkTo } from "../lib/place";
 import { useTenant } from "../lib/session";
 import { Card, Empty, ErrorNote } from "../parts/basics";
+import { JsonText } from "../parts/json-text";
 import { Administered, isElsewhere } from "../parts/owners";
 import { Drop, REASONS } from "./letters";
 
@@ -136,19 +137,7 @@ function Record({ letter, onDone }: { letter: DeadLetter; onDone: (outcome: Outc
           void correcting.start();
         }}
       >
-        <textarea
-          class="input mono record"
-          aria-label="The record"
-          aria-invalid={mistake !== null}
-          spellcheck={false}
-          value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
-        {mistake && (
-          <p class="small failed" role="status">
-            {mistake}
-          </p>
-        )}
+        <JsonText class="record" label="The record" value={text} onChange={setText} />
         {(correcting.error ?? replaying.error) && <ErrorNote error={(correcting.error ?? replaying.error)!} />}
         <div class="row">
           <button class="button first" disabled={!isChanged || mistake !== null || correcting.busy}>

@@ -6,6 +6,7 @@ import { mistakeIn } from "../lib/indent";
 import { useSession } from "../lib/session";
 import { Card, Code, ErrorNote } from "../parts/basics";
 import { Icon } from "../parts/icon";
+import { JsonText } from "../parts/json-text";
 import { Table } from "../parts/table";
 
 interface Remark {
@@ -60,20 +61,7 @@ export function TryEvent() {
             <input class="input mono" required autocomplete="off" spellcheck={false} placeholder="mrw_…" value={key} onInput={(event) => setKey(event.currentTarget.value)} />
           </label>
         )}
-        <textarea
-          class="input mono"
-          rows={7}
-          aria-label="An event in JSON"
-          aria-invalid={mistake !== null}
-          spellcheck={false}
-          value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
-        {mistake && (
-          <p class="small failed" role="status">
-            {mistake}
-          </p>
-        )}
+        <JsonText rows={7} label="An event in JSON" value={text} onChange={setText} />
         <div>
           <button class="button first" disabled={mistake !== null || trying.busy}>
             Try it
