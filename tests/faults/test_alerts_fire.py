@@ -1,5 +1,5 @@
-"""Every alert whose fault a test can cause fires: the platform with its fault, and a real Prometheus with the project's rules
-in seconds (``tests.support.prometheus.quick``). What is left, and how to cause it: docs/runbooks/README.md."""
+"""Every alert fires: the platform with its fault, and a real Prometheus with the project's rules in seconds
+(``tests.support.prometheus.quick``). To see one in your own: docs/runbooks/README.md."""
 
 import contextlib
 import os
@@ -96,6 +96,39 @@ def test_a_disk_that_fills(server: Server, tmp_path: Path) -> None:
             prometheus.fires("DiskFillsIn4h", meanwhile=fill)
         finally:
             filling.unlink()
+
+
+@contextlib.contextmanager
+def _memory_group(limit: int) -> Iterator[Path]:
+    """A control group of this test's own with so many bytes, of either version."""
+    of_memory = Path("/sys/fs/cgroup/memory")
+    group, name = (of_memory, "memory.limit_in_bytes") if of_memory.is_dir() else (of_memory.parent, "memory.max")
+    group /= f"millrace-alerts-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    try:
+        if not (group / name).exists():
+            pytest.skip("control groups have no memory here")
+        (group / name).write_text(str(limit))
+        yield group
+    finally:
+        group.rmdir()
+
+
+def test_a_limit_of_memory_that_is_near(server: Server, tmp_path: Path) -> None:
+    with watched(tmp_path, server) as prometheus:
+        taken = "process_resident_memory_bytes"
+        prometheus.wait_until(lambda: bool(prometheus.ask(taken)), "its memory is seen")
+        now = float(prometheus.ask(taken)[0]["value"][1])
+        with _memory_group(round(now / 0.95)) as group:
+            (group / "cgroup.procs").write_text(str(server.pid))
+            try:
+                prometheus.fires("MemoryNearLimit", meanwhile=lambda: send_clicks(server))
+                assert send_clicks(server) == 200
+            finally:
+                server.stop()
 
 
 def test_rows_that_somebody_else_writes(server: Server, tmp_path: Path) -> None:

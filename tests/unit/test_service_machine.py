@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from millrace_service.machine import memory_limit, tell_machine
+from millrace_service.machine import limit_files, memory_limit, tell_machine
 from millrace_service.metrics import Metrics
 
 _MACHINE = memory_limit(())
@@ -20,10 +20,29 @@ def test_memory_ends_at_the_containers_limit_or_at_the_machines(said: str | None
     assert memory_limit((group,)) == limit
 
 
-def test_the_second_kind_of_group_is_asked_where_the_first_is_not_there(tmp_path: Path) -> None:
-    second = tmp_path / "limit_in_bytes"
-    second.write_text("2000000")
-    assert memory_limit((tmp_path / "none", second)) == 2_000_000
+@pytest.mark.parametrize(
+    ("said", "files"),
+    [
+        ("0::/system.slice/run-1.scope\n", ["system.slice/run-1.scope", "system.slice", ""]),
+        ("0::/\n", [""]),
+        ("5:cpu:/a\n4:memory,hugetlb:/docker/b\n0::/\n", ["memory/docker/b", "memory/docker", "memory", ""]),
+        ("", []),
+    ],
+)
+def test_the_limits_of_all_groups_around_the_process_hold(said: str, files: list[str], tmp_path: Path) -> None:
+    own = tmp_path / "cgroup"
+    own.write_text(said)
+    found = limit_files(own, tmp_path)
+    names = [tmp_path / one / ("memory.limit_in_bytes" if one.startswith("memory") else "memory.max") for one in files]
+    assert found == names
+    for number, one in enumerate(found):
+        one.parent.mkdir(parents=True, exist_ok=True)
+        one.write_text(str(1_000_000 + number))
+    assert memory_limit(found) == (1_000_000 if found else _MACHINE)
+
+
+def test_there_are_no_groups_where_the_system_has_none(tmp_path: Path) -> None:
+    assert limit_files(tmp_path / "none", tmp_path) == []
 
 
 def test_the_disk_of_a_folder_that_is_not_made_yet_is_its_parents(tmp_path: Path) -> None:

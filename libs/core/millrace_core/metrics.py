@@ -66,7 +66,7 @@ MEMORY_LIMIT = Metric(
     "millrace_memory_limit_bytes",
     "gauge",
     "bytes",
-    "What this process may take: its container's limit, else the machine's memory.",
+    "What this process may take: the least limit of its container and its control groups, else the machine's memory.",
 )
 INGEST_PAYLOAD = Metric(
     "millrace_ingest_payload_bytes",
