@@ -9,6 +9,7 @@ import pytest
 
 from millrace_core.ids import time_of_uuid7
 from millrace_ingestion.enrich.agents import Agents
+from millrace_standalone.commands.demo import _past
 from millrace_standalone.demo.rhythm import daily
 from millrace_standalone.demo.shop import live_shop, past_shop
 from millrace_standalone.demo.visitors import BOTS, DEVICES
@@ -155,3 +156,22 @@ async def test_every_event_is_accepted_as_it_is(week: list[Happening]) -> None:
     channels = Counter(line.get("channel", "") for line in lines if line["event_type"] == "page_view")
     assert {"direct", "organic search", "paid search", "email"} <= channels.keys()
     assert 0.003 < sum(line.get("is_bot", False) for line in lines) / len(lines) < 0.12
+
+
+def test_the_past_is_told_from_its_last_hour_backwards_and_nothing_twice(week: list[Happening]) -> None:
+    told = list(_past(past_shop("demo", 1, 6_000), NOW, 7.0))
+    texts = [text for _, batch in told for text in batch]
+    assert len(texts) == len(set(texts)) == len(week)
+    assert set(texts) == {event.text for event in week}
+    days = [done for done, _ in told]
+    assert days == sorted(days)
+    assert 6.9 < days[-1] <= 7.0
+    last_hour = [event.text for event in week if event.at >= NOW - _HOUR]
+    assert texts[: len(last_hour)] == last_hour
+
+
+@pytest.mark.parametrize("days", [1 / 48, 0.5, 1.0, 2.25])
+def test_a_past_of_any_length_is_whole(days: float) -> None:
+    shop = past_shop("demo", 1, 6_000)
+    texts = {text for _, batch in _past(shop, NOW, days) for text in batch}
+    assert texts == {event.text for event in shop.events(NOW - round(days * _DAY), NOW)}
