@@ -3,11 +3,13 @@
 const plain = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const money = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const share = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
 
 export const count = (value: number): string => whole.format(value);
 export const compact = (value: number): string => (Math.abs(value) < 10_000 ? plain.format(value) : short.format(value));
-export const percent = (part: number): string => share.format(part);
+/** A share, 0 to 1; what is not nothing does not look like it. */
+export const percent = (part: number): string => (part > 0 && part < 0.0005 ? "<0.1%" : share.format(part));
 
 /** A measured value with its unit, as the API names units. */
 export function measured(value: unknown, unit: string): string {
@@ -19,6 +21,8 @@ export function measured(value: unknown, unit: string): string {
     case "s":
     case "seconds":
       return duration(value);
+    case "currency":
+      return money.format(value);
     case "ms":
       return `${plain.format(value)} ms`;
     default:

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useId, useState } from "preact/hooks";
 import type { ApiError } from "../lib/api";
+import { measured } from "../lib/format";
 import { Icon, type IconName } from "./icon";
 
 export function Card(props: {
@@ -178,7 +179,7 @@ export function Bars({ rows, unit }: { rows: { name: string; value: number; more
           <i style={{ width: `${(row.value / most) * 100}%` }} />
           <span title={row.name}>{row.name}</span>
           <b>
-            {row.value.toLocaleString("en")} <span class="unseen">{unit}</span>
+            {measured(row.value, unit)} <span class="unseen">{unit}</span>
             {row.more && <small>{row.more}</small>}
           </b>
         </li>

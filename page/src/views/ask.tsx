@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, post, postInit } from "../lib/api";
-import { duration, moment } from "../lib/format";
+import { cell, duration, measured, moment } from "../lib/format";
 import { useTask } from "../lib/hooks";
 import { change, linkTo, usePlace } from "../lib/place";
 import type { Question } from "../lib/questions";
@@ -231,7 +231,7 @@ function Answered({ answer, question }: { answer: Answer; question: string }) {
       </Card>
       {rows.length > 1 && (
         <Card title="Rows" said={`${rows.length.toLocaleString("en")}${answer.truncated ? " of more" : ""} in ${duration(answer.execution_time_ms / 1000)}`} flush>
-          <Table caption={question} columns={answer.columns.filter((name) => name !== "other").map((name) => ({ name, label: labelOf(name, answer.units) }))} rows={answer.data.map((row) => answer.columns.filter((name) => name !== "other").map((name) => row[name]))} />
+          <Table caption={question} columns={answer.columns.filter((name) => name !== "other").map((name) => ({ name, label: labelOf(name, answer.units), show: (value: unknown) => (answer.units[name] ? measured(value, answer.units[name]) : cell(value)) }))} rows={answer.data.map((row) => answer.columns.filter((name) => name !== "other").map((name) => row[name]))} />
         </Card>
       )}
       {answer.related_queries.length > 0 && (

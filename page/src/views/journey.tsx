@@ -27,7 +27,7 @@ export function Journey() {
   const [text, setText] = useState(person);
   useEffect(() => setText(person), [person]);
   const range = params.get("range") ?? "30d";
-  const question: Question | null = person ? { kind: "journey", person, range: rangeOf(range), limit: MOST } : null;
+  const question: Question | null = person ? { kind: "journey", person, range: rangeOf(range), bots: "include", limit: MOST } : null;
   const found = useLoaded(question && JSON.stringify([tenant.customer_id, question]), (signal) => ask(tenant.customer_id, question!, signal));
   return (
     <>

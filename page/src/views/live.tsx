@@ -3,7 +3,7 @@ import { get, path, post } from "../lib/api";
 import { compact, count, duration, measured, minute } from "../lib/format";
 import { useLoaded } from "../lib/hooks";
 import { linkTo } from "../lib/place";
-import type { Answer, Question } from "../lib/questions";
+import type { Answer, Filter, Question } from "../lib/questions";
 import { useTenant } from "../lib/session";
 import { Bars, Card, Empty, ErrorNote, Head, Waiting } from "../parts/basics";
 import { Chart } from "../parts/chart";
@@ -23,9 +23,11 @@ const people = (last: number): Question => ({
   measures: [{ measure: "unique", of: "person", exact: false, name: "people" }],
   range: { last, unit: "minute" },
 });
+/** Of pages and events that somebody came to from elsewhere: the next ones have no channel, and the site itself as their referrer. */
+const ARRIVED: Filter = { field: "channel", operator: "is_set" };
 const by = (field: string): Question => ({
   ...people(60),
-  where: { field, operator: "is_set" },
+  where: { all: [{ field, operator: "is_set" }, ...(field === "referrer_domain" ? [ARRIVED] : [])] },
   by: [field],
   top: 8,
   other: false,
@@ -78,7 +80,7 @@ export function Live() {
           <Timeline board={board.data} zone={tenant.time_zone} />
           <Card title="Top pages" said="Views in the last hour" class="six">
             <Ranking
-              rows={board.data.top_pages.map((one) => ({ name: one.page || "(none)", value: one.views, more: `${count(one.unique_visitors)} visitors` }))}
+              rows={board.data.top_pages.map((one) => ({ name: one.page || "(none)", value: one.views, more: `${count(Math.min(one.unique_visitors, one.views))} visitors` }))}
               unit="views"
             />
           </Card>
