@@ -77,6 +77,10 @@ BODIES: Final[dict[str, Any]] = {
             ]
         },
     },
+    "POST /api/v1/dashboards/{dashboard_id}/values": {
+        "filters": {"range": {"last": 30, "unit": "day"}, "where": {"field": "country", "value": "AT"}}
+    },
+    "POST /api/v1/shared/values": {"range": {"last": 30, "unit": "day", "align": "to_date"}},
     "POST /api/v1/analytics/funnels": {
         "name": "From a look to an order",
         "steps": [{"name": "looked", "event": "page_view"}, {"name": "bought", "event": "purchase"}],

@@ -103,6 +103,8 @@ def test_a_first_dashboard_is_an_overview_with_values_of_now(chromium: Browser, 
         ("explore", {"m": "metric:revenue", "range": "24h"}, "Takings", "img"),
         ("funnels", {"s": '[["page_view"],["purchase"]]'}, "Way to buy", "list"),
         ("retention", {"unit": "day"}, "Loyal", "table"),
+        ("paths", {"e": "page_view"}, "After a view", "list"),
+        ("sessions", {"m": "bounce_rate", "range": "24h"}, "Bounces", "img"),
         (
             "sql",
             {"sql": f"SELECT event_type, count() AS n FROM events_raw WHERE customer_id = '{_SHOP}' GROUP BY 1"},

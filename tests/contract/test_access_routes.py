@@ -36,6 +36,7 @@ _OWN_CREDENTIAL: Final = {
     ("POST", "/auth/v1/password-forgotten"),
     ("GET", "/api/v1/shared"),
     ("GET", "/api/v1/shared/values"),
+    ("POST", "/api/v1/shared/values"),
 }
 """What brings a credential of its own, in its body or in a session's cookie, or is opened by a link."""
 _SQL: Final = "SELECT 1 FROM events_raw WHERE customer_id = 'theirs'"
@@ -88,6 +89,7 @@ _FOREIGN: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("DELETE", "/api/v1/dashboards/{dashboard_id}"): _THEIRS,
     ("POST", "/api/v1/dashboards/{dashboard_id}/restore"): _THEIRS,
     ("GET", "/api/v1/dashboards/{dashboard_id}/values"): _THEIRS,
+    ("POST", "/api/v1/dashboards/{dashboard_id}/values"): {"json": {}, **_THEIRS},
     ("GET", "/api/v1/dashboards/{dashboard_id}/export"): _THEIRS,
     ("GET", "/api/v1/dashboards/{dashboard_id}/links"): _THEIRS,
     ("POST", "/api/v1/dashboards/{dashboard_id}/links"): {"json": {}, **_THEIRS},

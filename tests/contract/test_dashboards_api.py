@@ -128,8 +128,11 @@ def test_a_deleted_dashboard_is_brought_back_as_it_was(server: Server) -> None:
 
 def test_a_dashboard_is_its_tenants_alone(server: Server) -> None:
     path = "/" + create(server, "Mine", {"config": _COUNT, "type": "metric"})
-    for method, below in (("GET", ""), ("GET", "/values"), ("GET", "/export"), ("PUT", ""), ("DELETE", ""), ("GET", "/links")):
-        foreign = call(server, method, path + below, "other", json={} if method == "PUT" else None)
+    for method, below in (
+        ("GET", ""), ("GET", "/values"), ("POST", "/values"), ("GET", "/export"), ("GET", "/links"), ("PUT", ""),
+        ("DELETE", ""),
+    ):  # fmt: skip
+        foreign = call(server, method, path + below, "other", json={} if method in ("PUT", "POST") else None)
         assert (foreign.status_code, foreign.json()["code"]) == (404, "unknown_dashboard"), (method, below)
     assert product(server, "GET", path, "other").status_code == 404
     missing = plain.get(f"{server.url}/api/v1/dashboards", timeout=60)

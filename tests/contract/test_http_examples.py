@@ -19,7 +19,7 @@ _STREAMS: Final = {
     "POST /api/v1/questions/stream",
 }
 """They do not end; test_stream_api.py and others try them."""
-_OF_A_LINK: Final = {"GET /api/v1/shared", "GET /api/v1/shared/values"}
+_OF_A_LINK: Final = {"GET /api/v1/shared", "GET /api/v1/shared/values", "POST /api/v1/shared/values"}
 _NOT_SENT: Final = {*_STREAMS, *_OF_A_LINK, "POST /ai/feedback", "GET /tracker.js", "GET /tracker.mjs"}
 """Nor what needs a link's token, what names an answer that has to be there, nor what is there once it is built."""
 _FIRST: Final = ("POST /track", "PUT ")

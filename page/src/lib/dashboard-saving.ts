@@ -5,7 +5,7 @@ import { ApiError } from "./api";
 import { change, type Dashboard, read, type Widget } from "./dashboards";
 import { useLoaded } from "./hooks";
 
-export type Draft = Partial<Pick<Dashboard, "name" | "description">> & { widgets?: Widget[] };
+export type Draft = Partial<Pick<Dashboard, "name" | "description" | "filters" | "guest_ranges">> & { widgets?: Widget[] };
 
 /** So long nothing changes before it is kept: a key that is held down is one change. */
 const CALM_MS = 300;

@@ -2,7 +2,8 @@
 import { ApiError, path, postInit, send } from "./api";
 import type { Place } from "./grid";
 import { placeNow } from "./place";
-import type { Answer, Question } from "./questions";
+import type { Answer, Filter, Question } from "./questions";
+import type { Range } from "./ranges";
 
 export type WidgetType = "metric" | "chart" | "table" | "text";
 export type ChartType = "auto" | "line" | "bar" | "table" | "number" | "funnel" | "cohorts";
@@ -19,6 +20,8 @@ export interface Config {
   sql?: string;
   parameters?: Record<string, unknown>;
   text?: string;
+  /** Which measure of several is shown. */
+  measure?: string;
   /** The view, with its state, where it is looked at more closely. */
   opens?: string;
 }
@@ -35,12 +38,20 @@ export interface Widget extends NewWidget {
   position: Place;
 }
 
+/** What holds for all widgets of a dashboard. */
+export interface Filters {
+  range?: Range;
+  where?: Filter;
+}
+
 export interface Dashboard {
   id: string;
   name: string;
   description: string;
   layout: { columns: number; rows: number };
   widgets: Widget[];
+  filters: Filters;
+  guest_ranges: Range[];
   updated_at: string;
   updated_by: string;
   version: number;
@@ -62,6 +73,7 @@ export interface Values {
   change: string | null;
   stale: boolean;
   age_seconds: number;
+  follows_range: boolean;
   error: { code: string; message: string } | null;
 }
 
@@ -78,7 +90,9 @@ export interface Shared {
   name: string;
   description: string;
   layout: { columns: number; rows: number };
-  widgets: { id: string; type: WidgetType; title: string; chart_type: ChartType; text: string | null; position: Place }[];
+  widgets: { id: string; type: WidgetType; title: string; chart_type: ChartType; measure: string | null; text: string | null; position: Place }[];
+  range: Range | null;
+  ranges: Range[];
   time_zone: string;
   updated_at: string;
   expires_at: string | null;
@@ -115,7 +129,7 @@ export const read = (tenant: string, id: string, signal?: AbortSignal): Promise<
 export const create = (tenant: string, body: { name: string; description?: string; widgets?: NewWidget[] }): Promise<{ id: string; name: string }> =>
   call(tenant, ROOT, postInit("POST", body));
 
-export const change = (tenant: string, id: string, body: Partial<Pick<Dashboard, "name" | "description" | "layout">> & { widgets?: NewWidget[] }, version: number): Promise<Dashboard> =>
+export const change = (tenant: string, id: string, body: Partial<Pick<Dashboard, "name" | "description" | "layout" | "filters" | "guest_ranges">> & { widgets?: NewWidget[] }, version: number): Promise<Dashboard> =>
   call(tenant, path`api/v1/dashboards/${id}`, lasting(postInit("PUT", body)), { "If-Match": `"${version}"` });
 
 export const drop = (tenant: string, id: string): Promise<unknown> => call(tenant, path`api/v1/dashboards/${id}`, { method: "DELETE" });
@@ -134,15 +148,19 @@ export const share = (tenant: string, id: string, body: { label: string; expires
 export const endLink = (tenant: string, id: string, link: string): Promise<unknown> =>
   call(tenant, path`api/v1/dashboards/${id}/links/${link}`, { method: "DELETE" });
 
-export type AskWidget = (widget: string, signal: AbortSignal) => Promise<Values>;
+/** Of which events: with other filters than the dashboard's, or, by a link, of another time. */
+export type Of = { filters: Filters } | { range: Range } | Record<string, never>;
+
+export type AskWidget = (widget: string, signal: AbortSignal, of: Of) => Promise<Values>;
 
 const MOST_TRIES = 5;
 const AT_ONCE = 2;
 
 /** What a widget shows; where too many are asked at once, it waits for its turn. */
-async function valuesAt(where: string, headers: Record<string, string>, widget: string, signal: AbortSignal): Promise<Values> {
+async function valuesAt(where: string, headers: Record<string, string>, widget: string, signal: AbortSignal, of: Of): Promise<Values> {
   for (let tries = 1; ; tries++) {
-    const answer = await send(`${where}?widget=${encodeURIComponent(widget)}`, { signal, headers });
+    const asked = postInit("POST", { widgets: [widget], ...of }, signal);
+    const answer = await send(where, { ...asked, headers: { ...(asked.headers as Record<string, string>), ...headers } });
     const found = ((await answer.json()) as { values: Values[] }).values[0];
     if (!found) throw new ApiError(404, "unknown_widget", "This widget is not there any more.", "", null, null);
     if (found.error?.code !== "too_many_queries" || tries === MOST_TRIES) return found;
@@ -155,12 +173,12 @@ async function valuesAt(where: string, headers: Record<string, string>, widget: 
 function byTurns(ask: AskWidget): AskWidget {
   let running = 0;
   const waiting: (() => void)[] = [];
-  return async (widget, signal) => {
+  return async (widget, signal, of) => {
     if (running >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
     else running++;
     try {
       signal.throwIfAborted();
-      return await ask(widget, signal);
+      return await ask(widget, signal, of);
     } finally {
       const next = waiting.shift();
       if (next) next();
@@ -170,10 +188,10 @@ function byTurns(ask: AskWidget): AskWidget {
 }
 
 export const asking = (tenant: string, id: string): AskWidget =>
-  byTurns((widget, signal) => valuesAt(path`api/v1/dashboards/${id}/values`, { "X-Tenant-ID": tenant }, widget, signal));
+  byTurns((widget, signal, of) => valuesAt(path`api/v1/dashboards/${id}/values`, { "X-Tenant-ID": tenant }, widget, signal, of));
 
 export const askingShared = (token: string): AskWidget =>
-  byTurns((widget, signal) => valuesAt("api/v1/shared/values", { Authorization: `Bearer ${token}` }, widget, signal));
+  byTurns((widget, signal, of) => valuesAt("api/v1/shared/values", { Authorization: `Bearer ${token}` }, widget, signal, of));
 
 export const shared = async (token: string, signal: AbortSignal): Promise<Shared> =>
   (await send("api/v1/shared", { signal, headers: { Authorization: `Bearer ${token}` } })).json() as Promise<Shared>;

@@ -32,7 +32,7 @@ export interface Answer extends AnswerTable {
   freshness: { last_event_at: string | null; seconds_since_last_event: number | null };
   previous: AnswerTable | null;
   previous_range: [string, string] | null;
-  extra: { times?: StepTimes[]; people?: string[] };
+  extra: { times?: StepTimes[]; people?: string[]; direction?: "after" | "before" };
   statements: { sql: string; values: Record<string, unknown> }[];
   stale: boolean;
   execution_time_ms: number;

@@ -15,10 +15,34 @@ export const RANGES: readonly [string, string, Record<string, unknown>][] = [
 
 const DATES = /^(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})$/;
 
-export function rangeOf(text: string): Record<string, unknown> {
+export type Range = Record<string, unknown>;
+
+/** One that is in no list, as the address has it: 61.day.rolling. */
+const OTHER = /^(\d{1,5})\.(minute|hour|day|week|month|quarter|year)\.(rolling|to_date|complete)$/;
+
+export function rangeOf(text: string): Range {
   const dates = DATES.exec(text);
   if (dates) return { start: dates[1], end: dates[2] };
+  const other = OTHER.exec(text);
+  if (other) return { last: Number(other[1]), unit: other[2], align: other[3] };
   return RANGES.find(([name]) => name === text)?.[2] ?? RANGES[4]![2];
+}
+
+/** A range as the address has it. */
+export function keyOf(range: Range): string {
+  const { start, end, last, unit, align = "rolling" } = range;
+  if (start !== undefined) return `${String(start).slice(0, 10)}..${String(end).slice(0, 10)}`;
+  const listed = RANGES.find(([, , one]) => one["last"] === last && one["unit"] === unit && (one["align"] ?? "rolling") === align);
+  return listed ? listed[0] : `${String(last)}.${String(unit)}.${String(align)}`;
+}
+
+/** A range as people read it. */
+export function nameOf(key: string): string {
+  const dates = datesOf(key);
+  if (dates) return dates[0] === dates[1] ? dates[0] : `${dates[0]} to ${dates[1]}`;
+  const { last, unit, align } = rangeOf(key);
+  const whole = { rolling: "Last", to_date: "To date:", complete: "Complete:" }[String(align)] ?? "Last";
+  return RANGES.find(([name]) => name === key)?.[1] ?? `${whole} ${String(last)} ${String(unit)}${last === 1 ? "" : "s"}`;
 }
 
 export const datesOf = (text: string): [string, string] | null => {

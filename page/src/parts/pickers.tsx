@@ -3,7 +3,7 @@ import { useEffect, useId, useState } from "preact/hooks";
 import { get, path } from "../lib/api";
 import { useLoaded } from "../lib/hooks";
 import type { Catalogue, Filter, Schema } from "../lib/questions";
-import { datesOf, RANGES } from "../lib/ranges";
+import { datesOf, nameOf, RANGES } from "../lib/ranges";
 import { may, useTenant } from "../lib/session";
 import { Icon } from "./icon";
 import { Select } from "./basics";
@@ -16,9 +16,10 @@ export interface Names {
   fields: { name: string; label: string; type: string }[];
 }
 
-export function useNames(): { names: Names | null; error: ReturnType<typeof useLoaded>["error"] } {
+/** Asked for where they are wanted. */
+export function useNames(isWanted = true): { names: Names | null; error: ReturnType<typeof useLoaded>["error"] } {
   const tenant = useTenant();
-  const found = useLoaded(`names ${tenant.customer_id}`, async (signal): Promise<Names> => {
+  const found = useLoaded(isWanted ? `names ${tenant.customer_id}` : null, async (signal): Promise<Names> => {
     const [catalogue, schema] = await Promise.all([
       get<Catalogue>("api/v1/catalogue", signal),
       may(tenant, "query") ? get<Schema>(path`schema/${tenant.customer_id}`, signal) : null,
@@ -40,16 +41,21 @@ export function useNames(): { names: Names | null; error: ReturnType<typeof useL
   return { names: found.data, error: found.error };
 }
 
-export function RangePicker({ value, onChange }: { value: string; onChange: (value: string) => void }) {
+const NONE: readonly (readonly [string, string])[] = [];
+
+/** A time; `others` are values beside those that a question can have. */
+export function RangePicker({ value, onChange, others = NONE }: { value: string; onChange: (value: string) => void; others?: typeof NONE }) {
   const dates = datesOf(value);
   const today = new Date().toISOString().slice(0, 10);
+  const known = [...others, ...RANGES.map(([name, text]) => [name, text] as const)];
+  const isKnown = dates !== null || known.some(([name]) => name === value);
   return (
     <div class="row range">
       <Select
         hidden
         label="Time"
         value={dates ? "dates" : value}
-        options={[...RANGES.map(([name, text]) => [name, text] as const), ["dates", "From … to …"]]}
+        options={[...known, ...(isKnown ? [] : [[value, nameOf(value)] as const]), ["dates", "From … to …"]]}
         onChange={(next) => onChange(next === "dates" ? `${today}..${today}` : next)}
       />
       {dates && (
@@ -166,6 +172,19 @@ export function readConditions(text: string | null): Condition[] {
   } catch {
     return [];
   }
+}
+
+/** A filter as conditions; null where it is more than those. */
+export function conditionsOf(where: Filter | undefined): Condition[] | null {
+  if (!where) return [];
+  if ("all" in where) {
+    const parts = where.all.map(conditionsOf);
+    return parts.every((part) => part?.length === 1) ? parts.flatMap((part) => part!) : null;
+  }
+  if (!("field" in where)) return null;
+  const { field, operator = "eq", value = "" } = where as { field: string | { name: string }; operator?: string; value?: unknown };
+  if (!OPERATORS.some(([name]) => name === operator)) return null;
+  return [{ field: typeof field === "string" ? field : field.name, operator, value: Array.isArray(value) ? value.join(", ") : String(value) }];
 }
 
 export const writeConditions = (conditions: readonly Condition[]): string =>

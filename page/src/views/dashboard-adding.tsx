@@ -101,7 +101,8 @@ export function AddWidget({ onAdd }: { onAdd: (widget: NewWidget) => void }) {
         </p>
       )}
       <p class="small muted">
-        More is built in <a href={linkTo("explore")}>Explore</a>, <a href={linkTo("funnels")}>Funnels</a>, <a href={linkTo("retention")}>Retention</a>, <a href={linkTo("ask")}>Ask</a> and{" "}
+        More is built in <a href={linkTo("explore")}>Explore</a>, <a href={linkTo("funnels")}>Funnels</a>, <a href={linkTo("retention")}>Retention</a>, <a href={linkTo("paths")}>Paths</a>,{" "}
+        <a href={linkTo("sessions")}>Sessions</a>, <a href={linkTo("ask")}>Ask</a> and{" "}
         <a href={linkTo("sql")}>SQL</a>, and saved to a dashboard from there.
       </p>
     </form>

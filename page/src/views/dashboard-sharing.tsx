@@ -4,6 +4,7 @@ import { addressOf } from "../lib/api";
 import * as dashboards from "../lib/dashboards";
 import { byId, moment } from "../lib/format";
 import { useLoaded, useTask } from "../lib/hooks";
+import { type Range, RANGES } from "../lib/ranges";
 import { useTenant } from "../lib/session";
 import { Card, Code, ErrorNote, Select, Waiting } from "../parts/basics";
 
@@ -17,7 +18,8 @@ const TIMES = [
 
 type Days = (typeof TIMES)[number][0];
 
-export function Share({ id }: { id: string }) {
+export function Share({ dashboard, onOffer }: { dashboard: dashboards.Dashboard; onOffer: (ranges: Range[]) => void }) {
+  const { id, guest_ranges: offered } = dashboard;
   const tenant = useTenant();
   const whose = tenant.customer_id;
   const list = useLoaded(`links ${id}`, (signal) => dashboards.links(whose, id, signal));
@@ -53,6 +55,10 @@ export function Share({ id }: { id: string }) {
             Make a link
           </button>
         </form>
+        <label class="check">
+          <input type="checkbox" checked={offered.length > 0} onChange={(event) => onOffer(event.currentTarget.checked ? RANGES.map(([, , range]) => range) : [])} />
+          Whoever has a link may look at other times, too: an hour to twelve months back
+        </label>
         {made && (
           <div role="status">
             <p class="small muted">This is the link. It is shown this once.</p>
@@ -71,7 +77,7 @@ export function Share({ id }: { id: string }) {
                   </small>
                 </span>
                 <button type="button" class="button quiet" aria-label={`End the link for ${link.label || "somebody without a name"}`} disabled={end.busy} onClick={() => void end.start(link.id)}>
-                  End it
+                  End
                 </button>
               </li>
             ))}

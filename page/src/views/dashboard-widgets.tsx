@@ -1,14 +1,25 @@
 // One widget: what it shows, and, while the dashboard is edited, how it is called and drawn.
 import { useEffect, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
-import type { AskWidget, ChartType, NewWidget, Widget, WidgetType } from "../lib/dashboards";
+import type { AskWidget, ChartType, NewWidget, Of, Widget, WidgetType } from "../lib/dashboards";
 import { duration } from "../lib/format";
 import { useLoaded } from "../lib/hooks";
-import { linkTo } from "../lib/place";
+import type { Question } from "../lib/questions";
 import { roomOf, usePhone } from "../parts/board";
 import { ErrorNote, Select } from "../parts/basics";
 import { Drawn } from "../parts/drawn";
 import { Icon } from "../parts/icon";
+
+/** By how people came; pages and events after the first have no channel. */
+const ARRIVALS: Question = {
+  kind: "trend",
+  measures: [{ measure: "metric", metric: "people" }],
+  by: ["channel"],
+  where: { field: "channel", operator: "is_set" },
+  range: { last: 30, unit: "day", align: "to_date" },
+  top: 8,
+  other: false,
+};
 
 /** What a site or a product looks at first. */
 export const OVERVIEW: NewWidget[] = [
@@ -19,7 +30,7 @@ export const OVERVIEW: NewWidget[] = [
   { type: "chart", title: "People by day", config: { metric: "people", granularity: "day", chart_type: "line" } },
   { type: "chart", title: "Events by day", config: { metric: "events", granularity: "day", chart_type: "bar" } },
   { type: "chart", title: "Pages", config: { metric: "page_views", by: "page_path" } },
-  { type: "chart", title: "Where people come from", config: { metric: "people", by: "channel" } },
+  { type: "chart", title: "Where people come from", config: { question: ARRIVALS, opens: "explore?m=metric%3Apeople&by=channel&range=30d&f=%5B%5B%22channel%22%2C%22is_set%22%2C%22%22%5D%5D" } },
 ];
 
 export const SIZES: Readonly<Record<WidgetType, readonly [number, number]>> = { metric: [3, 2], chart: [6, 4], table: [6, 4], text: [6, 2] };
@@ -30,6 +41,7 @@ export interface ShownWidget {
   type: WidgetType;
   title: string;
   chart: ChartType;
+  measure: string | null;
   text: string | null;
   height: number;
 }
@@ -39,6 +51,7 @@ export const shownOf = (widget: Widget): ShownWidget => ({
   type: widget.type,
   title: widget.title,
   chart: widget.config.chart_type ?? "auto",
+  measure: widget.config.measure ?? null,
   text: widget.config.text ?? null,
   height: widget.position.height,
 });
@@ -50,14 +63,15 @@ interface BodyProps {
   ask: AskWidget;
   /** Another one asks anew; null while it is not kept yet. */
   asked: string | null;
+  of: Of;
   every: number;
   tick: number;
 }
 
-export function WidgetBody({ widget, ask, asked, every, tick }: BodyProps) {
+export function WidgetBody({ widget, ask, asked, of, every, tick }: BodyProps) {
   const isPhone = usePhone();
   const isText = widget.text !== null;
-  const found = useLoaded(isText || asked === null ? null : `${widget.id} ${asked}`, (signal) => ask(widget.id, signal), every);
+  const found = useLoaded(isText || asked === null ? null : `${widget.id} ${asked} ${JSON.stringify(of)}`, (signal) => ask(widget.id, signal, of), every);
   useEffect(() => {
     if (tick) found.again();
   }, [tick]);
@@ -76,12 +90,15 @@ export function WidgetBody({ widget, ask, asked, every, tick }: BodyProps) {
         </p>
       )}
       {values?.stale && <p class="badge warn">from {duration(values.age_seconds)} ago: the warehouse is away</p>}
+      {values && !values.error && !values.follows_range && hasRange(of) && <p class="badge">its own time</p>}
       {values && !values.error && (
-        <Drawn values={values} shape={{ type: widget.type, title: widget.title, chart: widget.chart, height: isPhone ? PHONE_CHART : roomOf(widget.height) }} />
+        <Drawn values={values} shape={{ type: widget.type, title: widget.title, chart: widget.chart, measure: widget.measure, height: isPhone ? PHONE_CHART : roomOf(widget.height) }} />
       )}
     </>
   );
 }
+
+const hasRange = (of: Of): boolean => ("filters" in of ? of.filters.range !== undefined : "range" in of);
 
 /** Paragraphs; never as anything but text. */
 const Words = ({ text }: { text: string }) => (
@@ -110,9 +127,8 @@ export function WidgetCard(props: { widget: ShownWidget; opens?: string | undefi
 }
 
 function Opens({ to, title }: { to: string; title: string }) {
-  const [view = "", query = ""] = to.split("?", 2);
   return (
-    <a class="button quiet square opens" href={linkTo(view, Object.fromEntries(new URLSearchParams(query)))} aria-label={`Look at ${title || "it"} more closely`} title="Look at it more closely">
+    <a class="button quiet square opens" href={to} aria-label={`Look at ${title || "it"} more closely`} title="Look at it more closely">
       <Icon name="arrow" size={15} />
     </a>
   );

@@ -11,6 +11,7 @@ import { Board } from "../parts/board";
 import { Icon } from "../parts/icon";
 import { AddWidget } from "./dashboard-adding";
 import { Share } from "./dashboard-sharing";
+import { FilterBar, opensAt, useFilters } from "./dashboard-filters";
 import { everyOf, Refresh, useFullScreen } from "./dashboard-watching";
 import { shownOf, SIZES, useWidgetTools, WidgetBody, WidgetCard } from "./dashboard-widgets";
 
@@ -45,6 +46,7 @@ function Opened({ dashboard, saving }: { dashboard: dashboards.Dashboard; saving
   const [removed, setRemoved] = useState<dashboards.Widget | null>(null);
   const full = useFullScreen();
   const every = everyOf(params.get("refresh"));
+  const looking = useFilters(dashboard.filters);
   const ask = useRef(dashboards.asking(tenant.customer_id, dashboard.id)).current;
   const add = (given: dashboards.NewWidget) => {
     const [width, height] = SIZES[given.type];
@@ -60,10 +62,11 @@ function Opened({ dashboard, saving }: { dashboard: dashboards.Dashboard; saving
     setRemoved(null);
     saving.save({ widgets: arranged([...dashboard.widgets, widget], widget.id, widget.position) });
   };
-  const body = (widget: dashboards.Widget) => <WidgetBody widget={shownOf(widget)} ask={ask} asked={saving.asked(widget)} every={every} tick={tick} />;
+  const body = (widget: dashboards.Widget) => <WidgetBody widget={shownOf(widget)} ask={ask} asked={looking.filters && saving.asked(widget)} of={{ filters: looking.filters ?? {} }} every={every} tick={tick} />;
   return (
     <div class="dashboard" ref={full.place}>
       {isEdited ? <EditHead dashboard={dashboard} busy={saving.busy} onSave={saving.save} /> : <ShowHead dashboard={dashboard} mayChange={mayChange} full={full} onRefresh={() => setTick(tick + 1)} />}
+      <FilterBar dashboard={dashboard} looking={looking} onKeep={mayChange ? (filters) => saving.save({ filters }) : undefined} />
       <div class="stack">
         {saving.error && <NotSaved saving={saving} />}
         {removed && isEdited && (
@@ -76,12 +79,12 @@ function Opened({ dashboard, saving }: { dashboard: dashboards.Dashboard; saving
             </span>
           </p>
         )}
-        {params.get("share") === "1" && mayChange && <Share id={dashboard.id} />}
+        {params.get("share") === "1" && mayChange && <Share dashboard={dashboard} onOffer={(guest_ranges) => saving.save({ guest_ranges })} />}
         {isEdited && <AddWidget onAdd={add} />}
         {dashboard.widgets.length === 0 && (
           <section class="card">
             <Empty icon="board" title="Nothing is on it yet">
-              {isEdited ? "Add a number or a chart above, or save an answer of Explore, Funnels, Retention, Ask or SQL to this dashboard." : mayChange ? "Edit it to add what you look at again and again." : "Whoever may ask questions can add to it."}
+              {isEdited ? "Add a number or a chart above, or save an answer of Explore, Funnels, Retention, Paths, Sessions, Ask or SQL to this dashboard." : mayChange ? "Edit it to add what you look at again and again." : "Whoever may ask questions can add to it."}
             </Empty>
           </section>
         )}
@@ -94,7 +97,7 @@ function Opened({ dashboard, saving }: { dashboard: dashboards.Dashboard; saving
             isEdited ? (
               <EditedWidget widget={widget} handle={handle} body={body(widget)} onChange={alter} onRemove={() => remove(widget)} />
             ) : (
-              <WidgetCard widget={shownOf(widget)} opens={widget.config.opens} body={body(widget)} />
+              <WidgetCard widget={shownOf(widget)} opens={widget.config.opens && opensAt(widget.config.opens, looking.filters)} body={body(widget)} />
             )
           }
         />

@@ -91,7 +91,7 @@ function All() {
               }
             >
               {mayChange
-                ? "A dashboard keeps the questions that you ask again and again. Save one to it from Explore, Funnels, Retention, Ask or SQL, or begin here."
+                ? "A dashboard keeps the questions that you ask again and again. Save one to it from Explore, Funnels, Retention, Paths, Sessions, Ask or SQL, or begin here."
                 : "Nobody has made one yet. Whoever may ask questions can."}
             </Empty>
           </section>

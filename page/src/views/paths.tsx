@@ -1,12 +1,13 @@
-import { count, percent } from "../lib/format";
+import { count } from "../lib/format";
 import { useLoaded } from "../lib/hooks";
 import { change, usePlace } from "../lib/place";
 import { type Answer, ask, isEvent, type Question } from "../lib/questions";
 import { rangeOf } from "../lib/ranges";
 import { useTenant } from "../lib/session";
 import { Card, Empty, ErrorNote, Head, Segments, Select, Waiting } from "../parts/basics";
-import { Icon } from "../parts/icon";
+import { PathList } from "../parts/path-list";
 import { eventOptions, fieldOptions, labelOf, type Names, RangePicker, Suggest, useNames } from "../parts/pickers";
+import { SaveToDashboard } from "../parts/save";
 import { About } from "./explore";
 
 const WINDOWS = [
@@ -41,6 +42,9 @@ export function Paths() {
   return (
     <>
       <Head title="Paths">
+        {question && found.data && (
+          <SaveToDashboard key={JSON.stringify(question)} title={`${direction === "after" ? "After" : "Before"} ${event}`} choices={[{ name: "Paths", type: "chart", config: { question } }]} />
+        )}
         <RangePicker value={params.get("range") ?? "7d"} onChange={(range) => change({ range })} />
       </Head>
       <div class="stack">
@@ -86,42 +90,12 @@ function Shown(props: { answer: Answer; event: string; direction: "after" | "bef
       </Card>
     );
   }
-  const most = Math.max(...answer.rows.map((row) => Number(row[steps + 1])));
   return (
     <>
       <Card title={`${direction === "after" ? "After" : "Before"} ${event}`} said={`${count(people)} people, each by their first ${event}${props.by ? `; told by ${labelOf(props.names, props.by).toLowerCase()}` : ""}`}>
-        <ol class="paths">
-          {answer.rows.map((row, number) => (
-            <li key={number}>
-              <i style={{ width: `${(Number(row[steps + 1]) / most) * 100}%` }} />
-              <Path event={event} direction={direction} steps={row.slice(0, steps)} isOther={row[steps] === true} />
-              <b class="num">
-                {count(Number(row[steps + 1]))} <span class="muted">{percent(Number(row[steps + 2]))}</span>
-              </b>
-            </li>
-          ))}
-        </ol>
+        <PathList answer={answer} event={event} />
       </Card>
       <About answer={answer} />
     </>
-  );
-}
-
-/** One path, in the order of time. */
-function Path(props: { event: string; direction: "after" | "before"; steps: unknown[]; isOther: boolean }) {
-  if (props.isOther) return <span class="muted">All other paths</span>;
-  const told = props.steps.filter((step) => step !== null).map((step) => String(step) || "(empty)");
-  if (told.length === 0) return <span class="muted">{props.direction === "after" ? "Nothing more" : "Nothing before"}</span>;
-  const whole = props.direction === "after" ? [props.event, ...told] : [...told.reverse(), props.event];
-  return (
-    <span class="path">
-      {whole.map((step, number) => [
-        number > 0 && <Icon key={`${number}.`} name="arrow" size={13} />,
-        <span key={number} class={step === props.event && number === (props.direction === "after" ? 0 : whole.length - 1) ? "muted" : ""}>
-          {step}
-        </span>,
-      ])}
-      {told.length < props.steps.length && props.direction === "after" && <span class="muted">and no more</span>}
-    </span>
   );
 }

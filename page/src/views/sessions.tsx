@@ -7,6 +7,7 @@ import { useTenant } from "../lib/session";
 import { Card, Empty, ErrorNote, Head, Select, Waiting } from "../parts/basics";
 import { Chart } from "../parts/chart";
 import { fieldOptions, labelOf, type Names, RangePicker, Suggest, useNames } from "../parts/pickers";
+import { type Choice, SaveToDashboard } from "../parts/save";
 import { Table } from "../parts/table";
 import { About } from "./explore";
 
@@ -36,6 +37,7 @@ export function Sessions() {
   const range = params.get("range") ?? "7d";
   const per = granularities(range)[0]!;
   const by = params.get("by") ?? "channel";
+  const measure: Measure = MEASURES.find(([name]) => name === params.get("m"))?.[0] ?? "sessions";
   const question: Question = { kind: "sessions", range: rangeOf(range) };
   const found = useLoaded(JSON.stringify([tenant.customer_id, question, per, by]), async (signal): Promise<Found> => {
     const asked = [{ ...question, granularity: per }, question, { ...question, by, top: 15 }];
@@ -45,26 +47,36 @@ export function Sessions() {
   return (
     <>
       <Head title="Sessions">
+        {found.data && <SaveToDashboard key={JSON.stringify([question, per, by, measure])} title={titleOf(measure)} choices={choicesOf(question, per, by, measure, names)} />}
         <RangePicker value={range} onChange={(next) => change({ range: next })} />
       </Head>
       <div class="stack">
         {error && <ErrorNote error={error} />}
         {found.error && <ErrorNote error={found.error} again={found.again} />}
         {found.busy && !found.data && <Waiting what="Counting" />}
-        {found.data && <Shown found={found.data} per={per} by={by} names={names} />}
+        {found.data && <Shown found={found.data} per={per} by={by} measure={measure} names={names} />}
       </div>
     </>
   );
 }
 
-function Shown({ found, per, by, names }: { found: Found; per: string; by: string; names: Names | null }) {
-  const { params } = usePlace();
+const titleOf = (measure: Measure): string => MEASURES.find(([name]) => name === measure)![1];
+
+function choicesOf(question: Question, per: string, by: string, measure: Measure, names: Names | null): Choice[] {
+  return [
+    { name: `By ${per}`, type: "chart", config: { chart_type: "line", measure, question: { ...question, granularity: per } } },
+    { name: "As one number", type: "metric", config: { chart_type: "number", measure, question } },
+    { name: `By ${labelOf(names, by).toLowerCase()}`, type: "chart", config: { measure, question: { ...question, by, top: 15 } } },
+    { name: "All figures", type: "chart", config: { question } },
+  ];
+}
+
+function Shown({ found, per, by, measure: chosen, names }: { found: Found; per: string; by: string; measure: Measure; names: Names | null }) {
   const { over, whole, groups } = found;
-  const chosen: Measure = MEASURES.find(([name]) => name === params.get("m"))?.[0] ?? "sessions";
   const at = (answer: Answer, name: string) => answer.columns.findIndex((column) => column.name === name);
   const row = whole.rows[0];
   const column = over.columns[at(over, chosen)];
-  const title = MEASURES.find(([name]) => name === chosen)![1];
+  const title = titleOf(chosen);
   if (!row || !row[at(whole, "sessions")]) {
     return (
       <Card>

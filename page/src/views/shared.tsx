@@ -4,8 +4,9 @@ import icon from "../icon.svg";
 import { askingShared, shared, type Shared } from "../lib/dashboards";
 import { moment } from "../lib/format";
 import { useLoaded } from "../lib/hooks";
-import { usePlace } from "../lib/place";
-import { ErrorNote, Head, Waiting } from "../parts/basics";
+import { change, usePlace } from "../lib/place";
+import { keyOf, nameOf } from "../lib/ranges";
+import { ErrorNote, Head, Select, Waiting } from "../parts/basics";
 import { Board } from "../parts/board";
 import { Icon } from "../parts/icon";
 import { ThemePicker } from "../parts/side";
@@ -44,9 +45,22 @@ function Opened({ dashboard, token }: { dashboard: Shared; token: string }) {
   const full = useFullScreen();
   const ask = useRef(askingShared(token)).current;
   const every = everyOf(params.get("refresh"));
+  const chosen = dashboard.ranges.find((range) => keyOf(range) === params.get("range"));
+  const own = dashboard.range ? nameOf(keyOf(dashboard.range)) : "Each its own time";
+  const others = dashboard.ranges.map(keyOf).filter((key) => nameOf(key) !== own);
   return (
     <div class="dashboard" ref={full.place}>
       <Head title={dashboard.name}>
+        {others.length > 0 && (
+          <Select
+            hidden
+            label="Time"
+            class="fit"
+            value={chosen ? keyOf(chosen) : ""}
+            options={[["", own], ...others.map((key) => [key, nameOf(key)] as const)]}
+            onChange={(range) => change({ range }, "replace")}
+          />
+        )}
         <Refresh onRefresh={() => setTick(tick + 1)} />
         <button type="button" class="button square" aria-label={full.isOn ? "Leave full screen" : "Full screen"} title="Full screen" onClick={full.toggle}>
           <Icon name="expand" size={15} />
@@ -59,7 +73,7 @@ function Opened({ dashboard, token }: { dashboard: Shared; token: string }) {
         items={dashboard.widgets}
         show={(widget) => {
           const shown = { ...widget, chart: widget.chart_type, height: widget.position.height };
-          return <WidgetCard widget={shown} body={<WidgetBody widget={shown} ask={ask} asked="" every={every} tick={tick} />} />;
+          return <WidgetCard widget={shown} body={<WidgetBody widget={shown} ask={ask} asked="" of={chosen ? { range: chosen } : {}} every={every} tick={tick} />} />;
         }}
       />
       <p class="small muted guest-foot">

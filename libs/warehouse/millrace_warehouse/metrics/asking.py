@@ -69,7 +69,8 @@ async def answer(warehouse: TenantWarehouse, question: Question, moment: Moment)
         case Paths():
             statement = paths.compile_paths(question, asking.writing())
             table = paths.table_of(question, await asking.rows(statement))
-            return await asking.answered(paths.columns_of(question), table, [statement])
+            extra = {"direction": question.direction}
+            return await asking.answered(paths.columns_of(question), table, [statement], extra=extra)
         case Journey():
             return await _journey(asking, question)
         case _:

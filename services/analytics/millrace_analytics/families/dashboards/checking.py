@@ -1,15 +1,21 @@
 """Looks at what widgets ask before it is kept."""
 
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from millrace_analytics.asking.sql import SqlAsking
+from millrace_analytics.families.dashboards.filters import DashboardFilters, filtered
 from millrace_analytics.families.dashboards.meaning import question_of
 from millrace_analytics.families.dashboards.widgets import Config, Widget
 from millrace_analytics.questioning import Questioning
 from millrace_core.errors import InvalidInput, MillraceError, NotFound, QueryError
 from millrace_records.statements import StatementRecords
+from millrace_warehouse.metrics.measures import Count
+from millrace_warehouse.metrics.questions import Trend
+from millrace_warehouse.metrics.ranges import Last
 
 _Error = TypeVar("_Error", bound=MillraceError)
+_ANY: Final = Trend(kind="trend", measures=(Count(measure="count"),), range=Last(last=1, unit="day"))
+"""A question of whatever events there are."""
 
 
 class WidgetCheck:
@@ -39,6 +45,18 @@ class WidgetCheck:
                 sql, values = await statement_of(widget.config, tenant, self._saved)
                 await self._check_statement(tenant, sql, values)
         except (InvalidInput, QueryError) as error:
+            raise refuse(place, error) from error
+
+    async def check_filters(self, tenant: str, filters: DashboardFilters, place: str = "filters") -> None:
+        """Return where questions could be asked with them.
+
+        Raises:
+            InvalidInput: they could not; the message begins with the place.
+            RecordsUnavailable: they name a segment, and nobody knows what that is.
+        """
+        try:
+            await self._questioning.check(tenant, filtered(_ANY, filters, self._questioning.clock()))
+        except InvalidInput as error:
             raise refuse(place, error) from error
 
     async def _check_statement(self, tenant: str, sql: str, values: dict[str, Any]) -> None:

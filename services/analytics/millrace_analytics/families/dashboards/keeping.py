@@ -7,17 +7,22 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
 from millrace_analytics.families.dashboards.checking import WidgetCheck, refuse
+from millrace_analytics.families.dashboards.filters import DashboardFilters
 from millrace_analytics.families.dashboards.schemas import CreateRequest, UpdateRequest
 from millrace_analytics.families.dashboards.widgets import LOWEST, Layout, Widget, bottom, placed
 from millrace_core.errors import InvalidInput, PreconditionFailed, RecordsUnavailable, TooLarge
 from millrace_core.time import now_ms
 from millrace_records.dashboards import Dashboard, DashboardRecords
 from millrace_records.ports import Records
+from millrace_warehouse.metrics.ranges import Range
 
 LARGEST: Final = 256 * 1024
 """Bytes of a dashboard, as it is kept."""
 _TRIES: Final = 5
+_RANGES: Final[TypeAdapter[list[Range]]] = TypeAdapter(list[Range])
 
 
 class Dashboards:
@@ -48,6 +53,8 @@ class Dashboards:
         """
         records = self.records
         content = await self._content(tenant, asked.layout, asked.widgets)
+        content |= await self._holding(tenant, asked.filters, asked.guest_ranges)
+        _check_size(content)
         now = now_ms()
         made = Dashboard(tenant, str(uuid.uuid4()), asked.name, asked.description, content, who, now, now)
         await records.add(made)
@@ -80,7 +87,9 @@ class Dashboards:
         if asked.layout is not None or asked.widgets is not None:
             layout = asked.layout or Layout.model_validate(content["layout"])
             widgets = asked.widgets if asked.widgets is not None else widgets_of(now)
-            content = await self._content(now.tenant, layout, widgets, content["widgets"])
+            content = {**content, **await self._content(now.tenant, layout, widgets, content["widgets"])}
+        content = {**content, **await self._holding(now.tenant, asked.filters, asked.guest_ranges)}
+        _check_size(content)
         name = now.name if asked.name is None else asked.name
         description = now.description if asked.description is None else asked.description
         return dataclasses.replace(now, name=name, description=description, content=content)
@@ -96,13 +105,26 @@ class Dashboards:
         rows = max(layout.rows, bottom(kept))
         told = [shown(one) for one in kept]
         content = {"layout": {"columns": layout.columns, "rows": rows}, "widgets": told}
-        if (size := len(json.dumps(content, separators=(",", ":")).encode())) > LARGEST:
-            raise TooLarge(f"A dashboard may have {LARGEST:,} bytes, and this has {size:,}.", code="dashboard_too_large")
+        _check_size(content)  # before anything of it is looked at
         before = [one["config"] for one in known]
         for number, one in enumerate(kept):
             if told[number]["config"] not in before:
                 await self._check.check(tenant, f"widgets.{number}.config", one)
         return content
+
+    async def _holding(
+        self, tenant: str, filters: DashboardFilters | None, guest_ranges: Sequence[Range] | None
+    ) -> dict[str, Any]:
+        """What is kept of that which holds for all widgets; of what is not said, nothing."""
+        kept: dict[str, Any] = {}
+        if filters is not None:
+            await self._check.check_filters(tenant, filters)
+            kept["filters"] = filters.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+        if guest_ranges is not None:
+            for number, one in enumerate(guest_ranges):
+                await self._check.check_filters(tenant, DashboardFilters(range=one), f"guest_ranges.{number}")
+            kept["guest_ranges"] = [one.model_dump(mode="json") for one in guest_ranges]
+        return kept
 
 
 def shown(widget: Widget) -> dict[str, Any]:
@@ -120,6 +142,21 @@ def shown(widget: Widget) -> dict[str, Any]:
 def widgets_of(dashboard: Dashboard) -> list[Widget]:
     """The widgets of what is kept."""
     return [Widget.model_validate(one) for one in dashboard.content["widgets"]]
+
+
+def filters_of(dashboard: Dashboard) -> DashboardFilters:
+    """What holds for all of its widgets; nothing of those that were kept before there was such."""
+    return DashboardFilters.model_validate(dashboard.content.get("filters", {}))
+
+
+def guest_ranges_of(dashboard: Dashboard) -> list[Range]:
+    """The times that whoever has a link may look at, beside the dashboard's own."""
+    return _RANGES.validate_python(dashboard.content.get("guest_ranges", []))
+
+
+def _check_size(content: Mapping[str, Any]) -> None:
+    if (size := len(json.dumps(content, separators=(",", ":")).encode())) > LARGEST:
+        raise TooLarge(f"A dashboard may have {LARGEST:,} bytes, and this has {size:,}.", code="dashboard_too_large")
 
 
 def _check_places(layout: Layout, widgets: Sequence[Widget]) -> None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from millrace_analytics.asking.responses import is_fresh
 from millrace_analytics.families.commerce.schemas import TenantHeader
+from millrace_analytics.families.dashboards.filters import DashboardFilters
 from millrace_analytics.families.dashboards.keeping import Dashboards, widgets_of
 from millrace_analytics.families.dashboards.routes import etag_of, values_of
 from millrace_analytics.families.dashboards.schemas import CreateRequest, Id, WidgetError, WidgetValues
@@ -78,6 +79,7 @@ class ProductRequest(Strict):
         default_factory=list,
         examples=[[{"type": "metric", "title": "Active users", "metric": "active_users", "period": "today"}]],
     )
+    filters: DashboardFilters = Field(default_factory=DashboardFilters, description="What holds for all widgets.")
 
 
 class ProductWidget(BaseModel):
@@ -113,7 +115,11 @@ def product_dashboards_router(dashboards: Dashboards, values: WidgetAsking) -> A
         """Keep a new dashboard; it is one of `/api/v1/dashboards`, too. Answers it with its values."""
         whom = tenant_of(caller, tenant, "query")
         whole = CreateRequest(
-            name=asked.name, description=asked.description, layout=Layout(), widgets=[one.widget() for one in asked.widgets]
+            name=asked.name,
+            description=asked.description,
+            layout=Layout(),
+            widgets=[one.widget() for one in asked.widgets],
+            filters=asked.filters,
         )
         made = await dashboards.create(whom, whole, caller.who)
         response.headers["ETag"] = etag_of(made)

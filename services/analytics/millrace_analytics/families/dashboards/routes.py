@@ -1,6 +1,6 @@
 """``/api/v1/dashboards``, as the commerce family documents it, and what a dashboard has beside: values, documents, undoing."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -8,7 +8,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from millrace_analytics.asking.limits import AskingLimit
 from millrace_analytics.asking.responses import is_fresh
 from millrace_analytics.families.commerce.schemas import TenantHeader
-from millrace_analytics.families.dashboards.keeping import Dashboards, widgets_of
+from millrace_analytics.families.dashboards.checking import WidgetCheck
+from millrace_analytics.families.dashboards.filters import DashboardFilters
+from millrace_analytics.families.dashboards.keeping import Dashboards, filters_of, widgets_of
 from millrace_analytics.families.dashboards.schemas import (
     Created,
     CreateRequest,
@@ -24,6 +26,7 @@ from millrace_analytics.families.dashboards.schemas import (
     Pagination,
     UpdateRequest,
     Values,
+    ValuesRequest,
     Wanted,
 )
 from millrace_analytics.families.dashboards.values import Looking, WidgetAsking
@@ -41,7 +44,7 @@ Whose = Callable[[Caller, str | None, Right], Awaitable[str]]
 """Says which tenant a request is about, and counts it."""
 
 
-def dashboards_router(dashboards: Dashboards, values: WidgetAsking, limit: AskingLimit) -> APIRouter:
+def dashboards_router(dashboards: Dashboards, values: WidgetAsking, check: WidgetCheck, limit: AskingLimit) -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/api/v1/dashboards", tags=["dashboards"])
 
@@ -53,7 +56,7 @@ def dashboards_router(dashboards: Dashboards, values: WidgetAsking, limit: Askin
     _add_list(router, dashboards, whose)
     _add_documents(router, dashboards, whose)
     _add_one(router, dashboards, whose)
-    _add_values(router, dashboards, values)
+    _add_values(router, dashboards, values, check)
     return router
 
 
@@ -91,18 +94,26 @@ def _add_documents(router: APIRouter, dashboards: Dashboards, whose: Whose) -> N
     @router.post("/import", status_code=201, responses=problem_responses(400, 401, 403, 409, 413, 429, 503))
     async def from_document(asked: Document, caller: Asking, response: Response, tenant: TenantHeader = None) -> Created:
         """Make a dashboard of a document, as `…/export` answers it. Its widgets are looked at as new ones are."""
-        whole = CreateRequest(name=asked.name, description=asked.description, layout=asked.layout, widgets=asked.widgets)
+        whole = CreateRequest(
+            name=asked.name,
+            description=asked.description,
+            layout=asked.layout,
+            widgets=asked.widgets,
+            filters=asked.filters,
+        )
         made = await dashboards.create(await whose(caller, tenant, "query"), whole, caller.who)
         response.headers["ETag"] = etag_of(made)
         return created(made)
 
     @router.get("/{dashboard_id}/export", responses=problem_responses(400, 401, 403, 404, 429, 503))
     async def document(dashboard_id: Id, caller: Asking, response: Response, tenant: TenantHeader = None) -> dict[str, Any]:
-        """A dashboard as a document: without ids, without who made it, and without values."""
+        """A dashboard as a document: without ids, who made it, what guests may look at, and values."""
         found = await dashboards.records.one(await whose(caller, tenant, "view"), dashboard_id)
         response.headers["Content-Disposition"] = f'attachment; filename="dashboard-{found.id}.json"'
         widgets = [{name: value for name, value in one.items() if name != "id"} for one in found.content["widgets"]]
         told = {"name": found.name, "description": found.description, "layout": found.content["layout"], "widgets": widgets}
+        if found.content.get("filters"):
+            told["filters"] = found.content["filters"]
         return {"format": "millrace.dashboard", "version": 1, **told}
 
 
@@ -141,7 +152,7 @@ def _add_one(router: APIRouter, dashboards: Dashboards, whose: Whose) -> None:
         return _answer(found, response)
 
 
-def _add_values(router: APIRouter, dashboards: Dashboards, values: WidgetAsking) -> None:
+def _add_values(router: APIRouter, dashboards: Dashboards, values: WidgetAsking, check: WidgetCheck) -> None:
     @router.get("/{dashboard_id}/values", responses=problem_responses(400, 401, 403, 404, 503))
     async def current(
         dashboard_id: Id,
@@ -156,6 +167,18 @@ def _add_values(router: APIRouter, dashboards: Dashboards, values: WidgetAsking)
         looking = Looking(whom, caller.who, is_fresh=is_fresh(request))
         return await values_of(request, values, looking, found, wanted)
 
+    @router.post("/{dashboard_id}/values", responses=problem_responses(400, 401, 403, 404, 503))
+    async def of_others(
+        dashboard_id: Id, asked: ValuesRequest, caller: Asking, request: Request, tenant: TenantHeader = None
+    ) -> Values:
+        """What the widgets show of another time or of other events, to whoever may look: what is kept stays as it is."""
+        whom = tenant_of(caller, tenant, "view")
+        found = await dashboards.records.one(whom, dashboard_id)
+        if asked.filters is not None:
+            await check.check_filters(whom, asked.filters)
+        looking = Looking(whom, caller.who, is_fresh=is_fresh(request))
+        return await values_of(request, values, looking, found, asked.widgets, asked.filters)
+
 
 def wanted_of(wanted: Wanted = []) -> list[str]:  # noqa: B006 (FastAPI copies it)
     """The widgets that are asked for; none is all."""
@@ -163,11 +186,17 @@ def wanted_of(wanted: Wanted = []) -> list[str]:  # noqa: B006 (FastAPI copies i
 
 
 async def values_of(
-    request: Request, values: WidgetAsking, looking: Looking, dashboard: Dashboard, wanted: list[str]
+    request: Request,
+    values: WidgetAsking,
+    looking: Looking,
+    dashboard: Dashboard,
+    wanted: Sequence[str],
+    filters: DashboardFilters | None = None,
 ) -> Values:
-    """What widgets show now. Raises ClientGone."""
+    """What widgets show now, with the dashboard's own filters where no others are given. Raises ClientGone."""
     widgets = [one for one in widgets_of(dashboard) if not wanted or one.id in wanted]
-    found = await while_connected(request, values.all(looking, widgets))
+    hold = filters_of(dashboard) if filters is None else filters
+    found = await while_connected(request, values.all(looking, widgets, hold))
     return Values(values=found, updated_at=iso_time(now_ms()))
 
 
@@ -203,6 +232,8 @@ def _answer(found: Dashboard, response: Response) -> DashboardAnswer:
         description=found.description,
         layout=found.content["layout"],
         widgets=found.content["widgets"],
+        filters=found.content.get("filters", {}),
+        guest_ranges=found.content.get("guest_ranges", []),
         created_at=iso_time(found.created_at),
         updated_at=iso_time(found.updated_at),
         updated_by=found.actor,

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Header, Path, Query
 from pydantic import BaseModel, Field
 
+from millrace_analytics.families.dashboards.filters import DashboardFilters
 from millrace_analytics.families.dashboards.widgets import (
     ID_PATTERN,
     MOST_WIDGETS,
@@ -16,6 +17,7 @@ from millrace_analytics.families.dashboards.widgets import (
     WidgetType,
     Words,
 )
+from millrace_warehouse.metrics.ranges import Range
 
 Id = Annotated[str, Path(pattern=ID_PATTERN, description="Of the dashboard.")]
 LinkId = Annotated[str, Path(pattern=ID_PATTERN, description="Of the link.")]
@@ -30,6 +32,7 @@ Wanted = Annotated[
     Query(alias="widget", max_length=MOST_WIDGETS, description="Only of these widgets; said as often as there are some."),
 ]
 Widgets = Annotated[list[Widget], Field(max_length=MOST_WIDGETS)]
+GuestRanges = Annotated[list[Range], Field(max_length=20)]
 
 
 class CreateRequest(Strict):
@@ -41,6 +44,10 @@ class CreateRequest(Strict):
     widgets: Widgets = Field(
         default_factory=list, examples=[[{"title": "Revenue", "config": {"metric": "revenue", "granularity": "day"}}]]
     )
+    filters: DashboardFilters = Field(default_factory=DashboardFilters, description="What holds for all widgets.")
+    guest_ranges: GuestRanges = Field(
+        default_factory=list, description="Other times that whoever has a link may look at; without any, none."
+    )
 
 
 class UpdateRequest(Strict):
@@ -50,6 +57,8 @@ class UpdateRequest(Strict):
     description: Words | None = None
     layout: Layout | None = None
     widgets: Widgets | None = Field(None, description="All of them: those that are not among these are gone.")
+    filters: DashboardFilters | None = Field(None, description="What holds for all widgets; `{}` is nothing.")
+    guest_ranges: GuestRanges | None = Field(None, description="Other times that whoever has a link may look at.")
 
 
 class Created(BaseModel):
@@ -69,6 +78,8 @@ class DashboardAnswer(BaseModel):
     description: str
     layout: Layout
     widgets: list[dict[str, Any]] = Field(description="Each `id`, `type`, `title`, `config` and `position`.")
+    filters: dict[str, Any] = Field(description="What holds for all widgets: `range` and `where`, where they are said.")
+    guest_ranges: list[dict[str, Any]] = Field(description="Other times that whoever has a link may look at.")
     created_at: str
     updated_at: str
     updated_by: str
@@ -128,7 +139,28 @@ class WidgetValues(BaseModel):
     change: str | None = Field(description="Against the time before, where that was asked for.")
     stale: bool = Field(description="Whether the warehouse is away, and this is from before.")
     age_seconds: float
+    follows_range: bool = Field(description="Whether the dashboard's time is this widget's, too.")
     error: WidgetError | None
+
+
+Some = Annotated[
+    list[Annotated[str, Field(pattern=ID_PATTERN)]],
+    Field(default_factory=list, max_length=MOST_WIDGETS, description="Only of these; without any, of all."),
+]
+
+
+class ValuesRequest(Strict):
+    """Which widgets, and of which events."""
+
+    widgets: Some
+    filters: DashboardFilters | None = Field(None, description="Instead of those that are kept; `{}` is nothing.")
+
+
+class SharedValuesRequest(Strict):
+    """Which widgets, and of which time."""
+
+    widgets: Some
+    range: Range | None = Field(None, description="One of the dashboard's `ranges`; without it the dashboard's own.")
 
 
 class Values(BaseModel):
@@ -147,6 +179,7 @@ class Document(Strict):
     description: Words = ""
     layout: Layout = Field(default_factory=Layout)
     widgets: Widgets
+    filters: DashboardFilters = Field(default_factory=DashboardFilters)
 
 
 class LinkRequest(Strict):
@@ -194,6 +227,7 @@ class SharedWidget(BaseModel):
     type: WidgetType
     title: str
     chart_type: str
+    measure: str | None
     text: str | None
     position: Position
 
@@ -205,6 +239,8 @@ class SharedDashboard(BaseModel):
     description: str
     layout: Layout
     widgets: list[SharedWidget]
+    range: dict[str, Any] | None = Field(description="The time of all widgets, where the dashboard has one.")
+    ranges: list[dict[str, Any]] = Field(description="Other times that may be looked at.")
     time_zone: str
     updated_at: str
     expires_at: str | None

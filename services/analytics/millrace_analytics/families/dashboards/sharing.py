@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from millrace_analytics.families.commerce.schemas import TenantHeader
-from millrace_analytics.families.dashboards.keeping import Dashboards, widgets_of
+from millrace_analytics.families.dashboards.filters import DashboardFilters
+from millrace_analytics.families.dashboards.keeping import Dashboards, filters_of, guest_ranges_of, widgets_of
 from millrace_analytics.families.dashboards.routes import values_of, wanted_of
 from millrace_analytics.families.dashboards.schemas import (
     Id,
@@ -16,6 +17,7 @@ from millrace_analytics.families.dashboards.schemas import (
     LinkRequest,
     NewLink,
     SharedDashboard,
+    SharedValuesRequest,
     SharedWidget,
     Values,
     Wanted,
@@ -23,10 +25,10 @@ from millrace_analytics.families.dashboards.schemas import (
 from millrace_analytics.families.dashboards.values import Looking, WidgetAsking
 from millrace_analytics.tenant_zones import TenantZones
 from millrace_core.access import LINK_PREFIX, digest_of, new_id, new_secret, shown_part, tenant_of
-from millrace_core.errors import InvalidInput, NotFound, Unauthorized
+from millrace_core.errors import Forbidden, InvalidInput, NotFound, Unauthorized
 from millrace_core.time import iso_time, now_ms, parse_time
 from millrace_records.dashboards import Dashboard, DashboardLink
-from millrace_warehouse.metrics.ranges import EVERYTHING
+from millrace_warehouse.metrics.ranges import EVERYTHING, Range
 from millrace_web.access import Asking, presented_in
 from millrace_web.problems import problem_responses
 
@@ -87,6 +89,8 @@ def _add_shared(router: APIRouter, dashboards: Dashboards, values: WidgetAsking,
             description=dashboard.description,
             layout=dashboard.content["layout"],
             widgets=_shared_widgets(dashboard),
+            range=dashboard.content.get("filters", {}).get("range"),
+            ranges=dashboard.content.get("guest_ranges", []),
             time_zone=await zones.of(dashboard.tenant),
             updated_at=iso_time(dashboard.updated_at),
             expires_at=None if link.expires_at is None else iso_time(link.expires_at),
@@ -99,14 +103,39 @@ def _add_shared(router: APIRouter, dashboards: Dashboards, values: WidgetAsking,
         looking = Looking(dashboard.tenant, f"link:{link.id}", is_guest=True)
         return await values_of(request, values, looking, dashboard, wanted)
 
+    @router.post("/shared/values", responses=problem_responses(400, 401, 403, 404, 503))
+    async def shared_values_of(found: Linked, asked: SharedValuesRequest, request: Request) -> Values:
+        """What its widgets show of another time, where whoever may change the dashboard lets guests look at that. Its filter of
+        events stays."""
+        dashboard, link = found
+        looking = Looking(dashboard.tenant, f"link:{link.id}", is_guest=True)
+        return await values_of(request, values, looking, dashboard, asked.widgets, _for_guests(dashboard, asked.range))
+
+
+def _for_guests(dashboard: Dashboard, asked: Range | None) -> DashboardFilters:
+    """Raises Forbidden: ``range_not_offered``."""
+    own = filters_of(dashboard)
+    if asked is None or asked == own.range:
+        return own
+    if asked not in guest_ranges_of(dashboard):
+        raise Forbidden("Those with a link may not look at this time.", code="range_not_offered")
+    return own.model_copy(update={"range": asked})
+
 
 def _shared_widgets(dashboard: Dashboard) -> list[SharedWidget]:
     found = []
     for one in widgets_of(dashboard):
         assert one.position is not None, "what is kept has a place"
-        chart, text = one.config.chart_type, one.config.text
         found.append(
-            SharedWidget(id=one.id, type=one.type, title=one.title, chart_type=chart, text=text, position=one.position)
+            SharedWidget(
+                id=one.id,
+                type=one.type,
+                title=one.title,
+                chart_type=one.config.chart_type,
+                measure=one.config.measure,
+                text=one.config.text,
+                position=one.position,
+            )
         )
     return found
 

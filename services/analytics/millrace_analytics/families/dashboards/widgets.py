@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from millrace_analytics.families.saved.schemas import NAME_PATTERN
+from millrace_warehouse.metrics.parts import NAME
 from millrace_warehouse.metrics.questions import Question
 from millrace_warehouse.metrics.ranges import Range, Unit
 
@@ -71,6 +72,9 @@ class Config(Strict):
         default_factory=dict, max_length=50, description="With `saved` and `sql`: values of placeholders."
     )
     text: str | None = Field(None, max_length=5_000, pattern=_TEXT)
+    measure: str | None = Field(
+        None, pattern=NAME, description="With a question that answers several: which one is shown; its first, without it."
+    )
     opens: str | None = Field(
         None,
         max_length=8_000,
@@ -89,6 +93,8 @@ class Config(Strict):
             raise ValueError(f"{strange[0]} is of a metric: a question says it itself")
         if self.period is not None and self.range is not None:
             raise ValueError("say a period or a range, not both")
+        if self.measure is not None and self.question is None:
+            raise ValueError("measure is of a question")
         if self.parameters and self.saved is None and self.sql is None:
             raise ValueError("parameters are of sql or saved")
         return self

@@ -36,10 +36,11 @@ class DashboardParts:
 def dashboard_routers(parts: DashboardParts) -> list[APIRouter]:
     """Of both documents, and of links."""
     saved = parts.records.statements if parts.records is not None else None
-    dashboards = Dashboards(parts.records, WidgetCheck(parts.questioning, parts.asking, saved))
+    check = WidgetCheck(parts.questioning, parts.asking, saved)
+    dashboards = Dashboards(parts.records, check)
     values = WidgetAsking(parts.questioning, parts.asking, saved)
     return [
-        dashboards_router(dashboards, values, parts.limit),
+        dashboards_router(dashboards, values, check, parts.limit),
         sharing_router(dashboards, values, parts.zones),
         product_dashboards_router(dashboards, values),
     ]

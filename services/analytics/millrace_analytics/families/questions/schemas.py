@@ -97,7 +97,7 @@ class QuestionAnswer(AnswerTable):
     freshness: Freshness
     previous: AnswerTable | None
     previous_range: tuple[str, str] | None
-    extra: dict[str, Any] = Field(description="`times` and `people` of funnels, `person` of journeys.")
+    extra: dict[str, Any] = Field(description="`times` and `people` of funnels, `direction` of paths, `person` of journeys.")
     statements: list[Ran]
     stale: bool = Field(description="Whether the warehouse does not answer, and this is from before.")
     execution_time_ms: float
