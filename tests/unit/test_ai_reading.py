@@ -147,8 +147,8 @@ def test_values_are_of_their_field(text: str, field: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "revenue by product",
-        "average revenue per day",
+        "revenue by shelf",
+        "average conversion rate per day",
         "revenue in the last 7 days vs the 14 days before",
         "share of those who bought after they signed up",
         "number of amounts",

@@ -147,7 +147,7 @@ _COMMERCE: Final = (
     ),
     Metric(
         "purchases", "Purchases", "events", "events of type purchase, ticket_purchase or order_completed", _count(_bought),
-        ("purchase", "order", "transaction", "sale", "buy"), "commerce",
+        ("purchase", "order", "transaction", "sale", "buy", "sell"), "commerce",
     ),
     Metric(
         "tickets_sold", "Tickets sold", "tickets", "sum of quantity (1 where there is none) of ticket purchases",
@@ -191,7 +191,8 @@ _COMMERCE: Final = (
     ),
     Metric(
         "add_to_carts", "Added to cart", "events", "events of type add_to_cart", _count(is_event("add_to_cart")),
-        ("add to cart", "cart addition", "cart add", "put in the cart", "put something in the cart"), "commerce",
+        ("add to cart", "cart addition", "cart add", "put in the cart", "put something in the cart", "cart", "added item",
+        "add to basket", "put in the basket", "item in the cart", "cart event"), "commerce",
     ),
     Metric(
         "cart_abandons", "Abandoned carts", "events", "events of type cart_abandon", _count(is_event("cart_abandon")),

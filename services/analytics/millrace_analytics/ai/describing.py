@@ -3,7 +3,21 @@
 from collections.abc import Sequence
 from typing import Final, assert_never
 
-from millrace_analytics.ai.plans import Growth, Kept, Largest, LastStep, MovingAverage, Plan, RunningTotal
+from millrace_analytics.ai.plans import (
+    Arrivals,
+    Growth,
+    Kept,
+    Largest,
+    LastStep,
+    Mean,
+    MovingAverage,
+    OfSessions,
+    Plan,
+    Returned,
+    RunningTotal,
+    Shares,
+    Took,
+)
 from millrace_warehouse.metrics.catalogue import METRICS, SEGMENTS
 from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Did, Filter, InSegment, Not
 from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Unique
@@ -42,6 +56,8 @@ _SIGNS: Final = {
 }
 
 
+BEGINNING: Final = "2000-01-01"
+"""The first day of what has no begin of its own: before it nobody sent events."""
 _USUAL_WINDOW: Final = Funnel.model_fields["window_seconds"].default
 
 
@@ -118,13 +134,41 @@ def _followed(plan: Plan) -> list[str]:
             return [f"with the average of each and those before it, {periods} together"]
         case RunningTotal():
             return ["with the sum of each and all those before it"]
+        case Shares():
+            return ["with what each is of all of them, in percent"]
         case Kept(operator=sign, number=number):
             return [f"only where that {_SIGNS[sign]} {number:g}"]
-        case LastStep(share=share):
-            return ["only those who came to the end" + (", in percent of those who began" if share else "")]
         case Largest(count=count, smallest=smallest):
             return [f"only the {'lowest' if smallest else 'highest'}" + (f" {count}" if count > 1 else "")]
-    assert_never(plan.then)
+        case Mean():
+            return [f"only the average of all {getattr(plan.question, 'granularity', 'period')}s"]
+        case _:
+            return [_kept_of(plan.then, getattr(plan.question, "unit", "period"))]
+
+
+_HOW: Final = {"average": "average", "median": "median", "p90": "90th percentile"}
+_WHO: Final = {
+    "both": "new, and who had been there before", "new": "new", "returning": "there and had been there before",
+}  # fmt: skip
+
+
+def _kept_of(then: LastStep | Took | OfSessions | Arrivals | Returned, unit: str) -> str:
+    """What is kept of a funnel, of sessions, of a lifecycle or of retention."""
+    match then:
+        case LastStep(share=share):
+            return "only those who came to the end" + (", in percent of those who began" if share else "")
+        case Took(how=how):
+            return f"only how long it took from the first step to the last, in seconds: the {_HOW[how]}"
+        case OfSessions(measure=measure, order=order, count=count):
+            ranked = f", the {order}{'' if count is None else f' {count}'} first" if order else ""
+            return f"only the {measure.replace('_', ' ')}{ranked}"
+        case Arrivals(who=who):
+            return f"only who was {_WHO[who]}"
+        case Returned(period=period, until=until):
+            began = f" of those who began by {until}" if until is not None else ""
+            later = "" if period is None else f" {period} {unit}{'s' if period > 1 else ''} later"
+            return f"only who came back{later}{began}"
+    assert_never(then)
 
 
 def measure_in_words(measure: Measure) -> str:
@@ -202,6 +246,8 @@ def range_in_words(asked: Range | None) -> str:
         case None:
             return "over all time"
         case Between(start=start, end=end):
+            if start == BEGINNING:
+                return f"up to {end}"
             return f"on {start}" if start == end else f"from {start} to {end}"
         case Last(last=count, unit=unit, align=align):
             if unit == "day" and count == 1 and align != "rolling":

@@ -1,15 +1,13 @@
 """Runs what a question was read as, and makes one table of the answer."""
 
 import datetime
-import itertools
-import math
-import operator
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from millrace_analytics.ai.plans import Growth, Kept, Largest, LastStep, MovingAverage, Plan, RunningTotal, Then
+from millrace_analytics.ai.following import change_of, followed
+from millrace_analytics.ai.plans import Plan
 from millrace_warehouse.metrics.answers import Answer, Column
 from millrace_warehouse.metrics.asking import Moment
 from millrace_warehouse.metrics.compiling import compiled
@@ -53,7 +51,7 @@ async def run_plan(ask: Callable[[Question, Moment], Awaitable[Answer]], plan: P
     found = await ask(plan.question, moment)
     columns, rows = _table(found)
     if plan.then is not None:
-        columns, rows = _followed(plan.then, columns, rows)
+        columns, rows = followed(plan, found, columns, rows)
     sql = "\n\n".join(inlined(one["sql"], one["values"]) for one in found.statements)
     return Result(columns, rows, sql, found.range, found.table.truncated, last_event_at=found.last_event_at, table=found.source)
 
@@ -103,7 +101,7 @@ def _table(found: Answer) -> tuple[list[Column], list[list[Any]]]:
         earlier = before.get((*key, turn))
         for at in measures:
             old = None if earlier is None else earlier[at]
-            row += [old, _change(row[at], old)]
+            row += [old, change_of(row[at], old)]
     for at in measures:
         one = columns[at]
         columns += [
@@ -121,68 +119,6 @@ def _earlier(keys: Sequence[int], rows: Sequence[Sequence[Any]]) -> Mapping[tupl
         key = tuple(row[at] for at in keys)
         seen[key] = seen.get(key, -1) + 1
         found[(*key, seen[key])] = row
-    return found
-
-
-def _change(now: Any, before: Any) -> float | None:
-    if now is None or not before:
-        return None
-    return round(100 * (float(now) - float(before)) / abs(float(before)), 2)
-
-
-_LIMITS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
-    "gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le, "eq": operator.eq,
-}  # fmt: skip
-
-
-def _last_step(then: LastStep, columns: list[Column], rows: list[list[Any]]) -> tuple[list[Column], list[list[Any]]]:
-    """Each group's last row, with the people or their share of those who began alone."""
-    step = next(at for at, one in enumerate(columns) if one.role == "step")
-    groups = {tuple(row[:step]): row for row in sorted(rows, key=lambda row: row[step])}
-    wanted = "percentage" if then.share else "people"
-    at = next(at for at, one in enumerate(columns) if one.name == wanted)
-    return [*columns[:step], columns[at]], [[*key, row[at]] for key, row in groups.items()]
-
-
-def _followed(then: Then, columns: list[Column], rows: list[list[Any]]) -> tuple[list[Column], list[list[Any]]]:
-    if isinstance(then, LastStep):
-        return _last_step(then, columns, rows)
-    measures = [at for at, one in enumerate(columns) if one.role == "measure"]
-    keys = [at for at, one in enumerate(columns) if one.role not in ("measure", "time")]
-    if isinstance(then, Largest):
-        first = measures[0]
-        known = [row for row in rows if row[first] is not None]
-        known.sort(key=lambda row: row[first], reverse=not then.smallest)
-        return columns, known[: then.count]
-    if isinstance(then, Kept):
-        keeps = _LIMITS[then.operator]
-        return columns, [row for row in rows if row[measures[0]] is not None and keeps(row[measures[0]], then.number)]
-    series: dict[tuple[Any, ...], list[list[Any]]] = {}
-    for row in rows:
-        series.setdefault(tuple(row[at] for at in keys), []).append(row)
-    for one in series.values():
-        for at in measures:
-            values = [row[at] for row in one]
-            for row, value in zip(one, _after(then, values), strict=True):
-                row.append(value)
-    name = {"growth": "growth_{}_percent", "running_total": "running_total_{}"}.get(then.then, "average_{}")
-    unit = "%" if isinstance(then, Growth) else None
-    added = [
-        Column(name.format(columns[at].name), "measure", "number", columns[at].unit if unit is None else unit)
-        for at in measures
-    ]
-    return columns + added, rows
-
-
-def _after(then: Growth | MovingAverage | RunningTotal, values: Sequence[float | None]) -> list[float | None]:
-    if isinstance(then, Growth):
-        return [None if at == 0 else _change(value, values[at - 1]) for at, value in enumerate(values)]
-    if isinstance(then, RunningTotal):
-        return list(itertools.accumulate(value or 0 for value in values))
-    found: list[float | None] = []
-    for at in range(len(values)):
-        window = [value for value in values[max(0, at - then.periods + 1) : at + 1] if value is not None]
-        found.append(round(math.fsum(window) / len(window), 4) if window else None)
     return found
 
 

@@ -28,6 +28,14 @@ def per(amount: Measure, divisor: str) -> Measure:
     return Formula(measure="formula", formula="amount / each", parts=parts, name=f"per_{divisor}")
 
 
+def percent_of(part: Measure, whole: Measure) -> Formula:
+    """What one of two measures is of the other."""
+    parts = {name: one.model_copy(update={"name": None}) for name, one in (("part", part), ("whole", whole))}
+    assert all(not isinstance(one, Formula) for one in parts.values()), "parts are no formulas"
+    given = {"measure": "formula", "formula": "100 * part / whole", "parts": parts, "unit": "%", "name": "share_percent"}
+    return Formula.model_validate(given)
+
+
 def adds_up(measure: Measure) -> bool:
     """Whether the sum of its values for some days is its value for all of them."""
     whole = plain(measure)

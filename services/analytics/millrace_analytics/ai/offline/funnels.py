@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from millrace_analytics.ai.offline import grammar
-from millrace_analytics.ai.offline.lexicon import DIMENSION, METRIC, SEGMENT, VALUE, Sense
+from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, SEGMENT, VALUE, Sense
 from millrace_analytics.ai.offline.people import is_return, noun_of
 from millrace_analytics.ai.offline.scanning import Piece
 from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, event_of
@@ -34,6 +34,12 @@ def is_funnel(pieces: Sequence[Piece]) -> bool:
     events = [at for at, piece in enumerate(pieces) if event_of(piece) is not None]
     if len(events) < 2 or any(piece.is_a(grammar.NOT) for piece in pieces):
         return False
+    if any(piece.is_a(grammar.WINDOW) for piece in pieces):
+        is_list = any(piece.is_a(grammar.WHO) or noun_of(piece) for piece in pieces)
+        is_number = any(piece.is_a(grammar.HOW_MANY, grammar.SHARE) for piece in pieces)
+        return (is_number or not is_list) and not any(
+            piece.is_a(grammar.AFTER) and piece.text.lower() in ("after", "following") for piece in pieces
+        )
     is_then = any(piece.is_a(grammar.THEN) for piece in pieces[events[0] : events[-1]])
     return is_then or (len(events) == 2 and any(_is_later(piece) for piece in pieces[events[-1] + 1 :]))
 
@@ -45,11 +51,27 @@ def _is_later(piece: Piece) -> bool:
 
 def _last(pieces: Sequence[Piece], steps: int) -> LastStep | None:
     """How many came to the end, where that is asked and not each step."""
-    if steps < 2 or any(piece.is_a(grammar.FUNNEL, grammar.STEP, grammar.PROCESS) for piece in pieces):
+    is_rate = any(_is_rate(piece) for piece in pieces)
+    if steps < 2 or any(piece.is_a(grammar.STEP, grammar.PROCESS) or _is_table(piece) for piece in pieces):
         return None
+    if is_rate:
+        return LastStep(share=True)
     if any(piece.is_a(grammar.SHARE) for piece in pieces):
         return LastStep(share=True)
     return LastStep() if any(piece.is_a(grammar.HOW_MANY) for piece in pieces) else None
+
+
+def _is_rate(piece: Piece) -> bool:
+    """``conversion rate from A to B``, ``A to B conversion``: one share, and no table of steps."""
+    metric = piece.sense(METRIC)
+    said = piece.text.lower()
+    return (metric is not None and metric.name == "conversion_rate") or said.startswith("conversion rate")
+
+
+def _is_table(piece: Piece) -> bool:
+    said = piece.text.lower()
+    is_one = any(word in said for word in ("convert", "turn", "rate"))
+    return piece.is_a(grammar.FUNNEL) and not (is_one and "funnel" not in said)
 
 
 @dataclass(slots=True)
@@ -167,25 +189,43 @@ def habit_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
     Raises:
         NotUnderstood: a piece has no place.
     """
-    unit: _Unit | None = None
-    asked: Range | None = None
-    values: list[tuple[Sense, ...]] = []
-    segments: list[Filter] = []
+    found = _Habit()
     for piece in (one for one in pieces if one.kind != "stop"):
-        if piece.kind == "grain" and piece.unit in ("day", "week", "month") and unit is None:
-            unit = piece.unit
-        elif piece.kind == "when" and piece.when is not None and asked is None:
-            asked = piece.when.range
-        elif piece.is_a(VALUE):
-            values.append(tuple(piece.all(VALUE)))
-        elif (segment := piece.sense(SEGMENT)) is not None:
-            segments.append(InSegment(segment=segment.name))
-        elif not piece.is_a(*_HABITS, grammar.BY, grammar.ALL_TIME) and not noun_of(piece):
-            raise NotUnderstood(f"“{piece.text}”")
-    if asked is None:
-        asked = Last(last=_WEEKS, unit="week", align="to_date")
+        _take_habit(found, piece)
+    if found.range is None:
+        found.range = Last(last=_WEEKS, unit="week", align="to_date")
         reader.assumptions.append(f"the last {_WEEKS} weeks, as no time is named")
-    return Plan(question=_habit(reader, pieces, asked, unit, reader.filters(Slots(values=values, segments=segments))))
+    where = reader.filters(Slots(values=found.values, segments=found.segments))
+    question = _habit(reader, pieces, found.range, found.unit, where)
+    if found.start is not None:
+        if not isinstance(question, Retention):
+            raise NotUnderstood("how they begin")
+        question = question.model_copy(update={"start": found.start})
+    return Plan(question=question)
+
+
+@dataclass(slots=True)
+class _Habit:
+    unit: _Unit | None = None
+    range: Range | None = None
+    values: list[tuple[Sense, ...]] = field(default_factory=list)
+    segments: list[Filter] = field(default_factory=list)
+    start: Filter | None = None
+
+
+def _take_habit(found: _Habit, piece: Piece) -> None:
+    if piece.kind == "grain" and piece.unit in ("day", "week", "month") and found.unit is None:
+        found.unit = piece.unit
+    elif piece.kind == "when" and piece.when is not None and found.range is None:
+        found.range = piece.when.range
+    elif piece.is_a(VALUE):
+        found.values.append(tuple(piece.all(VALUE)))
+    elif (segment := piece.sense(SEGMENT)) is not None:
+        found.segments.append(InSegment(segment=segment.name))
+    elif (happened := event_of(piece)) is not None and found.start is None and piece.is_a(EVENT):
+        found.start = happened  # "by signup cohort", "of those who signed up"
+    elif not piece.is_a(*_HABITS, grammar.BY, grammar.ALL_TIME, grammar.WHO) and not noun_of(piece):
+        raise NotUnderstood(f"“{piece.text}”")
 
 
 def _habit(

@@ -23,11 +23,15 @@ VALUE: Final = "value"
 LONGEST_PHRASE: Final = 7
 _LONGEST_NAME: Final = 100
 """Of what somebody sent: nobody asks for longer ones in words."""
+_RATED: Final = ("signups", "logins", "searches", "add_to_carts")
+"""What has a rate: the share of people who do it."""
 _FROM_HOME: Final = ("homepage", "home page", "front page", "home", "start page")
 _CURRENCIES: Final = {
     "USD": ("dollar", "us dollar"), "EUR": ("euro",), "GBP": ("pound", "pound sterling"), "JPY": ("yen",),
     "CHF": ("franc", "swiss franc"), "INR": ("rupee",),
 }  # fmt: skip
+_ALIASES: Final = {"sku": ("product", "article"), "plan": ("subscription plan", "subscription", "pricing plan")}
+"""What everybody calls properties that many have."""
 _UNITS_OF_TIME: Final = {"ms": "time", "millisecond": "time", "second": "time", "sec": "time"}
 
 
@@ -40,6 +44,8 @@ class Sense:
     """Of the metric, dimension, event type, segment or dimension of the value; of grammar its detail."""
     detail: Any = None
     """Of a value its filter; of a dimension the kind of its values."""
+    label: str = ""
+    """What it is called where several stand beside each other, and its name does not say it."""
 
 
 Senses = dict[tuple[str, ...], list[Sense]]
@@ -75,6 +81,9 @@ class Lexicon:
     def _catalogue(self) -> None:
         for metric in METRICS.values():
             self._add((metric.name, metric.label, *metric.synonyms), Sense(METRIC, metric.name))
+        for name in _RATED:
+            of = (METRICS[name].label, *METRICS[name].synonyms)
+            self._add((f"{one} {rate}" for one in of for rate in ("rate", "conversion rate")), Sense(METRIC, name, "rate"))
         for one in DIMENSIONS.values():  # what people say comes before what a column is called
             self._add((one.label, *one.synonyms), Sense(DIMENSION, one.name, one.kind))
         for one in DIMENSIONS.values():
@@ -83,6 +92,8 @@ class Lexicon:
             self._add((event.name, event.label, *event.synonyms), Sense(EVENT, event.name))
         for segment in SEGMENTS.values():
             self._add((segment.label, *segment.synonyms), Sense(SEGMENT, segment.name))
+            if isinstance(segment.where, Comparison) and segment.where.field.name == "device":
+                self._add(segment.synonyms, Sense(VALUE, "device", segment.where))  # "on mobile vs desktop"
         for code, names in countries().items():
             where = Comparison(field="country", value=code)
             self._add((name for name in names if name not in ("US", "states")), Sense(VALUE, "country", where))
@@ -169,7 +180,7 @@ class Lexicon:
 def _called(name: str) -> list[str]:
     """How people may call a property: ``load_ms`` is the load time, ``cart.total`` the cart total."""
     words = [word for word in name.replace(".", "_").split("_") if word]
-    called = [name, " ".join(words)]
+    called = [name, " ".join(words), *_ALIASES.get(name.lower(), ())]
     if len(words) > 1 and (unit := _UNITS_OF_TIME.get(words[-1].lower())):
         called += [" ".join([*words[:-1], unit]), " ".join([*words[:-1], "duration"]), " ".join(["page", *words[:-1], unit])]
     return called

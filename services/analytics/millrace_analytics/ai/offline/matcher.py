@@ -7,15 +7,19 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from millrace_analytics.ai.offline import grammar
+from millrace_analytics.ai.offline.cohorts import day_n_plan, followed_plan, is_day_n, is_followed
+from millrace_analytics.ai.offline.durations import duration_plan, is_duration
 from millrace_analytics.ai.offline.funnels import funnel_plan, habit_plan, is_funnel, is_habit
 from millrace_analytics.ai.offline.lexicon import Lexicon
-from millrace_analytics.ai.offline.newcomers import is_about_new, is_about_stays, new_plan, stays_plan
+from millrace_analytics.ai.offline.newcomers import is_about_new, new_plan
+from millrace_analytics.ai.offline.onward import is_onward, onward_plan
 from millrace_analytics.ai.offline.people import PeopleReader, is_about_people
 from millrace_analytics.ai.offline.placing import SlotReader
 from millrace_analytics.ai.offline.scanning import Piece, pieces_of
-from millrace_analytics.ai.offline.slots import NotUnderstood
+from millrace_analytics.ai.offline.slots import Ambiguous, NotUnderstood
+from millrace_analytics.ai.offline.stays import is_about_stays, stays_plan
 from millrace_analytics.ai.offline.times import Times
-from millrace_analytics.ai.offline.trends import Ambiguous, Reader
+from millrace_analytics.ai.offline.trends import Reader
 from millrace_analytics.ai.offline.visits import is_about_visits, visits_in_sql
 from millrace_analytics.ai.offline.words import tokens_of
 from millrace_analytics.ai.plans import Plan
@@ -93,7 +97,7 @@ def reading_of(asked: Asked, lexicon: Lexicon) -> Reading:
     understood = tuple(_understood(pieces))
     try:
         _know_all(pieces)
-        if is_about_visits(pieces):
+        if is_about_visits(pieces) and not is_onward(pieces):
             return visits_in_sql(reader, pieces)
         plan = _plan(reader, pieces)
     except Ambiguous as several:
@@ -139,6 +143,10 @@ def _people(reader: Reader, pieces: Sequence[Piece]) -> Plan:
 
 
 _KINDS: Final[tuple[tuple[Callable[[Sequence[Piece]], bool], Callable[[Reader, Sequence[Piece]], Plan]], ...]] = (
+    (is_duration, duration_plan),
+    (is_day_n, day_n_plan),
+    (is_followed, followed_plan),
+    (is_onward, onward_plan),
     (is_about_stays, stays_plan),
     (is_about_new, new_plan),
     (is_habit, habit_plan),

@@ -1,93 +1,132 @@
-"""Questions about who is new, and about how long sessions are: what the metric layer answers by questions of its own."""
+"""Questions about who is new, who had been there before, and who bought again."""
 
 import itertools
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 from millrace_analytics.ai.offline import grammar
+from millrace_analytics.ai.offline.amounts import percent_of, plain
 from millrace_analytics.ai.offline.lexicon import METRIC, Sense
-from millrace_analytics.ai.offline.people import never_before, noun_of
+from millrace_analytics.ai.offline.people import noun_of
 from millrace_analytics.ai.offline.placing import SlotReader
+from millrace_analytics.ai.offline.ranging import never_before
 from millrace_analytics.ai.offline.scanning import Piece
 from millrace_analytics.ai.offline.slots import NotUnderstood, Slots
-from millrace_analytics.ai.offline.trends import Reader, both, field_of
-from millrace_analytics.ai.plans import Plan
-from millrace_warehouse.metrics.questions import Lifecycle, Sessions, Trend
-from millrace_warehouse.metrics.ranges import Last, Range
+from millrace_analytics.ai.offline.trends import Reader, both
+from millrace_analytics.ai.plans import Arrivals, Plan
+from millrace_warehouse.metrics.catalogue import METRICS
+from millrace_warehouse.metrics.filters import Did, Filter, Not
+from millrace_warehouse.metrics.measures import Measure
+from millrace_warehouse.metrics.questions import Lifecycle, Trend
+from millrace_warehouse.metrics.ranges import Last, Range, Unit
 
-_WEEKS: Final = 12
-_MOST_GROUPS: Final = 100
+_PERIODS: Final = {"day": 56, "week": 12, "month": 12}
+"""That are looked back where no time is named."""
+_Who = Literal["new", "returning", "both", "repeat"]
 
 
 def is_about_new(pieces: Sequence[Piece]) -> bool:
-    """Whether it asks for new people: those who were there for the first time."""
+    """Whether it asks for new people, or for those who had been there before."""
     said = [piece for piece in pieces if piece.kind != "stop"]
-    return any(one.is_a(grammar.NEW) and _is_somebody(other) for one, other in itertools.pairwise(said))
+    if any(one.is_a(grammar.NEW, grammar.RETURNING) and _is_somebody(other) for one, other in itertools.pairwise(said)):
+        return True
+    return _is_both(said) and any(_is_somebody(piece) for piece in said)
 
 
 def _is_somebody(piece: Piece) -> bool:
-    metric = piece.sense(METRIC)
-    return bool(noun_of(piece)) and metric is not None and metric.name != "customers"  # those are new by what they bought
+    return bool(noun_of(piece))
+
+
+def _is_both(pieces: Sequence[Piece]) -> bool:
+    """``new vs returning``."""
+    return all(any(piece.is_a(kind) for piece in pieces) for kind in (grammar.NEW, grammar.RETURNING))
 
 
 def new_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
-    """New people of a time, or of each day, week or month.
+    """New people, those who had been there before, or both: of a time, or of each day, week or month.
 
     Raises:
         NotUnderstood: a piece has no place, or it is about more than that.
     """
-    slots = SlotReader([piece for piece in pieces if not piece.is_a(grammar.NEW)]).read()
+    who = _who(pieces)
+    own = (grammar.NEW, grammar.RETURNING, *((grammar.COMPARE, grammar.AND) if who == "both" else ()))
+    slots = SlotReader([piece for piece in pieces if not piece.is_a(*own)]).read()
+    share, slots.share = slots.share, False
     _only(slots, "new people are compared with")
-    if len(slots.measures) != 1:
+    if len(slots.measures) != 1 or slots.measures[0].kind != METRIC:
         raise NotUnderstood("how new people and others belong together")
-    if slots.measures[0].name == "users":
+    metric = slots.measures[0].name
+    if metric == "users":
         slots.measures[0] = Sense(METRIC, "people")  # who is new need not be signed in
-    grain, asked = slots.grain, slots.ranges[0].range if slots.ranges else None
-    if grain is None and slots.over_time:
-        grain = "day"
-    if grain is not None:
-        if slots.by or slots.is_ranked or grain not in ("day", "week", "month"):
-            raise NotUnderstood(f"new people for each {grain} and what else")
-        return Plan(question=Lifecycle.model_validate(
-            {"kind": "lifecycle", "range": _ranged(reader, asked), "unit": grain, "where": reader.filters(slots)}
-        ))  # fmt: skip
-    if asked is None:
+    if slots.grain is None and slots.over_time:
+        slots.grain = "day"
+    buying = METRICS["purchases"].measure.where if metric == "customers" else None
+    if slots.grain is not None and who != "repeat":
+        if share:
+            raise NotUnderstood("the share of new people over time")
+        return _in_each(reader, slots, who, slots.grain, buying)
+    if who == "repeat" or (who == "returning" and buying is not None and not slots.ranges):
+        return _repeaters(reader, slots, buying, share=share)
+    return _of_time(reader, slots, who, buying, share=share)
+
+
+def _who(pieces: Sequence[Piece]) -> _Who:
+    if _is_both(pieces):
+        return "both"
+    if any(one.is_a(grammar.NEW) for one in pieces):
+        return "new"
+    is_repeat = any(one.is_a(grammar.RETURNING) and one.text.lower().startswith("repeat") for one in pieces)
+    return "repeat" if is_repeat else "returning"
+
+
+def _of_time(reader: Reader, slots: Slots, who: _Who, buying: Filter | None, *, share: bool) -> Plan:
+    """By what they did before the time that is named."""
+    if not slots.ranges:
         raise NotUnderstood("since when they are new: name a time, as in “in the last 7 days”")
+    never = never_before(slots.ranges[0].range, reader, *([buying] if buying is not None else []))
+    filters: dict[str, Filter] = {"new": never, "returning": Not.model_validate({"not": never})}
+    wanted = ["new", "returning"] if who == "both" else [who]
+    if share and who == "both":
+        raise NotUnderstood("the share of which of them")
+    plan, question, whole = _counted(reader, slots)
+    if len(wanted) == 1 and not share:
+        where = both(question.where, filters[who])
+        return Plan(question=question.model_copy(update={"where": where}), then=plan.then)
+    measures: list[Measure] = [
+        whole.model_copy(update={"where": both(whole.where, filters[one]), "name": one}) for one in wanted
+    ]
+    if share:
+        measures = [percent_of(measures[0], whole)]
+    return Plan(question=question.model_copy(update={"measures": tuple(measures)}), then=plan.then)
+
+
+def _counted(reader: Reader, slots: Slots) -> tuple[Plan, Trend, Measure]:
+    """What counts all of them."""
     plan = reader.plan(slots)
     assert isinstance(plan.question, Trend), "slots make a trend"
-    where = both(plan.question.where, never_before(asked, reader))
-    return Plan(question=plan.question.model_copy(update={"where": where}), then=plan.then)
+    return plan, plan.question, plain(plan.question.measures[0])
 
 
-def is_about_stays(pieces: Sequence[Piece]) -> bool:
-    """Whether it asks how long sessions are."""
-    return any(piece.is_a(grammar.SESSION_LENGTH) for piece in pieces)
-
-
-def stays_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
-    """The average length of sessions, in seconds.
-
-    Raises:
-        NotUnderstood: a piece has no place, or it asks for more than an average.
-    """
-    own = (grammar.SESSION_LENGTH, grammar.IN_SECONDS)
-    slots = SlotReader([piece for piece in pieces if not piece.is_a(*own)]).read()
-    _only(slots, "the length of sessions is compared with")
-    is_more = slots.is_ranked or slots.unique or slots.counted or len(slots.by) > 1
-    if slots.measures or slots.aggregate not in ("", "avg") or is_more:
-        raise NotUnderstood("what of the length of sessions: their average is known")
-    if slots.by and slots.grain is not None:
-        raise NotUnderstood("the length of sessions by both")
-    asked = Sessions(
-        kind="sessions",
-        range=_ranged(reader, slots.ranges[0].range if slots.ranges else None),
-        where=reader.filters(slots),
-        granularity=slots.grain,
-        by=field_of(slots.by[0]) if slots.by else None,
-        top=_MOST_GROUPS,
+def _in_each(reader: Reader, slots: Slots, who: _Who, grain: Unit, buying: Filter | None) -> Plan:
+    if slots.by or slots.is_ranked or grain not in ("day", "week", "month"):
+        raise NotUnderstood(f"new people for each {grain} and what else")
+    asked = slots.ranges[0].range if slots.ranges else None
+    where = both(reader.filters(slots), buying)
+    question = Lifecycle.model_validate(
+        {"kind": "lifecycle", "range": _ranged(reader, asked, grain), "unit": grain, "where": where}
     )
-    reader.assumptions.append("a session ends after 30 minutes without an event")
-    return Plan(question=asked)
+    return Plan(question=question, then=Arrivals.model_validate({"who": who}))
+
+
+def _repeaters(reader: Reader, slots: Slots, buying: Filter | None, *, share: bool) -> Plan:
+    """Those who bought more than once, of all who bought where their share is asked for."""
+    if buying is None or slots.grain is not None:
+        raise NotUnderstood("who did what more than once")
+    reader.assumptions.append("more than one purchase")
+    plan, question, whole = _counted(reader, slots)
+    again = whole.model_copy(update={"where": both(whole.where, Did(did=buying, at_least=2)), "name": "repeat_customers"})
+    measure = percent_of(again, whole) if share else again
+    return Plan(question=question.model_copy(update={"measures": (measure,)}), then=plan.then)
 
 
 def _only(slots: Slots, what: str) -> None:
@@ -97,8 +136,9 @@ def _only(slots: Slots, what: str) -> None:
         raise NotUnderstood(f"what {what}")
 
 
-def _ranged(reader: Reader, asked: Range | None) -> Range:
+def _ranged(reader: Reader, asked: Range | None, grain: Unit) -> Range:
     if asked is not None:
         return asked
-    reader.assumptions.append(f"the last {_WEEKS} weeks, as no time is named")
-    return Last(last=_WEEKS, unit="week", align="to_date")
+    days = _PERIODS[grain]
+    reader.assumptions.append(f"the last {days} {grain}s, as no time is named")
+    return Last.model_validate({"last": days, "unit": grain, "align": "to_date"})

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.lexicon import DIMENSION, METRIC, SEGMENT, VALUE, Sense
+from millrace_analytics.ai.offline.ranging import ANYTHING, never_before, time_before
 from millrace_analytics.ai.offline.scanning import Piece
 from millrace_analytics.ai.offline.slots import PEOPLE, PERSON_DIMENSIONS, NotUnderstood, Slots, event_of
 from millrace_analytics.ai.offline.trends import Reader, all_of, both
@@ -19,8 +20,6 @@ from millrace_warehouse.metrics.ranges import Between, Range, local, span_of, zo
 
 _PEOPLE: Final = frozenset({"people", "users", "unique_visitors", "customers"})
 _LISTED: Final = 1_000
-_ANYTHING: Final = Comparison(field="event_type", operator="is_set")
-_LONG_AGO: Final = datetime.date(2000, 1, 1)
 _OF: Final[dict[str, Any]] = {"person": "person", "user_id": "user", "visitor_id": "visitor"}
 
 
@@ -66,9 +65,9 @@ def is_about_people(pieces: Sequence[Piece]) -> bool:
         return False
     first = pieces[named[0]]
     before = pieces[named[0] - 1] if named[0] else None
-    if not noun_of(first) and before is not None and (of := before.sense(DIMENSION)) and of.name not in PERSON_DIMENSIONS:
-        return False  # "countries that have had signups"
-    if _is_average(pieces):
+    if not noun_of(first) and before is not None and _is_thing(before):
+        return False  # "countries that have had signups", "products that sold 50 times"
+    if _is_average(pieces) or any(piece.is_a(grammar.HOW_OFTEN, grammar.WINDOW) or piece.kind == "grain" for piece in pieces):
         return False
     behind = pieces[named[0] + 1 :]
     did = [piece for piece in behind if event_of(piece) is not None or piece.is_a(grammar.ACTIVE, grammar.FIRST_SEEN)]
@@ -81,6 +80,11 @@ def is_about_people(pieces: Sequence[Piece]) -> bool:
     noun = next((piece for piece in pieces if noun_of(piece)), None)
     is_list = noun is not None and not any(piece.is_a(grammar.AND) for piece in pieces[: pieces.index(did[0])])
     return is_list or any(piece.is_a(grammar.WHO) or piece.is_a(grammar.NOT, grammar.TIMES) for piece in pieces)
+
+
+def _is_thing(piece: Piece) -> bool:
+    of = piece.sense(DIMENSION)
+    return of.name not in PERSON_DIMENSIONS if of is not None else piece.is_a(VALUE)
 
 
 def _is_average(pieces: Sequence[Piece]) -> bool:
@@ -187,19 +191,19 @@ class PeopleReader:
         if (segment := piece.sense(SEGMENT)) is not None and self._clause.what is None:
             found.segments.append(InSegment(segment=segment.name))
         elif piece.is_a(grammar.ACTIVE) or is_return(piece):
-            self._did(_ANYTHING)
+            self._did(ANYTHING)
             self._clause.is_again = is_return(piece)
         elif piece.is_a(grammar.FIRST_SEEN):
-            self._did(_ANYTHING)
+            self._did(ANYTHING)
             self._clause.is_first = True
-        elif (unit := piece.sense(grammar.FOLLOWING)) is not None:
-            self._follow(unit.name, piece)
+        elif (beside := piece.sense(grammar.FOLLOWING, grammar.PREVIOUS)) is not None:
+            self._beside(beside, piece)
         elif piece.is_a(grammar.NOT):
             self._close()
             self._clause.negated = self._is_linked = True
         elif piece.is_a(grammar.SINCE) and not piece.is_a(grammar.AFTER):
             if self._clause.what is None:
-                self._clause.what = _ANYTHING
+                self._clause.what = ANYTHING
             self._clause.is_later = True
         elif piece.is_a(grammar.AFTER, grammar.THEN):
             self._close()
@@ -236,6 +240,16 @@ class PeopleReader:
         if self._number is not None:
             self._count(self._number)
 
+    def _beside(self, sense: Sense, piece: Piece) -> None:
+        """``in the week after``, ``the week before``."""
+        if sense.kind == grammar.FOLLOWING:
+            self._follow(sense.name, piece)
+            return
+        if not self._found.clauses or self._clause.range is not None or sense.name == "year":
+            raise NotUnderstood(f"“{piece.text}”")
+        self._clause.range = time_before(self._found.clauses[-1].range, self._reader)
+        self._ranges.append(self._clause.range)
+
     def _follow(self, unit: str, piece: Piece) -> None:
         """``in the week after``: behind that of the clause before, which is as long."""
         before = self._found.clauses[-1].range if self._found.clauses else None
@@ -262,7 +276,10 @@ class PeopleReader:
         self._number, self._bound = None, ""
 
     def _close(self) -> None:
-        """The clause is whole."""
+        """The clause is whole; ``but not in March`` is about the same as the one before."""
+        if self._clause.what is None and self._clause.negated and self._clause.range is not None and self._found.clauses:
+            before = self._found.clauses[-1]
+            self._clause.what, self._clause.values = before.what, list(before.values)
         if self._clause.what is not None:
             self._found.clauses.append(self._clause)
             self._clause = _Clause(negated=False)
@@ -370,17 +387,3 @@ class PeopleReader:
         today = local(self._reader.now, zone_of(self._reader.time_zone)).date()
         begin = datetime.date.fromisoformat(before.end[:10]) + datetime.timedelta(days=1)
         return Between(start=begin.isoformat(), end=max(begin, today).isoformat())
-
-
-def never_before(asked: Range, reader: Reader, what: Filter = _ANYTHING) -> Filter:
-    """That somebody did nothing of the kind before a time.
-
-    Raises:
-        NotUnderstood: it has no begin.
-    """
-    zone = zone_of(reader.time_zone)
-    begin = local(span_of(asked, reader.now, zone).first, zone)
-    if begin.date() <= _LONG_AGO:
-        raise NotUnderstood("since when they are new")
-    before = Between(start=_LONG_AGO.isoformat(), end=begin.isoformat(timespec="milliseconds"))
-    return Did(did=what, at_most=0, range=before)

@@ -8,7 +8,7 @@ from millrace_warehouse.metrics.ranges import RangeUnit, Unit
 
 _UNITS: Final[dict[str, RangeUnit]] = {
     "minut": "minute", "min": "minute", "hour": "hour", "hr": "hour", "day": "day", "week": "week", "wk": "week",
-    "month": "month", "quarter": "quarter", "year": "year", "yr": "year",
+    "month": "month", "quarter": "quarter", "year": "year", "yr": "year", "h": "hour", "d": "day",
 }  # fmt: skip
 _GRAINS: Final[dict[str, Unit]] = {
     "hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "minutely": "minute",

@@ -6,11 +6,13 @@ from typing import Final
 from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, SEGMENT, VALUE, Sense
 from millrace_analytics.ai.offline.scanning import Piece
+from millrace_analytics.ai.offline.settling import settle
 from millrace_analytics.ai.offline.slots import (
     DIVISORS,
     OF_AN_ORDER,
     PEOPLE,
     PER,
+    PERSON_DIMENSIONS,
     PURCHASES,
     NotUnderstood,
     Slots,
@@ -19,10 +21,11 @@ from millrace_analytics.ai.offline.slots import (
     divisor_of,
     event_of,
     is_counted,
+    is_counted_behind,
+    is_of_groups,
     is_part_of,
-    settle_average,
-    settle_extreme,
-    settle_superlative,
+    listing_of,
+    pop_number_field,
 )
 from millrace_warehouse.metrics.filters import InSegment, Not
 
@@ -60,9 +63,7 @@ class SlotReader:
             raise NotUnderstood(f"what should stand behind “{last.text}”")
         if self._comparing is not None or self._negated:
             raise NotUnderstood("what is compared or left out")
-        settle_average(self.slots)
-        settle_extreme(self.slots)
-        settle_superlative(self.slots)
+        settle(self.slots)
         return self.slots
 
     def _goes_on(self, piece: Piece) -> bool:
@@ -117,6 +118,8 @@ class SlotReader:
         elif self._role in (grammar.WHICH, grammar.TOP, grammar.ORDER) and not slots.by:
             slots.which_unit, self._role = piece.unit, ""
             slots.single = not piece.plural
+        elif piece.plural and not slots.measures and slots.listed_unit is None:
+            slots.listed_unit = piece.unit  # "days with more than 10 orders"
         else:
             raise NotUnderstood(f"“{piece.text}”")
 
@@ -125,14 +128,13 @@ class SlotReader:
         operator, strict = self._comparing
         signs = {("above", "1"): "gt", ("above", "0"): "ge", ("below", "1"): "lt", ("below", "0"): "le", ("exactly", ""): "eq"}
         self._comparing = None
-        if self._behind is not None and self._behind.is_a(METRIC, EVENT) and not self._behind.is_a(VALUE):
+        is_limit = is_counted_behind(self._behind)
+        target = None if is_limit else pop_number_field(self.slots)
+        if is_limit or (target is None and is_of_groups(self.slots)):
             if self.slots.having is not None:
                 raise NotUnderstood(f"what {number} is a limit of")
             self.slots.having = (signs[operator, strict], number)
             return
-        target = next((one for one in reversed(self.slots.measures) if one.kind == DIMENSION), None)
-        if target is not None:
-            self.slots.measures.remove(target)
         self.slots.numbers.append((target, signs[operator, strict], number))
 
     def _take_grammar(self, piece: Piece) -> bool:
@@ -145,6 +147,16 @@ class SlotReader:
             raise NotUnderstood(f"which time is “{piece.text}”")
         if sense.kind == grammar.NEW and self._behind is not None and event_of(self._behind) is not None:
             return True  # "new signups" are signups
+        if self._number is not None and sense.kind in (grammar.OR_MORE, grammar.OR_LESS):
+            self._comparing = (grammar.ABOVE if sense.kind == grammar.OR_MORE else grammar.BELOW, "0")
+            number, self._number = self._number.number, None
+            self._compare(number)
+            return True
+        if sense.kind == grammar.TIMES and self.slots.having is not None:
+            return True
+        if sense.kind == grammar.BETWEEN:
+            self.slots.between = (pop_number_field(self.slots), *sense.detail)
+            return True
         if not (self._take_role(sense) or self._take_flag(sense)) and sense.kind not in _SAYS_NOTHING:
             raise NotUnderstood(f"“{piece.text}”")
         return True
@@ -155,8 +167,9 @@ class SlotReader:
         match sense.kind:
             case grammar.BY | grammar.WHICH:
                 self._role = sense.kind
-            case grammar.HOW_MANY:
+            case grammar.HOW_MANY | grammar.HOW_OFTEN:
                 slots.counted, self._role = True, ""
+                slots.how_often = sense.kind == grammar.HOW_OFTEN
             case grammar.SHARE:
                 slots.share, self._role = True, ""
             case grammar.COMPARE:
@@ -175,7 +188,7 @@ class SlotReader:
         return True
 
     def _take_flag(self, sense: Sense) -> bool:
-        """What says something about the whole question."""
+        """Something about the whole question."""
         slots = self.slots
         match sense.kind:
             case grammar.UNIQUE:
@@ -190,16 +203,21 @@ class SlotReader:
             case grammar.GROWTH:
                 slots.growth = True
             case grammar.MOVING:
-                self._move()
+                self._move(sense)
             case grammar.OR:
                 slots.either = True
             case grammar.AND | grammar.OR_MORE:
                 slots.joined = slots.joined or (bool(slots.measures) and not slots.by and not slots.values)
+                slots.joined = slots.joined or self._stands_between_measures()
             case grammar.OVER_TIME:
                 slots.over_time = True
             case _:
                 return False
         return True
+
+    def _stands_between_measures(self) -> bool:
+        beside = (self._before, self._behind)
+        return all(one is not None and one.is_a(METRIC, EVENT) and not one.is_a(VALUE, DIMENSION) for one in beside)
 
     def _rank(self, kind: str) -> None:
         slots = self.slots
@@ -211,9 +229,11 @@ class SlotReader:
             slots.top, self._number = self._number.number, None
         self._role = grammar.TOP if not slots.by and slots.which_unit is None else ""
 
-    def _move(self) -> None:
+    def _move(self, sense: Sense) -> None:
         slots = self.slots
-        if self._number is not None:
+        if sense.detail is not None:
+            slots.moving, slots.grain = sense.detail
+        elif self._number is not None:
             slots.moving, self._number = self._number.number, None
         slots.is_moving = True
 
@@ -269,11 +289,15 @@ class SlotReader:
         """What stands behind ``by``, ``which`` or ``top``."""
         slots = self.slots
         dimension, metric = piece.sense(DIMENSION), piece.sense(METRIC)
+        if self._role == grammar.BY and slots.measures and not self._is_per and self._is_described(piece):
+            self._role = ""  # "clicks by users who are not logged in": whose they are
+            return
         if self._is_per and slots.measures and metric is not None and not slots.per and divides(piece, metric):
             slots.per, self._is_per, self._role = divisor_of(piece, metric), False, ""
             return
-        if self._role == grammar.BY and slots.by and metric is not None and slots.is_ranked:
-            slots.measures.append(metric)  # "top pages by views"
+        measured = metric or (dimension if slots.aggregate and dimension and dimension.detail == "number" else None)
+        if self._role == grammar.BY and slots.by and slots.is_ranked and measured is not None:
+            slots.measures.append(measured)  # "top pages by views", "slowest pages by average load time"
         elif dimension is not None and (self._role != grammar.TOP or not slots.by):
             slots.by.append(dimension)
             if self._role == grammar.WHICH or (self._role == grammar.TOP and slots.top is None):
@@ -284,12 +308,15 @@ class SlotReader:
             slots.by.append(Sense(DIMENSION, PEOPLE[metric.name], "text"))
             slots.single = self._role == grammar.WHICH and not piece.plural
             self._role = ""
-        elif metric is not None or piece.is_a(EVENT):
-            self._take_measure(piece)
-        elif piece.is_a(VALUE):
+        elif metric is None and not piece.is_a(EVENT) and piece.is_a(VALUE):
             self._take_values(piece)
         else:
             self._take_measure(piece)
+
+    def _is_described(self, piece: Piece) -> bool:
+        names = {one.name for one in (*piece.all(METRIC), *piece.all(DIMENSION))}
+        is_somebody = bool(names & (PEOPLE.keys() - {"events", "page_views", "sessions"}))
+        return is_somebody and self._behind is not None and self._behind.is_a(grammar.WHO)
 
     def _take_values(self, piece: Piece) -> None:
         slots = self.slots
@@ -313,12 +340,11 @@ class SlotReader:
         sense = piece.sense(METRIC, EVENT, DIMENSION, SEGMENT, VALUE)
         assert sense is not None
         slots = self.slots
-        if slots.compare and slots.segments and piece.is_a(SEGMENT):
-            raise NotUnderstood("how the groups are compared")
-        if (slots.aggregate or slots.unique) and not slots.measures and (dimension := piece.sense(DIMENSION)) is not None:
-            wants_number = bool(slots.aggregate) and dimension.detail == "number"
-            if wants_number or (slots.unique and not piece.is_a(METRIC)):
-                sense = dimension
+        if slots.compare and slots.segments and (segment := piece.sense(SEGMENT)) is not None:
+            sense = segment  # "anonymous vs signed in"
+        if (slots.aggregate or slots.unique) and not slots.measures:
+            sense = self._measured_field(piece) or sense
+        self._note_first(piece)
         if sense.kind == METRIC and self._before is not None and self._before.is_a(grammar.HOW_MANY):
             sense = next((one for one in piece.all(METRIC) if is_counted(one)), sense)  # "number of sales"
         if sense.name == "average_order_value" and piece.plural and piece.words > 1:
@@ -332,6 +358,26 @@ class SlotReader:
             if sense.kind == METRIC and sense.name in DIVISORS and not piece.plural and len(slots.measures) == 1:
                 slots.divisor = divisor_of(piece, sense)
             slots.measures.append(sense)
+
+    def _measured_field(self, piece: Piece) -> Sense | None:
+        """The field that is aggregated, or whose values are counted."""
+        if (dimension := piece.sense(DIMENSION)) is None:
+            return None
+        wants_number = bool(self.slots.aggregate) and dimension.detail == "number"
+        wants_values = self.slots.unique and (not piece.is_a(METRIC) or self._is_different(dimension))
+        return dimension if wants_number or wants_values else None
+
+    def _note_first(self, piece: Piece) -> None:
+        """Whether it stands behind a rank, and by what it is listed."""
+        slots, before = self.slots, self._before
+        slots.is_biggest = slots.is_biggest or (before is not None and before.is_a(grammar.TOP, grammar.BOTTOM))
+        if not slots.measures and piece.plural:
+            slots.listed = listing_of(piece)
+
+    def _is_different(self, dimension: Sense) -> bool:
+        """``different pages``, ``distinct browsers``: as many as there are values; visitors are counted by their metric."""
+        is_said = self._before is not None and self._before.is_a(grammar.UNIQUE)
+        return is_said and dimension.name not in PERSON_DIMENSIONS | {"session_id"}
 
     def _names_the_kind(self, piece: Piece) -> bool:
         """``users`` of ``mobile users``, ``plan`` of ``the pro plan``: what a value before it is a value of."""

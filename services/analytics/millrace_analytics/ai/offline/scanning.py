@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from millrace_analytics.ai.offline import grammar
+from millrace_analytics.ai.offline.clock import clock_at
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, LONGEST_PHRASE, METRIC, SEGMENT, VALUE, Lexicon, Sense
 from millrace_analytics.ai.offline.periods import UNITS, earlier_at, grain_at, period_words_at, window_at
 from millrace_analytics.ai.offline.times import Times, When
@@ -104,10 +105,14 @@ def _candidates(tokens: Sequence[Token], at: int, lexicon: Lexicon, times: Times
             found.append((unit[0], Piece("grain" if kind == "grain" else "period", shown, unit=unit[1]), _PIECE_COST - 0.1))
     if (bucket := UNITS.get(token.stem)) is not None:
         found.append((at + 1, Piece("unit", token.raw, unit=bucket), _PIECE_COST))
+    if (clock := clock_at(tokens, at)) is not None:
+        shown = text(one.raw for one in tokens[at : clock[0]])
+        found.append((clock[0], Piece("phrase", shown, (clock[1],)), _PIECE_COST - 0.15))
     found += _phrases(tokens, at, lexicon)
     if (number := number_of(token)) is not None or (number := ordinal_of(token)) is not None:
         found.append((at + 1, Piece("number", token.raw, number=number, is_ordinal=number_of(token) is None), _PIECE_COST))
-    found += [*_percentiles(tokens, at), *_earlier(tokens, at), *_windows(tokens, at)]
+    found += [*_percentiles(tokens, at), *_earlier(tokens, at), *_windows(tokens, at), *_between(tokens, at)]
+    found += _moving(tokens, at)
     if (own := _own(tokens, at, lexicon)) is not None:
         found.append(own)
     if token.stem in lexicon.stops:
@@ -132,7 +137,9 @@ def _own(tokens: Sequence[Token], at: int, lexicon: Lexicon) -> _Candidate | Non
 
 def _may_be_listed(token: Token, lexicon: Lexicon) -> bool:
     """``what country``, ``what hour``: which one."""
-    senses = lexicon.senses.get((token.stem,), [])
+    senses = lexicon.senses.get((token.stem,), []) + (
+        lexicon.senses.get(stems_of("time of day"), []) if token.text == "time" else []
+    )
     return token.stem in UNITS or any(one.kind == DIMENSION and one.detail != "time" for one in senses)
 
 
@@ -152,8 +159,35 @@ def _windows(tokens: Sequence[Token], at: int) -> list[_Candidate]:
     return [(window[0], Piece("phrase", shown, (Sense(grammar.WINDOW, "", window[1]),)), _PIECE_COST - 0.1)]
 
 
+def _moving(tokens: Sequence[Token], at: int) -> list[_Candidate]:
+    """``rolling 7-day average``."""
+    unit = UNITS.get(tokens[at + 2].stem) if at + 3 < len(tokens) else None
+    if unit is None or tokens[at].text not in ("rolling", "moving", "running", "trailing") or tokens[at + 3].text not in (
+        "average", "mean", "avg"
+    ):  # fmt: skip
+        return []
+    if (number := number_of(tokens[at + 1])) is None:
+        return []
+    shown = " ".join(one.raw for one in tokens[at : at + 4])
+    return [(at + 4, Piece("phrase", shown, (Sense(grammar.MOVING, "", (number, unit)),)), _PIECE_COST - 0.2)]
+
+
+def _between(tokens: Sequence[Token], at: int) -> list[_Candidate]:
+    """``between 20 and 40``."""
+    if tokens[at].text != "between" or at + 3 >= len(tokens) or tokens[at + 2].text not in ("and", "to"):
+        return []
+    low, high = number_of(tokens[at + 1]), number_of(tokens[at + 3])
+    if low is None or high is None or low >= high:
+        return []
+    shown = " ".join(one.raw for one in tokens[at : at + 4])
+    return [(at + 4, Piece("phrase", shown, (Sense(grammar.BETWEEN, "", (low, high)),)), _PIECE_COST)]
+
+
 def _percentiles(tokens: Sequence[Token], at: int) -> list[_Candidate]:
     """``p95``, ``95th percentile``."""
+    if (nth := re.fullmatch(r"([dwm])(\d{1,3})", tokens[at].text)) and int(nth[2]):  # "D7 retention"
+        unit = {"d": "day", "w": "week", "m": "month"}[nth[1]]
+        return [(at + 1, Piece("phrase", tokens[at].raw, (Sense(grammar.NTH, unit, int(nth[2])),)), _PIECE_COST)]
     if re.fullmatch(r"p\d\d", tokens[at].text):
         return [(at + 1, Piece("phrase", tokens[at].raw, (Sense(grammar.AGGREGATE, tokens[at].text),)), _PIECE_COST)]
     number = ordinal_of(tokens[at]) if tokens[at].kind == "ordinal" else number_of(tokens[at])
@@ -166,15 +200,23 @@ def _percentiles(tokens: Sequence[Token], at: int) -> list[_Candidate]:
 def _phrases(tokens: Sequence[Token], at: int, lexicon: Lexicon) -> list[_Candidate]:
     found: list[_Candidate] = []
     stems: tuple[str, ...] = ()
+    bare: tuple[str, ...] = ()
     for end in range(at, min(at + LONGEST_PHRASE, len(tokens))):
         token = tokens[end]
         if token.kind == "sign":
             break
-        stems += stems_of(token.raw) if token.kind in ("name", "quoted", "path") else (token.stem,)
-        if senses := lexicon.senses.get(stems):
+        more = stems_of(token.raw) if token.kind in ("name", "quoted", "path") else (token.stem,)
+        stems += more
+        bare += () if bare and token.text in _ARTICLES else more
+        if senses := lexicon.senses.get(stems) or (lexicon.senses.get(bare) if token.text not in _ARTICLES else None):
             shown = " ".join(one.raw for one in tokens[at : end + 1])
-            found.append((end + 1, Piece("phrase", shown, tuple(senses)), _PIECE_COST - 0.01 * (end - at)))
+            kind: Kind = "stop" if senses[0].kind == grammar.FILLER else "phrase"
+            found.append((end + 1, Piece(kind, shown, tuple(senses)), _PIECE_COST - 0.01 * (end - at)))
     return found
+
+
+_ARTICLES: Final = frozenset({"a", "an", "the", "our", "my", "their", "your", "its", "some", "any"})
+"""What may stand inside of a phrase: ``put it in the cart``, ``view a page``."""
 
 
 def _sign(token: Token) -> Piece:

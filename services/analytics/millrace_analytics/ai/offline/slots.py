@@ -8,6 +8,7 @@ from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, VALUE, Sense
 from millrace_analytics.ai.offline.scanning import Piece
 from millrace_analytics.ai.offline.times import When
+from millrace_analytics.ai.ports import Unclear
 from millrace_warehouse.metrics.catalogue import METRICS
 from millrace_warehouse.metrics.filters import Comparison, Filter, is_event
 from millrace_warehouse.metrics.measures import Count, Formula, Number, Quantile, Unique
@@ -27,6 +28,26 @@ DIVISORS: Final = frozenset({"people", "users", "unique_visitors", "customers", 
 
 class NotUnderstood(Exception):
     """Some words cannot be placed. The message says which."""
+
+
+class Ambiguous(Exception):
+    """There are several readings."""
+
+    def __init__(self, unclear: Unclear) -> None:
+        super().__init__(unclear.reason)
+        self.unclear = unclear
+
+
+@dataclass(slots=True)
+class Told:
+    """A question, where and when it is asked, and what was assumed of it."""
+
+    text: str
+    now: int
+    time_zone: str
+    events: frozenset[str] = frozenset()
+    """Types that the tenant has."""
+    assumptions: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -78,6 +99,17 @@ class Slots:
     """What the second measure may divide the first by, where it is one of somebody (``orders of a visitor``)."""
     per: str = ""
     """Metric whose people or sessions a measure is divided by (``revenue per session``)."""
+    between: tuple[Sense | None, int, int] | None = None
+    """A field, where one is named, and two numbers that it lies between."""
+    listed: Sense | None = None
+    """By what is listed what is named first (``pages`` with more than 500 views)."""
+    listed_unit: Unit | None = None
+    """``days`` with more than 10 orders."""
+    how_often: bool = False
+    is_biggest: bool = False
+    """Whether a rank stands right before what is measured (``the largest order by country``)."""
+    is_mean: bool = False
+    """Whether the average of the values of a series is asked for."""
     which_unit: Unit | None = None
     """``which day``: a bucket of time is what is asked for."""
 
@@ -107,7 +139,7 @@ def events_of(sense: Sense) -> Filter | None:
     """Which events a sense stands for: an event type, or what a metric counts that names no people or sessions."""
     if sense.kind == EVENT:
         return is_event(sense.name)
-    if sense.kind != METRIC or sense.name in PEOPLE.keys() - {"page_views"}:
+    if sense.kind != METRIC or sense.detail == "rate" or sense.name in PEOPLE.keys() - {"page_views"}:
         return None
     measure = METRICS[sense.name].measure
     return measure.where if isinstance(measure, Count) else None
@@ -151,6 +183,8 @@ def is_part_of(sense: Sense, slots: Slots) -> bool:
         return isinstance(of, (Count, Number, Quantile)) and sense.name in _types(of.where)
     if sense.kind != METRIC or len(slots.measures) != 1 or slots.joined or slots.measures[0].kind != METRIC:
         return False
+    if sense.name == "purchases" and slots.measures[0].name in PURCHASES:
+        return True  # "revenue from orders worth more than 50"
     whole, part = METRICS[slots.measures[0].name].measure, METRICS[sense.name].measure
     if not isinstance(whole, Formula) or not isinstance(part, Unique):
         return False
@@ -161,50 +195,34 @@ def is_part_of(sense: Sense, slots: Slots) -> bool:
     )
 
 
-def settle_average(slots: Slots) -> None:
-    """``how many orders does a buyer place on average``: the one for each of the other. An average of what is divided already
-    says nothing more."""
-    if slots.aggregate != "avg":
-        return
-    if not slots.per and slots.divisor and not slots.joined and len(slots.measures) == 2:
-        slots.per = slots.divisor
-        slots.measures.pop()
-    if slots.per:
-        slots.aggregate = ""
+def pop_number_field(slots: Slots) -> Sense | None:
+    """Takes the field with numbers out of the measures that was named last; None where there is none."""
+    target = next((one for one in reversed(slots.measures) if one.kind == DIMENSION and one.detail == "number"), None)
+    if target is not None:
+        slots.measures.remove(target)
+    return target
 
 
-def settle_extreme(slots: Slots) -> None:
-    """``maximum daily revenue``: the day with the most of it. The maximum of a sum is one of several sums, so it needs a unit.
-
-    Raises:
-        NotUnderstood: it has none.
-    """
-    if slots.aggregate not in ("max", "min") or len(slots.measures) != 1 or slots.measures[0].kind != METRIC:
-        return
-    measure = METRICS[slots.measures[0].name].measure
-    if isinstance(measure, Number) and measure.measure != "sum":
-        return  # the maximum of order values
-    if slots.grain is None or slots.by or slots.is_ranked:
-        raise NotUnderstood(f"the {slots.aggregate} of {slots.measures[0].name}: of which days or weeks")
-    slots.which_unit, slots.grain, slots.single, slots.is_ranked = slots.grain, None, True, True
-    slots.ascending, slots.aggregate = slots.aggregate == "min", ""
+def is_counted_behind(behind: Piece | None) -> bool:
+    """Whether a number stands before what is counted (``more than 100 signups``)."""
+    return behind is not None and not behind.is_a(VALUE) and behind.is_a(METRIC, EVENT, grammar.TIMES)
 
 
-def settle_superlative(slots: Slots) -> None:
-    """``the visitors who spent the most``: what is named first is listed; ``the biggest order``: its value."""
-    if not slots.is_superlative or slots.by or slots.which_unit is not None or not slots.measures:
-        return
-    first, *rest = slots.measures
-    listed = PEOPLE.get(first.name) if first.kind == METRIC else first.name if first.kind == DIMENSION else None
-    if rest and listed is not None and first.detail != "number":
-        slots.by.append(first if first.kind == DIMENSION else Sense(DIMENSION, listed, "text"))
-        slots.measures[:] = rest
-        slots.single = not slots.first_is_plural and slots.top is None
-    elif not rest and first.name in ("purchases", "purchase") and not slots.first_is_plural and slots.top in (None, 1):
-        slots.measures[:] = [Sense(METRIC, "revenue")]
-        slots.aggregate = "min" if slots.ascending else "max"
-        slots.is_ranked = slots.is_superlative = False
-        slots.top = None
+def is_of_groups(slots: Slots) -> bool:
+    """Whether a number is a limit of what was named before, for each of the groups that stand before that."""
+    measured = [one for one in slots.measures if one.kind != DIMENSION]
+    is_listed = bool(slots.by) or slots.listed_unit is not None or slots.measures[:1] != measured[:1]
+    if is_listed and measured and measured[-1].name == "purchases":
+        raise NotUnderstood("whether a number is a limit of orders or of what they are worth: write “more than 5 orders”")
+    return is_listed and bool(measured)
+
+
+def listing_of(piece: Piece) -> Sense | None:
+    """By what is listed what a word names (``pages``, ``visitors``)."""
+    metric, dimension = piece.sense(METRIC), piece.sense(DIMENSION)
+    if dimension is None and metric is not None and metric.name in PEOPLE:
+        return Sense(DIMENSION, PEOPLE[metric.name], "text")
+    return dimension
 
 
 PER: Final = ("per", "for each", "for every", "for one")

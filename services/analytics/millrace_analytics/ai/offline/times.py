@@ -7,19 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from millrace_analytics.ai.offline.days import MONTHS, Today, is_part, part_of
 from millrace_analytics.ai.offline.periods import texts_at, unit_at
 from millrace_analytics.ai.offline.words import Token, number_of, ordinal_of
 from millrace_warehouse.metrics.ranges import Between, Last, Range, RangeUnit, local, zone_of
 
-_MONTHS: Final = (
-    {name.lower(): number for number, name in enumerate(calendar.month_name) if name}
-    | {name.lower(): number for number, name in enumerate(calendar.month_abbr) if name and name != "May"}
-    | {"sept": 9}
-)
 _PREPOSITIONS: Final = frozenset({"in", "during", "for", "over", "on", "within", "of", "from", "since", "the", "at"})
-_LAST: Final = frozenset({"last", "past", "previous", "recent", "latest", "preceding", "prior"})
+_LAST: Final = frozenset({"last", "past", "previous", "recent", "latest", "preceding", "prior", "trailing"})
 _THIS: Final = frozenset({"this", "current"})
-_PARTS: Final = {"first": 0, "second": 1, "last": 1, "1st": 0, "2nd": 1, "latter": 1, "early": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +39,10 @@ class Times:
         self._today = local(now, zone_of(time_zone)).date()
         self._begun_day = local(now - 1, zone_of(time_zone)).date()
         """The last day of which something has passed: at midnight that is yesterday."""
+        self._near: Final = Today(self._today, self._begun_day)
         self._readers: Final = (
             self._spanned, self._since, self._week_of, self._weekend, self._part, self._relative, self._to_date, self._absolute,
+            self._some_day,
         )  # fmt: skip
 
     def at(self, tokens: Sequence[Token], first: int) -> When | None:
@@ -82,8 +79,18 @@ class Times:
         if word in ("this", "current") and (unit := unit_at(tokens, at + 1)):
             end = at + 2 + (2 if texts_at(tokens, at + 2, 2) == ("so", "far") else 0)
             return end, Last(last=1, unit=unit, align="to_date"), f"this {unit} up to now", "within"
-        if word not in _LAST:
-            return self._ago(tokens, at)
+        if word == "this" and texts_at(tokens, at + 1, 1) in (("past",), ("last",)):
+            return self._relative(tokens, at + 1)
+        if (near := self._near.near(tokens, at)) is not None:
+            named = near[1].isoformat() if near[1] == near[2] else f"{near[1]} to {near[2]}"
+            return near[0], _days(near[1], near[2]), named, "within"
+        return self._past(tokens, at) if word in _LAST else self._ago(tokens, at)
+
+    def _past(self, tokens: Sequence[Token], at: int) -> "_Found | None":
+        """``last week``, ``past 30 days``, ``last 3 full weeks``."""
+        word = tokens[at].text
+        if texts_at(tokens, at + 1, 1) == ("fortnight",):
+            return at + 2, Last(last=14, unit="day"), "the 14 days up to now", "within"
         if unit := unit_at(tokens, at + 1):
             if word in ("past", "recent", "latest") or unit in ("hour", "minute", "day"):
                 return at + 2, Last(last=1, unit=unit), f"the {unit} up to now", "within"
@@ -112,6 +119,8 @@ class Times:
 
     def _weekend(self, tokens: Sequence[Token], at: int) -> "_Found | None":
         """Saturday and Sunday of this week, or of the one before."""
+        if texts_at(tokens, at, 3) == ("this", "past", "weekend"):
+            at += 1
         if texts_at(tokens, at + 1, 1) != ("weekend",) or tokens[at].text not in _LAST | _THIS:
             return None
         week = self._today - datetime.timedelta(days=self._today.weekday() + (0 if tokens[at].text in _THIS else 7))
@@ -137,32 +146,28 @@ class Times:
 
     def _part(self, tokens: Sequence[Token], at: int) -> "_Found | None":
         """``first half of March``, ``first week of March``, ``first 10 days of March``."""
-        if (part := _PARTS.get(tokens[at].text)) is None:
+        said = tokens[at].text
+        if not is_part(said):
             return None
         count, after = 1, at + 1
-        if after < len(tokens) and (said := number_of(tokens[after])) is not None:
-            count, after = said, after + 1
+        if after < len(tokens) and (number := number_of(tokens[after])) is not None:
+            count, after = number, after + 1
         if after >= len(tokens) or tokens[after].stem not in ("half", "week", "day"):
             return None
         unit = tokens[after].stem
         after += 1
         while after < len(tokens) and tokens[after].text in ("of", "in", "the"):
             after += 1
-        month = self._month(tokens, after)
-        if month is None:
+        month = self._month(tokens, after) or self._this_month(tokens, after)
+        span = part_of(datetime.date(month[1], month[2], 1), said, count, unit) if month is not None else None
+        return None if month is None or span is None else (month[0], _days(*span), f"{span[0]} to {span[1]}", "within")
+
+    def _this_month(self, tokens: Sequence[Token], at: int) -> tuple[int, int, int] | None:
+        """``this month``, ``last month``."""
+        if texts_at(tokens, at, 2) not in (("this", "month"), ("last", "month"), ("current", "month")):
             return None
-        end, year, number = month
-        length = calendar.monthrange(year, number)[1]
-        if unit == "half":
-            first, last = ((1, 15), (16, length))[part]
-        else:
-            days = min(count * (7 if unit == "week" else 1), length)
-            if tokens[at].text == "second":
-                first, last = days + 1, min(2 * days, length)
-            else:
-                first, last = (1, days) if part == 0 else (length - days + 1, length)
-        span = datetime.date(year, number, first), datetime.date(year, number, last)
-        return end, _days(*span), f"{span[0]} to {span[1]}", "within"
+        begun = self._today.replace(day=1) - datetime.timedelta(days=1 if tokens[at].text == "last" else 0)
+        return at + 2, begun.year, begun.month
 
     def _absolute(self, tokens: Sequence[Token], at: int) -> "_Found | None":
         if (one := self._day(tokens, at)) is not None:
@@ -176,11 +181,16 @@ class Times:
         return self._quarter(tokens, at) or self._year(tokens, at)
 
     def _quarter(self, tokens: Sequence[Token], at: int) -> "_Found | None":
-        if not (match := re.fullmatch("q([1-4])", tokens[at].text)):
+        match = re.fullmatch("q([1-4])", tokens[at].text)
+        spelt = (at + 1, int(match[1])) if match else self._near.quarter(tokens, at)
+        if spelt is None:
             return None
-        number, end, year = int(match[1]), at + 1, self._today.year
-        if end < len(tokens) and (said := _year_of(tokens[end])) is not None:
-            year, end = said, end + 1
+        (end, number), year = spelt, self._today.year
+        year_at = end + 1 if texts_at(tokens, end, 1) in (("of",), ("in",)) else end
+        if year_at < len(tokens) and (said := _year_of(tokens[year_at])) is not None:
+            year, end = said, year_at + 1
+        elif 3 * number - 2 > self._today.month:
+            year -= 1
         first = datetime.date(year, 3 * number - 2, 1)
         last = datetime.date(year, 3 * number, calendar.monthrange(year, 3 * number)[1])
         return end, _days(first, last), f"quarter {number} of {year}", "within"
@@ -191,6 +201,14 @@ class Times:
             return None
         return at + 1, _days(datetime.date(year, 1, 1), datetime.date(year, 12, 31)), str(year), "within"
 
+    def _some_day(self, tokens: Sequence[Token], at: int) -> "_Found | None":
+        """``on the 10th``."""
+        if at == 0 or tokens[at - 1].text not in ("the", "on", "in") or (found := self._near.ordinal(tokens, at)) is None:
+            return None
+        if texts_at(tokens, found[0], 1) in (("percentile",), ("time",), ("purchase",), ("order",), ("most",), ("best",)):
+            return None
+        return found[0], _days(found[1], found[1]), found[1].isoformat(), "within"
+
     def _since(self, tokens: Sequence[Token], at: int) -> "_Found | None":
         word = tokens[at].text
         if word not in ("since", "until", "till", "before", "after", "from"):
@@ -198,7 +216,7 @@ class Times:
         after = at + 1
         while after < len(tokens) and tokens[after].text in ("the", "on", "in"):
             after += 1
-        if after >= len(tokens) or (found := self._relative(tokens, after) or self._absolute(tokens, after)) is None:
+        if after >= len(tokens) or (found := self._since_what(tokens, after)) is None:
             return None
         end, asked, _, _ = found
         days = self._days_of(asked)
@@ -215,13 +233,38 @@ class Times:
         stop = first - datetime.timedelta(days=1) if word == "before" else last
         return end, _days(datetime.date(2000, 1, 1), stop), f"up to {stop}", "before"
 
+    def _since_what(self, tokens: Sequence[Token], at: int) -> "_Found | None":
+        found = self._relative(tokens, at) or self._absolute(tokens, at)
+        if found is not None:
+            return found
+        if (begin := self._near.begin_of(tokens, at)) is not None:
+            return begin[0], _days(begin[1], begin[1]), begin[1].isoformat(), "within"
+        day = self._near.ordinal(tokens, at)
+        return None if day is None else (day[0], _days(day[1], day[1]), day[1].isoformat(), "within")
+
+    def _dated(self, tokens: Sequence[Token], at: int) -> "_Found | None":
+        """A day, month or year, or the 10th of a month that was named."""
+        if (found := self._absolute(tokens, at)) is not None:
+            return found
+        if tokens[at].text in ("yesterday", "today"):
+            return self._relative(tokens, at)
+        if (near := self._near.near(tokens, at)) is not None and near[1] == near[2]:
+            return near[0], _days(near[1], near[2]), near[1].isoformat(), "within"
+        day = self._near.ordinal(tokens, at)
+        return None if day is None else (day[0], _days(day[1], day[1]), day[1].isoformat(), "within")
+
     def _spanned(self, tokens: Sequence[Token], at: int) -> "_Found | None":
         """``between A and B``, ``from A to B``, ``A to B``."""
         begin = at + 1 if tokens[at].text in ("between", "from") else at
+        while begin < len(tokens) and begin > at and tokens[begin].text in ("the", "on"):
+            begin += 1
         if begin >= len(tokens):
             return None
-        if (one := self._absolute(tokens, begin)) is None:
-            return self._days_of_a_month(tokens, begin)
+        if (days := self._days_of_a_month(tokens, begin)) is not None:
+            return days
+        one = self._dated(tokens, begin) if begin > at else self._absolute(tokens, begin)
+        if one is None:
+            return None
         middle, asked, _, _ = one
         joining = ("and",) if tokens[at].text == "between" else ("to", "until", "till", "through")
         if middle >= len(tokens) or tokens[middle].text not in joining:
@@ -229,22 +272,27 @@ class Times:
         after = middle + 1
         while after < len(tokens) and tokens[after].text == "the":
             after += 1
-        other = self._absolute(tokens, after) if after < len(tokens) else None
-        if other is None and after < len(tokens) and tokens[after].text in ("today", "now"):
-            other = after + 1, _days(self._today, self._today), "today", "within"
+        other = self._last_of_span(tokens, after, asked)
         if other is None:
-            return self._same_month(tokens, after, asked)
+            return None
         first, last = self._days_of(asked), self._days_of(other[1])
         if first is None or last is None or first[0] > last[1]:
             return None
         return other[0], _days(first[0], last[1]), f"{first[0]} to {last[1]}", "within"
+
+    def _last_of_span(self, tokens: Sequence[Token], at: int, begun: Range) -> "_Found | None":
+        if at >= len(tokens):
+            return None
+        if tokens[at].text in ("today", "now"):
+            return at + 1, _days(self._today, self._today), "today", "within"
+        return self._absolute(tokens, at) or self._same_month(tokens, at, begun) or self._dated(tokens, at)
 
     def _days_of_a_month(self, tokens: Sequence[Token], at: int) -> "_Found | None":
         """``21 to 22 March``."""
         first = number_of(tokens[at]) or ordinal_of(tokens[at])
         if first is None or texts_at(tokens, at + 1, 1) not in (("to",), ("and",), ("until",), ("through",)):
             return None
-        last = self._day(tokens, at + 2)
+        last = self._day(tokens, at + (3 if texts_at(tokens, at + 2, 1) == ("the",) else 2))
         if last is None or not 1 <= first < last[1].day:
             return None
         begin = last[1].replace(day=first)
@@ -294,7 +342,7 @@ class Times:
 
     def _month(self, tokens: Sequence[Token], at: int, *, with_year: bool = True) -> tuple[int, int, int] | None:
         """Where it ends, its year and its number; without a year the last one that has begun."""
-        if at >= len(tokens) or (number := _MONTHS.get(tokens[at].text)) is None:
+        if at >= len(tokens) or (number := MONTHS.get(tokens[at].text)) is None:
             return None
         end = at + 1
         if tokens[at].text == "may" and not (at and tokens[at - 1].text in _PREPOSITIONS | {"between", "and", "to", "vs"}):
@@ -311,6 +359,11 @@ class Times:
         if asked.unit == "day" and asked.last == 1 and asked.align != "rolling":
             day = self._today - datetime.timedelta(days=1 if asked.align == "complete" else 0)
             return day, day
+        if asked.unit == "month" and asked.last == 1 and asked.align != "rolling":
+            first = self._today.replace(day=1)
+            if asked.align == "complete":
+                first = (first - datetime.timedelta(days=1)).replace(day=1)
+            return first, first.replace(day=calendar.monthrange(first.year, first.month)[1])
         if asked.unit == "week" and asked.last == 1 and asked.align != "rolling":
             monday = self._today - datetime.timedelta(days=self._today.weekday() + (7 if asked.align == "complete" else 0))
             return monday, monday + datetime.timedelta(days=6)

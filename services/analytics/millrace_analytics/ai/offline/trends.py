@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
-from millrace_analytics.ai.offline.amounts import adds_up, each_period, is_percentage, measured_by_any, per
-from millrace_analytics.ai.offline.comparing import compared
+from millrace_analytics.ai.offline.amounts import adds_up, each_period, is_percentage, measured_by_any, per, plain
+from millrace_analytics.ai.offline.groups import beside, counted_values, groups_of, of_doers, rate_of
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, Sense
-from millrace_analytics.ai.offline.slots import PERSON_DIMENSIONS, PURCHASES, NotUnderstood, Slots, events_of
-from millrace_analytics.ai.plans import Growth, Kept, Largest, MovingAverage, Plan, RunningTotal, Then
+from millrace_analytics.ai.offline.ranging import asked_time, span_asked
+from millrace_analytics.ai.offline.slots import PERSON_DIMENSIONS, PURCHASES, Ambiguous, NotUnderstood, Slots, Told, events_of
+from millrace_analytics.ai.plans import Growth, Kept, Largest, Mean, MovingAverage, Plan, RunningTotal, Shares, Then
 from millrace_analytics.ai.ports import Unclear
 from millrace_warehouse.metrics.catalogue import METRICS
 from millrace_warehouse.metrics.catalogue import PURCHASES as BUYING
@@ -17,7 +18,7 @@ from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Filter,
 from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Simple, Unique
 from millrace_warehouse.metrics.parts import NAME, FieldName, Kind
 from millrace_warehouse.metrics.questions import Trend
-from millrace_warehouse.metrics.ranges import Last, Range, Span, Unit, span_of, zone_of
+from millrace_warehouse.metrics.ranges import Unit
 
 _TOP: Final = 10
 _DAY_MS: Final = 86_400_000
@@ -26,24 +27,9 @@ _OF_ORDERS: Final = {"order_value": is_event(*BUYING), "order_quantity": is_even
 _WHOLE: Final = {"hour": 3_600_000, "day": _DAY_MS, "week": 7 * _DAY_MS}
 
 
-class Ambiguous(Exception):
-    """There are several readings."""
-
-    def __init__(self, unclear: Unclear) -> None:
-        super().__init__(unclear.reason)
-        self.unclear = unclear
-
-
 @dataclass(slots=True)
-class Reader:
+class Reader(Told):
     """Makes plans of slots, at a moment."""
-
-    text: str
-    now: int
-    time_zone: str
-    events: frozenset[str] = frozenset()
-    """Types that the tenant has."""
-    assumptions: list[str] = field(default_factory=list)
 
     def plan(self, slots: Slots) -> Plan:
         """The plan.
@@ -53,15 +39,19 @@ class Reader:
             Ambiguous: they make several.
         """
         self._settle_hours(slots)
+        groups = groups_of(slots)
         by = self._dimensions(slots)
         where = self._of_somebody(self.filters(slots), slots, by)
-        measures = self._measures(slots, by)
-        if slots.share and not slots.growth and not all(is_percentage(one) for one in measures):
+        measures = beside(groups, self._measures(slots, by))
+        is_distribution = slots.share and where is None and bool(by) and not slots.growth
+        if slots.share and not is_distribution and not slots.growth and not all(is_percentage(one) for one in measures):
             where, measures = self._share(where, measures)
         grain, then = self._following(slots, by)
+        if is_distribution and not all(is_percentage(one) for one in measures):
+            then = self._shares(slots, measures, then)
         if by and not slots.previous and not slots.growth:
             where = both(where, measured_by_any(measures))
-        asked_range, grain, compare = self._time(slots, grain, is_growing=isinstance(then, Growth))
+        asked_range, grain, compare = asked_time(self, slots, grain, is_growing=isinstance(then, Growth))
         top, ascending = self._ranking(slots, by, then)
         question: dict[str, Any] = {"top": top, "other": False} if top is not None else {}
         trend = Trend(
@@ -77,12 +67,18 @@ class Reader:
         )
         return Plan(question=trend, then=then)
 
+    def _shares(self, slots: Slots, measures: list[Measure], then: Then | None) -> Then:
+        """``share of purchases by device``: what each group is of all of them."""
+        if then is not None or slots.grain is not None or slots.is_ranked or not all(adds_up(one) for one in measures):
+            raise NotUnderstood("the share of what in what")
+        return Shares()
+
     def _settle_hours(self, slots: Slots) -> None:
         """``which hour has the most signups``: of more than one day that is an hour of the day."""
         if slots.which_unit != "hour" or slots.by or slots.grain is not None:
             return
         if slots.ranges:
-            span = self._span(slots.ranges[0].range)
+            span = span_asked(self, slots.ranges[0].range)
             if span.end - span.first <= _DAY_MS:
                 return
         slots.which_unit = None
@@ -100,10 +96,12 @@ class Reader:
 
     def _measures(self, slots: Slots, by: list[FieldName]) -> list[Measure]:
         senses = list(slots.measures)
-        if slots.aggregate == "avg" and slots.grain is not None and len(senses) == 1 and not _is_average(senses[0]):
+        if slots.aggregate == "avg" and slots.grain and len(senses) == 1 and not _is_average(senses[0]):
             return [self._of_each_period(senses[0], slots)]
         if not senses:
             senses = [self._default(slots, by)]
+        if (of_doers := self._of_doers(senses, slots)) is not None:
+            return [of_doers]
         if (of_events := self._of_events(senses, slots)) is not None:
             return [of_events]
         if len(senses) > 1 and not slots.joined:
@@ -114,6 +112,13 @@ class Reader:
         if len(found) > 1 and (slots.aggregate or slots.unique):
             raise NotUnderstood("what is aggregated")
         return found
+
+    def _of_doers(self, senses: list[Sense], slots: Slots) -> Measure | None:
+        if (counted := counted_values(senses, slots)) is not None:
+            return Unique(
+                measure="unique", of=field_of(counted[0]), where=counted[1], name=f"unique_{name_of(counted[0].name)}"
+            )
+        return of_doers(senses, slots, self)
 
     def _of_events(self, senses: list[Sense], slots: Slots) -> Measure | None:
         """``median load time of page views``: what is aggregated, of which events."""
@@ -128,24 +133,30 @@ class Reader:
     def _of_each_period(self, sense: Sense, slots: Slots) -> Measure:
         """``average revenue per day``: the whole by the number of days."""
         slots.aggregate = ""
-        amount = self.measure(sense, slots)
-        if not adds_up(amount):
-            raise NotUnderstood(f"the average of {sense.name} for each {slots.grain}")
-        unit, slots.grain = slots.grain, None
-        if unit not in _WHOLE or len(slots.ranges) != 1:
-            raise NotUnderstood(f"of how many {unit}s the average is: name a time, as in “in the last 28 days”")
-        span = self._span(slots.ranges[0].range)
-        periods, rest = divmod(span.end - span.first, _WHOLE[unit])
-        if periods < 1 or rest:
-            raise NotUnderstood(f"of how many {unit}s the average is")
-        return each_period(amount, periods, unit)
+        amount, unit = self.measure(sense, slots), slots.grain
+        is_sum = adds_up(amount)
+        if len(slots.ranges) > 1 or not (is_sum or isinstance(plain(amount), Unique)):
+            raise NotUnderstood(f"the average of {sense.name} for each {unit}")
+        if is_sum and unit in _WHOLE and slots.ranges:
+            span = span_asked(self, slots.ranges[0].range)
+            periods, rest = divmod(span.end - span.first, _WHOLE[unit])
+            if periods >= 1 and not rest and slots.ranges[0].role != "before":
+                slots.grain = None
+                return each_period(amount, periods, unit)
+        slots.is_mean = True
+        self.assumptions.append(f"the average of the {unit}s that have begun")
+        return amount
 
     def _default(self, slots: Slots, by: list[FieldName]) -> Sense:
         """What is counted where the question names nothing to count."""
         fields = [one.name for one in by]
         said = frozenset(re.findall("[a-z]+", self.text.lower()))
-        if slots.which_unit is not None and said & {"busiest", "quietest"}:
+        is_time = slots.which_unit is not None or fields[:1] in (["hour_of_day"], ["day_of_week"])
+        if is_time and said & {"busiest", "quietest"}:
             return Sense(METRIC, "events")
+        if fields and said & {"selling", "sellers"} and fields[0].startswith("properties."):
+            self.assumptions.append("by the number of purchases")
+            return Sense(METRIC, "purchases")
         if fields and said & {"best", "worst", "customers", "customer", "buyers", "shoppers"}:
             text = self.text.rstrip(" ?.!")
             raise Ambiguous(
@@ -171,7 +182,11 @@ class Reader:
             return Count(measure="count", name=name_of(sense.name), where=is_event(sense.name))
         if sense.kind == DIMENSION:
             return self._of_field(sense, slots)
+        if sense.detail == "rate":
+            return rate_of(sense, self)
         metric = METRICS[sense.name]
+        if slots.unique and not isinstance(metric.measure, Unique):
+            raise NotUnderstood(f"what is different about {metric.label.lower()}")
         if not slots.aggregate or isinstance(metric.measure, Formula):
             if slots.aggregate not in ("", "avg"):
                 raise NotUnderstood(f"the {slots.aggregate} of {metric.label}")
@@ -199,9 +214,9 @@ class Reader:
             whole = METRICS[whole.metric].measure
         if not isinstance(whole, (Count, Unique, Number)):
             raise NotUnderstood("the share of a rate")
-        plain = whole.model_copy(update={"name": None})
-        part = plain.model_copy(update={"where": both(plain.where, where)})
-        parts: dict[str, Simple] = {"part": part, "whole": plain}
+        unnamed = whole.model_copy(update={"name": None})
+        part = unnamed.model_copy(update={"where": both(unnamed.where, where)})
+        parts: dict[str, Simple] = {"part": part, "whole": unnamed}
         return None, [Formula(measure="formula", formula="100 * part / whole", parts=parts, unit="%", name="share_percent")]
 
     # Groups and filters
@@ -210,6 +225,10 @@ class Reader:
         senses = list(slots.by)
         if not slots.aggregate and not slots.unique and not slots.counted:
             for one in [one for one in slots.measures if one.kind == DIMENSION]:
+                if one.detail == "number" and one.name not in ("hour_of_day", "day_of_week"):
+                    raise NotUnderstood(
+                        f"what about {one.name.removeprefix('properties.')}: its sum, its average or its median"
+                    )
                 slots.measures.remove(one)
                 senses.append(one)
         found = [field_of(one) for one in dict.fromkeys(senses)]
@@ -253,7 +272,7 @@ class Reader:
     def _number(self, target: Sense | None, sign: str, number: int, slots: Slots) -> Filter:
         if target is None:
             named = {one.name for one in slots.measures}
-            if not named or not named <= PURCHASES or slots.by:
+            if not named or not named <= PURCHASES:
                 raise NotUnderstood(f"what {number} is a limit of")
             target = Sense(DIMENSION, "order_value", "number")
         if target.detail != "number":
@@ -265,9 +284,13 @@ class Reader:
     def _following(self, slots: Slots, by: list[FieldName]) -> tuple[Unit | None, Then | None]:
         grain = slots.grain or slots.period
         if slots.having is not None:
-            if not by or grain is not None or slots.share or slots.which_unit is not None:
+            if (not by) == (grain is None) or slots.share or slots.which_unit is not None:
                 raise NotUnderstood(f"what {slots.having[1]} is a limit of")
             return grain, Kept.model_validate({"operator": slots.having[0], "number": slots.having[1]})
+        if slots.is_mean:
+            if slots.running or slots.is_moving or slots.growth or slots.is_ranked or slots.which_unit is not None:
+                raise NotUnderstood("what of the average")
+            return grain, Mean()
         if slots.running:
             if not all(adds_up(self.measure(one, slots)) for one in slots.measures):
                 raise NotUnderstood("the running total of what does not add up: who comes twice counts once")
@@ -276,6 +299,9 @@ class Reader:
             return grain or "day", MovingAverage(periods=slots.moving or 7)
         if slots.moving:
             raise NotUnderstood(f"what {slots.moving} {grain or ''} are for")
+        return self._largest_or_growth(slots, grain, by)
+
+    def _largest_or_growth(self, slots: Slots, grain: Unit | None, by: list[FieldName]) -> tuple[Unit | None, Then | None]:
         if slots.which_unit is not None:
             if by or not slots.is_ranked:
                 raise NotUnderstood(f"which {slots.which_unit}")
@@ -284,46 +310,6 @@ class Reader:
         if slots.period is not None or (slots.growth and grain is not None):
             return grain, Growth()
         return grain, None
-
-    def _time(self, slots: Slots, grain: Unit | None, *, is_growing: bool) -> tuple[Range | None, Unit | None, Any]:
-        if len(slots.ranges) > 2:
-            raise NotUnderstood("which times are compared")
-        if len(slots.ranges) == 2:
-            return self._two_times(slots, grain)
-        asked = slots.ranges[0].range if slots.ranges else None
-        compare = {"": None, "period": "previous_period", "year": "previous_year"}[slots.previous]
-        if slots.growth and not is_growing and compare is None:
-            compare = "previous_period"
-        if slots.previous_is is not None and (not isinstance(asked, Last) or (asked.last, asked.unit) != slots.previous_is):
-            raise NotUnderstood("how the times that are compared belong together")
-        if compare is not None and asked is None:
-            text = self.text.rstrip(" ?.!")
-            options = (f"{text} in the last 7 days", f"{text} this month", f"{text} week over week")
-            raise Ambiguous(Unclear("It does not say which time is compared with the one before.", options))
-        if slots.compare and compare is None and not slots.values and not slots.by and len(slots.measures) < 2:
-            raise NotUnderstood("what is compared")
-        if asked is None:
-            self.assumptions.append("all time, as no time is named")
-        if grain is None and slots.over_time:
-            grain = self._fitting(asked)
-        return asked, grain, compare
-
-    def _fitting(self, asked: Range | None) -> Unit:
-        span = self._span(asked)
-        days = (span.end - span.first) / _DAY_MS
-        found: Unit = "hour" if days <= 2 else "day" if days <= 120 or asked is None else "week" if days <= 730 else "month"
-        self.assumptions.append(f"a value for each {found}")
-        return found
-
-    def _two_times(self, slots: Slots, grain: Unit | None) -> tuple[Range | None, Unit | None, Any]:
-        if grain is not None or slots.previous:
-            raise NotUnderstood("which times are compared")
-        found = compared(slots.ranges[0], slots.ranges[1], self.now, zone_of(self.time_zone))
-        self.assumptions += found.assumptions
-        return found.range, found.unit, "previous_period" if found.is_before else None
-
-    def _span(self, asked: Range | None) -> Span:
-        return span_of(asked, self.now, zone_of(self.time_zone))
 
     def _ranking(self, slots: Slots, by: list[FieldName], then: Any) -> tuple[int | None, bool]:
         if isinstance(then, Largest):

@@ -1,5 +1,5 @@
-"""Questions about what happens within a session: bounces and sequences. The metric layer has no question for them, so they
-become a statement, which passes the gate as everybody's does. Text of a question never stands in it: numbers and times do."""
+"""Questions about how sessions begin: their first events, one behind the other. The metric layer has no question for it, so it
+becomes a statement, which passes the gate as everybody's does. Text of a question never stands in it: numbers and times do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,17 +19,6 @@ _MOST: Final = 1_000
 _STEPS: Final = 3
 _MOST_STEPS: Final = 10
 
-_BOUNCES: Final = """SELECT page, round(100 * countIf(views = 1) / count(), 2) AS bounce_rate_percent, count() AS sessions
-FROM (
-  SELECT session_id, argMin(page_path, timestamp) AS page, count() AS views FROM events_raw
-  WHERE event_type = 'page_view' AND session_id != '' AND NOT is_bot{when} GROUP BY session_id
-)
-GROUP BY page ORDER BY bounce_rate_percent {way}, sessions DESC, page LIMIT {top}"""
-_BOUNCE: Final = """SELECT round(100 * countIf(views = 1) / count(), 2) AS bounce_rate_percent, count() AS sessions
-FROM (
-  SELECT session_id, count() AS views FROM events_raw
-  WHERE event_type = 'page_view' AND session_id != '' AND NOT is_bot{when} GROUP BY session_id
-)"""
 _SEQUENCES: Final = """SELECT arrayStringConcat(arraySlice(seen, 1, {steps}), ' > ') AS path, count() AS sessions
 FROM (
   SELECT session_id, arrayMap(one -> one.2, arraySort(one -> one.1, groupArray((timestamp, toString(event_type))))) AS seen
@@ -44,13 +33,12 @@ class _Asked:
     top: int | None = None
     steps: int = _STEPS
     ascending: bool = False
-    by_page: bool = False
     number: int | None = None
 
 
 def is_about_visits(pieces: Sequence[Piece]) -> bool:
-    """Whether it is about bounces or sequences."""
-    return any(piece.is_a(grammar.BOUNCE, grammar.PATHS) for piece in pieces)
+    """Whether it is about sequences of events within sessions."""
+    return any(piece.is_a(grammar.PATHS) for piece in pieces) and not any(piece.is_a(grammar.AFTER) for piece in pieces)
 
 
 def visits_in_sql(reader: Reader, pieces: Sequence[Piece]) -> InSql:
@@ -59,47 +47,37 @@ def visits_in_sql(reader: Reader, pieces: Sequence[Piece]) -> InSql:
     Raises:
         NotUnderstood: a piece has no place.
     """
-    is_bounce = any(piece.is_a(grammar.BOUNCE) for piece in pieces)
     asked = _Asked()
     for piece in (one for one in pieces if one.kind != "stop"):
-        _take(asked, piece, is_bounce=is_bounce)
+        _take(asked, piece)
     if asked.number is not None or not 2 <= asked.steps <= _MOST_STEPS:
         raise NotUnderstood("what a number stands for")
     when = _when(reader, asked.range)
     way, top = "ASC" if asked.ascending else "DESC", min(asked.top or _TOP, _MOST)
     said = range_in_words(asked.range)
-    if is_bounce and not asked.by_page:
-        return InSql(_BOUNCE.format(when=when), 0.8, f"The share of sessions with a single page view, in percent, {said}.")
-    if is_bounce:
-        text = f"The share of sessions with a single page view, in percent, by the page that they begin with, {said}."
-        return InSql(_BOUNCES.format(when=when, way=way, top=top), 0.8, text)
     text = f"The first event types of sessions, one behind the other, and how many sessions begin so, {said}."
     return InSql(_SEQUENCES.format(when=when, way=way, top=top, steps=asked.steps), 0.8, text)
 
 
-def _take(asked: _Asked, piece: Piece, *, is_bounce: bool) -> None:
+def _take(asked: _Asked, piece: Piece) -> None:
     if piece.kind == "when" and piece.when is not None and asked.range is None:
         asked.range = piece.when.range
     elif piece.kind == "number" and asked.number is None:
         asked.number = piece.number
-    elif piece.is_a(grammar.STEP) and asked.number is not None and not is_bounce:
+    elif piece.is_a(grammar.STEP) and asked.number is not None:
         asked.steps, asked.number = asked.number, None
     elif piece.is_a(grammar.TOP, grammar.BOTTOM):
         asked.ascending = piece.is_a(grammar.BOTTOM)
         asked.top, asked.number = asked.number or asked.top, None
     elif asked.number is not None:  # "top 5 sequences", "10 paths"
         asked.top, asked.number = asked.number, None
-        _take(asked, piece, is_bounce=is_bounce)
-    elif is_bounce and any(one.name in ("page_path", "page_views") for one in piece.senses):
-        asked.by_page = True
-    elif not piece.is_a(*_SAYS_NOTHING) and not (
-        not is_bounce and any(one.name in ("events", "event_type") for one in piece.senses)
-    ):
+        _take(asked, piece)
+    elif not piece.is_a(*_SAYS_NOTHING) and not any(one.name in ("events", "event_type") for one in piece.senses):
         raise NotUnderstood(f"“{piece.text}”")
 
 
 _SAYS_NOTHING: Final = (
-    grammar.BOUNCE, grammar.PATHS, grammar.WITHIN, grammar.BY, grammar.WHICH, grammar.ALL_TIME, grammar.HOW_MANY,
+    grammar.PATHS, grammar.WITHIN, grammar.BY, grammar.WHICH, grammar.ALL_TIME, grammar.HOW_MANY,
 )  # fmt: skip
 
 

@@ -20,6 +20,11 @@ _CONTRACTED: Final = re.compile(r"(?<=\w)'(?:d|ll|ve|re|m)\b")
 _DASH: Final = re.compile(r"(?<=[\s\d])(?<!\d-\d\d)(?<!\d{4})\s*[-–—]\s*(?=\d{1,2}(?:st|nd|rd|th)?\b(?!-))", re.IGNORECASE)
 """Of ``March 1-14``; not of ``2026-03-01``."""
 
+_OWNED: Final = re.compile(r"(?<=\w)'s\b|(?<=s)'(?=\s|$)")
+"""``last week's``, ``visitors'``."""
+_HALVES: Final = re.compile(r"(?<=\d)(\s*(?:am|pm|:00))\s*[-–—]\s*(?=\d)", re.IGNORECASE)
+"""Of ``9am-5pm``."""
+
 _ACTIVE: Final = re.compile(r"(?<![\w/])(?<!\bdau )[dwm]aus?\b(?!\s*(?:/|to|over|by)?\s*[wm]au\b)", re.IGNORECASE)
 """DAU, WAU and MAU, where they are not divided by each other."""
 _ACTIVE_OF: Final = {"d": "daily", "w": "weekly", "m": "monthly"}
@@ -29,6 +34,8 @@ _IRREGULAR: Final = dict(
     for pair in """
 bought:buy made:make seen:see saw:see came:come spent:spend sold:sell left:leave paid:pay went:go gone:go did:do
 done:do does:do has:have had:have was:be were:be is:be are:be been:be people:person persons:person countries:country
+fell:fall fallen:fall rose:rise risen:rise grew:grow grown:grow shrank:shrink shrunk:shrink dropped:drop took:take
+taken:take brought:bring
 got:get children:child kept:keep began:begin begun:begin gave:give given:give sent:send fewer:few fewest:few
 lowest:low highest:high most:most news:news status:status bounced:bounce address:address ios:ios os:os ms:ms sms:sms
 css:css pros:pro ups:up ids:id ppl:person folks:person
@@ -51,7 +58,9 @@ class Token:
 def tokens_of(question: str) -> list[Token]:
     """The words of a question, in order."""
     text = unicodedata.normalize("NFKC", question).replace("’", "'").replace("“", '"').replace("”", '"')
-    text = text.replace("n't ", " not ").replace("'s ", " ").replace("s' ", "s ")
+    text = re.sub(r"n't\b", " not", text)
+    text = _OWNED.sub("", text)
+    text = _HALVES.sub(r"\1 to ", text)
     text = _CONTRACTED.sub(" ", text)
     text = _DASH.sub(" to ", text)
     text = _ACTIVE.sub(lambda found: f"{_ACTIVE_OF[found[0][0].lower()]} active people", text)

@@ -1,0 +1,93 @@
+"""When a question about measures is about: its range, the length of its steps, and what it is compared with."""
+
+import datetime
+from typing import Any, Final
+
+from millrace_analytics.ai.describing import BEGINNING
+from millrace_analytics.ai.offline.comparing import compared
+from millrace_analytics.ai.offline.slots import Ambiguous, NotUnderstood, Slots, Told
+from millrace_analytics.ai.ports import Unclear
+from millrace_warehouse.metrics.filters import Comparison, Did, Filter
+from millrace_warehouse.metrics.ranges import Between, Last, Range, Span, Unit, local, span_before, span_of, zone_of
+
+_DAY_MS: Final = 86_400_000
+ANYTHING: Final = Comparison(field="event_type", operator="is_set")
+_LONG_AGO: Final = datetime.date.fromisoformat(BEGINNING)
+
+
+def asked_time(reader: Told, slots: Slots, grain: Unit | None, *, is_growing: bool) -> tuple[Range | None, Unit | None, Any]:
+    """The range, the unit of a series, and what it is compared with.
+
+    Raises:
+        NotUnderstood, Ambiguous: the times do not fit together, or one is missing.
+    """
+    if len(slots.ranges) > 2:
+        raise NotUnderstood("which times are compared")
+    if len(slots.ranges) == 2:
+        return _two_times(reader, slots, grain)
+    asked = slots.ranges[0].range if slots.ranges else None
+    compare = {"": None, "period": "previous_period", "year": "previous_year"}[slots.previous]
+    if slots.growth and not is_growing and compare is None:
+        compare = "previous_period"
+    if slots.previous_is is not None and (not isinstance(asked, Last) or (asked.last, asked.unit) != slots.previous_is):
+        raise NotUnderstood("how the times that are compared belong together")
+    if compare is not None and asked is None:
+        text = reader.text.rstrip(" ?.!")
+        options = (f"{text} in the last 7 days", f"{text} this month", f"{text} week over week")
+        raise Ambiguous(Unclear("It does not say which time is compared with the one before.", options))
+    if slots.compare and compare is None and not slots.values and not slots.by and len(slots.measures) < 2:
+        raise NotUnderstood("what is compared")
+    if asked is None:
+        reader.assumptions.append("all time, as no time is named")
+    if grain is None and slots.over_time:
+        grain = _fitting(reader, asked)
+    return asked, grain, compare
+
+
+def _fitting(reader: Told, asked: Range | None) -> Unit:
+    span = span_asked(reader, asked)
+    days = (span.end - span.first) / _DAY_MS
+    found: Unit = "hour" if days <= 2 else "day" if days <= 120 or asked is None else "week" if days <= 730 else "month"
+    reader.assumptions.append(f"a value for each {found}")
+    return found
+
+
+def _two_times(reader: Told, slots: Slots, grain: Unit | None) -> tuple[Range | None, Unit | None, Any]:
+    if grain is not None or slots.previous:
+        raise NotUnderstood("which times are compared")
+    found = compared(slots.ranges[0], slots.ranges[1], reader.now, zone_of(reader.time_zone))
+    reader.assumptions += found.assumptions
+    return found.range, found.unit, "previous_period" if found.is_before else None
+
+
+def span_asked(reader: Told, asked: Range | None) -> Span:
+    """What a range is now."""
+    return span_of(asked, reader.now, zone_of(reader.time_zone))
+
+
+def never_before(asked: Range, told: Told, what: Filter = ANYTHING) -> Filter:
+    """That somebody did nothing of the kind before a time.
+
+    Raises:
+        NotUnderstood: it has no begin.
+    """
+    zone = zone_of(told.time_zone)
+    begin = local(span_of(asked, told.now, zone).first, zone)
+    if begin.date() <= _LONG_AGO:
+        raise NotUnderstood("since when they are new")
+    before = Between(start=_LONG_AGO.isoformat(), end=begin.isoformat(timespec="milliseconds"))
+    return Did(did=what, at_most=0, range=before)
+
+
+def time_before(asked: Range | None, told: Told) -> Between:
+    """As long as a time, just before it.
+
+    Raises:
+        NotUnderstood: there is no time.
+    """
+    if asked is None:
+        raise NotUnderstood("before which time")
+    zone = zone_of(told.time_zone)
+    span = span_before(span_of(asked, told.now, zone), "previous_period", zone)
+    first, end = (local(at, zone).isoformat(timespec="milliseconds") for at in (span.first, span.end))
+    return Between(start=first, end=end)

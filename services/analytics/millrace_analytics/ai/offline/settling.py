@@ -1,0 +1,145 @@
+"""What the parts of a question about measures mean together, once all of them are read."""
+
+from millrace_analytics.ai.offline.clock import bare_hours
+from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, Sense
+from millrace_analytics.ai.offline.slots import DIVISORS, PEOPLE, PURCHASES, NotUnderstood, Slots
+from millrace_warehouse.metrics.catalogue import METRICS
+from millrace_warehouse.metrics.measures import Number
+
+_HOURS = 24
+
+
+def settle(slots: Slots) -> None:
+    """All of it.
+
+    Raises:
+        NotUnderstood: the parts do not fit together.
+    """
+    _settle_amounts(slots)
+    _settle_between(slots)
+    _settle_limits(slots)
+    settle_average(slots)
+    settle_extreme(slots)
+    settle_superlative(slots)
+
+
+def _settle_amounts(slots: Slots) -> None:
+    """``median purchase amount``: the amount is what is measured of a purchase, and nothing beside it."""
+    amount = next((one for one in slots.measures if one.kind == DIMENSION and one.name == "order_value"), None)
+    others = [one for one in slots.measures if one is not amount]
+    if amount is None or len(others) != 1 or slots.joined or not _is_of_purchases(others[0]):
+        return
+    if slots.aggregate and others[0].name in ("purchases", "purchase", "revenue"):
+        slots.measures[:] = [amount]
+    elif others[0].name in ("purchases", "purchase"):
+        slots.measures[:] = [Sense(METRIC, "revenue")]  # "purchase amount by country"
+    else:
+        slots.measures[:] = others
+
+
+def _is_of_purchases(sense: Sense) -> bool:
+    return (sense.kind == METRIC and sense.name in PURCHASES) or (sense.kind == EVENT and sense.name == "purchase")
+
+
+def _settle_between(slots: Slots) -> None:
+    """``orders between 20 and 40``: what they were worth; ``clicks between 9 and 17``: hours."""
+    if slots.between is None:
+        return
+    target, low, high = slots.between
+    of_purchases = bool(slots.measures) and all(map(_is_of_purchases, slots.measures))
+    if target is None and not of_purchases:
+        if (hours := bare_hours(low, high)) is None:
+            raise NotUnderstood(f"what lies between {low} and {high}")
+        slots.values.append((hours,))
+        return
+    if target is None and high <= _HOURS:
+        raise NotUnderstood(f"whether {low} and {high} are hours or amounts: write “{low}:00” or “worth at least {low}”")
+    slots.numbers += [(target, "ge", low), (target, "le", high)]
+
+
+def _settle_limits(slots: Slots) -> None:
+    """``pages with more than 500 views``, ``days with more than 10 orders``: what is named first is what is listed."""
+    if slots.having is None:
+        if slots.listed_unit is not None:
+            raise NotUnderstood(f"which {slots.listed_unit}s")
+        return
+    if slots.counted:
+        raise NotUnderstood("how many keep a limit: they can be listed")
+    if slots.listed_unit is not None:
+        slots.grain = slots.listed_unit
+        return
+    named = [one for one in slots.measures if one.kind == DIMENSION]
+    if slots.by or named or slots.listed is None:
+        return
+    slots.by.append(slots.listed)
+    if len(slots.measures) > 1:
+        slots.measures.pop(0)
+
+
+def settle_average(slots: Slots) -> None:
+    """``how many orders does a buyer place on average``: the one for each of the other. An average of what is divided already
+    says nothing more."""
+    if slots.how_often and not (_is_by_somebody(slots) and _divide_by_first(slots)):
+        return
+    if slots.aggregate != "avg":
+        return
+    if not slots.per and slots.divisor and not slots.joined and len(slots.measures) == 2:
+        slots.per = slots.divisor
+        slots.measures.pop()
+    elif _is_by_somebody(slots):
+        _divide_by_first(slots)
+    if slots.per:
+        slots.aggregate = ""
+
+
+def _is_by_somebody(slots: Slots) -> bool:
+    """Whether what is named first are people, and the second what they do (``how much does the average customer spend``)."""
+    is_pair = len(slots.measures) == 2 and not slots.joined and slots.grain is None
+    first = slots.measures[0] if is_pair else None
+    return first is not None and first.kind == METRIC and first.name in DIVISORS and slots.measures[1].name not in DIVISORS
+
+
+def _divide_by_first(slots: Slots) -> bool:
+    """So much for each of them; what is divided already (``spend per order``) is divided by that alone."""
+    first = slots.measures.pop(0)
+    slots.per = slots.per or ("people" if first.name == "users" else first.name)
+    slots.aggregate = "avg"
+    return True
+
+
+def settle_extreme(slots: Slots) -> None:
+    """``maximum daily revenue``: the day with the most of it. The maximum of a sum is one of several sums, so it needs a unit.
+
+    Raises:
+        NotUnderstood: it has none.
+    """
+    if slots.aggregate not in ("max", "min") or len(slots.measures) != 1 or slots.measures[0].kind != METRIC:
+        return
+    measure = METRICS[slots.measures[0].name].measure
+    if isinstance(measure, Number) and measure.measure != "sum":
+        return  # the maximum of order values
+    if slots.grain is None or slots.by or slots.is_ranked:
+        raise NotUnderstood(f"the {slots.aggregate} of {slots.measures[0].name}: of which days or weeks")
+    slots.which_unit, slots.grain, slots.single, slots.is_ranked = slots.grain, None, True, True
+    slots.ascending, slots.aggregate = slots.aggregate == "min", ""
+
+
+def settle_superlative(slots: Slots) -> None:
+    """``the visitors who spent the most``: what is named first is listed; ``the biggest order``: its value."""
+    if not slots.is_superlative or slots.which_unit is not None or not slots.measures:
+        return
+    if slots.by and not slots.is_biggest:
+        return
+    first, *rest = slots.measures
+    if slots.by and (rest or slots.first_is_plural or first.name not in ("purchases", "purchase")):
+        return
+    listed = PEOPLE.get(first.name) if first.kind == METRIC else first.name if first.kind == DIMENSION else None
+    if rest and listed is not None and first.detail != "number":
+        slots.by.append(first if first.kind == DIMENSION else Sense(DIMENSION, listed, "text"))
+        slots.measures[:] = rest
+        slots.single = not slots.first_is_plural and slots.top is None
+    elif not rest and first.name in ("purchases", "purchase") and not slots.first_is_plural and slots.top in (None, 1):
+        slots.measures[:] = [Sense(METRIC, "revenue")]
+        slots.aggregate = "min" if slots.ascending else "max"
+        slots.is_ranked = slots.is_superlative = False
+        slots.top = None
