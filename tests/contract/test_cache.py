@@ -81,6 +81,21 @@ async def test_takes_at_once_share_the_rate(ports: CachePorts) -> None:
     assert waits.count(0.0) == 10
 
 
+async def test_what_is_taken_without_a_wait_counts_like_the_rest_and_is_taken_only_where_nobody_else_counts(
+    ports: CachePorts,
+) -> None:
+    limits, rate = ports.limits, Rate(100, 600)
+    here = [limits.take_here("t", 10, rate) for _ in range(20)]
+    left = 10
+    if isinstance(limits, MemoryCache):
+        assert here.count(0.0) == left
+        assert all(waits is not None and waits > 0 for waits in here[left:])
+        left = 0
+    else:
+        assert here == [None] * 20
+    assert [await limits.take("t", 10, rate) for _ in range(12)].count(0.0) == left
+
+
 async def test_a_lock_is_one_holders_until_its_time_is_over(ports: CachePorts) -> None:
     assert (await asyncio.gather(*(ports.locks.acquire("audit", 0.2) for _ in range(5)))).count(True) == 1
     assert await ports.locks.acquire("other", 0.2) is True
@@ -165,11 +180,12 @@ class TestTrouble:
                 assert await ports.cache.get("kept") == b"value"
                 assert ports.degraded()
                 assert await ports.limits.take("t", 1, Rate(1, 60)) == 0.0
+                assert (ports.limits.take_here("t", 1, Rate(1, 60)) or 0.0) > 0.0
                 assert await ports.locks.acquire("audit", 60) is True
                 await ports.messages.publish("tenants")
                 counted = metrics.registry.get_sample_value
-                for operation in ("get", "take", "acquire", "publish"):
-                    assert counted("millrace_cache_fallbacks_total", {"operation": operation}) == 1
+                for operation, count in (("get", 1), ("take", 2), ("acquire", 1), ("publish", 1)):
+                    assert counted("millrace_cache_fallbacks_total", {"operation": operation}) == count
                 server.start()
                 await self._until(ports, degraded=False)
                 assert await ports.cache.get("kept") is None  # the new one is empty, and it is the one that counts

@@ -100,8 +100,7 @@ async def test_a_key_is_its_tenants_with_its_scopes(world: World) -> None:
     assert caller.may("view", "shop")
     assert not caller.may("admin", "shop")
     assert not caller.may("query", "blog")
-    assert world.here.is_metered(key.id)
-    assert world.here.is_metered("")
+    assert key.id not in world.here.unmetered
 
 
 @pytest.mark.parametrize("presented", ["mrs_", "shop", "a.b", "a.b.c", "\udcff", "x" * 100_000])
@@ -254,4 +253,8 @@ async def test_an_administrators_key_is_not_metered(world: World) -> None:
     _, key = _key(scopes=("admin",))
     await world.ports.keys.add(key, "server")
     await world.here.changed()
-    assert not world.here.is_metered(key.id)
+    unmetered = world.here.unmetered
+    assert unmetered == {key.id}
+    await world.ports.keys.revoke(key.id, "server")
+    await world.here.changed()
+    assert not unmetered, "whoever holds it sees what changes"

@@ -54,13 +54,27 @@ async def test_without_a_limit_nothing_is_counted() -> None:
 
 
 async def test_what_came_with_an_unmetered_key_is_not_counted() -> None:
-    limits = TenantLimits(MemoryCache(10_000), default=10, is_metered=lambda key_id: key_id != "imports")
+    limits = TenantLimits(MemoryCache(10_000), default=10, unmetered={"imports"})
     imported = [LogRecord("any", f"event-{number}", 0, "native", "imports", b"{}") for number in range(100)]
     for _ in range(3):
         await limits.take(imported)
     await limits.take(_events("any", 10))
     with pytest.raises(TooManyRequests):
         await limits.take(_events("any", 1))
+
+
+async def test_requests_that_come_at_once_get_what_the_limit_says_and_no_more() -> None:
+    limits = TenantLimits(MemoryCache(10_000, clock=lambda: 7.0), default=60)  # one a second: no sum is rounded
+
+    async def passes(events: int) -> bool:
+        try:
+            await limits.take(_events("shop", events))
+        except TooManyRequests:
+            return False
+        return True
+
+    assert sum(await asyncio.gather(*(passes(1) for _ in range(200)))) == 60
+    assert await asyncio.gather(*(passes(1) for _ in range(2))) == [False] * 2
 
 
 async def test_a_tenants_own_limit_holds_from_when_it_is_told(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from millrace_ingestion.bodies import Body, Disconnected, Receive
 from millrace_ingestion.dry_run import DryRuns, is_dry
 from millrace_ingestion.idempotency import content_of, name_of
 from millrace_ingestion.keys import Grant
-from millrace_ingestion.native_keys import native_grants
 from millrace_ingestion.parts import SLICE, Parts, Scope, Send
 from millrace_ingestion.protocols import native
 from millrace_ingestion.protocols.routes import NATIVE, SINGLE, route_of
@@ -77,8 +76,8 @@ class Tracking:
     def __init__(self, parts: Parts, surface: Surface) -> None:
         self._parts = parts
         self._surface = surface
-        self._grant = native_grants(parts.keys)
-        self._dry_runs = DryRuns(parts, surface, self._grant)
+        self._grant = parts.keys.grant_native
+        self._dry_runs = DryRuns(parts, surface)
 
     async def respond(self, scope: Scope, receive: Receive, send: Send, headers: Headers, request_id: bytes) -> int:
         """Serve one request of any method and return its status."""
@@ -127,7 +126,7 @@ class Tracking:
                 and (by := self._surface.claim(text, scope, headers, request_id))
             ):
                 raise _Claimed(by)
-            grant = await self._grant(headers, text)
+            grant = self._grant(headers, text)
             sender = self._sender(scope, headers, grant)
             verdicts = Verdicts()
             for start in range(0, len(batch.events), SLICE):
@@ -161,7 +160,7 @@ class Tracking:
         except (InvalidInput, _Rejected) as error:
             with contextlib.suppress(MillraceError):
                 code = error.code if isinstance(error, InvalidInput) else error.reason.code
-                self._parts.tell_unread(await self._grant(headers, text), native.NAME, code)
+                self._parts.tell_unread(self._grant(headers, text), native.NAME, code)
             raise
 
     def _decode(self, text: bytes, *, is_single: bool) -> native.Batch:

@@ -11,7 +11,6 @@ from millrace_core.errors import Forbidden, MillraceError, TooLarge
 from millrace_core.events import Arrival, Event, Visit
 from millrace_eventlog.records import LogRecord
 from millrace_ingestion.bodies import Body, Disconnected, Receive
-from millrace_ingestion.native_keys import Grants
 from millrace_ingestion.parts import SLICE, Parts, Scope, Send
 from millrace_ingestion.protocols import native
 from millrace_ingestion.protocols.routes import SINGLE
@@ -68,10 +67,9 @@ class DryAnswer(msgspec.Struct):
 class DryRuns:
     """Answers them."""
 
-    def __init__(self, parts: Parts, surface: Surface, grant: Grants) -> None:
+    def __init__(self, parts: Parts, surface: Surface) -> None:
         self._parts = parts
         self._surface = surface
-        self._grant = grant
 
     async def answer(self, scope: Scope, receive: Receive, send: Send, headers: Headers, request_id: bytes) -> int:
         """Serve one request and return its status: 200 where its events could be read, whatever they are."""
@@ -99,7 +97,7 @@ class DryRuns:
                 and (by := self._surface.claim(text, scope, headers, request_id))
             ):
                 return dry_answer(*await self._surface.judge_only(*by, scope))
-            grant = await self._grant(headers, text)
+            grant = parts.keys.grant_native(headers, text)
             sender = parts.senders.sender(scope, headers, parts.clock(), native.NAME, grant)
             verdicts = Verdicts()
             for start in range(0, len(batch.events), SLICE):

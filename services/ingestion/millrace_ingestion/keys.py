@@ -1,8 +1,10 @@
 """Whose events a request brings: what its write key grants."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
+from millrace_core.access import ALL_TENANTS
 from millrace_core.errors import Unauthorized
 from millrace_core.tenants import is_tenant
 
@@ -16,10 +18,13 @@ class Grant:
     """Names the key without being it; empty where there are no keys."""
 
 
-class WriteKeys(Protocol):
-    """The write keys that are known."""
+_BY_EVENTS: Final = Grant(ALL_TENANTS)
 
-    async def grant(self, presented: str, origin: str) -> Grant:
+
+class WriteKeys(Protocol):
+    """The write keys that are known. They are asked at every request, so that nothing here waits."""
+
+    def grant(self, presented: str, origin: str) -> Grant:
         """What this key allows.
 
         Args:
@@ -33,14 +38,23 @@ class WriteKeys(Protocol):
         """
         ...
 
+    def grant_native(self, headers: Mapping[bytes, bytes], body: bytes) -> Grant:
+        """What the key of a request to the native routes allows, which is in its headers, or ``write_key`` in its body, where
+        a beacon cannot set headers. Raises likewise."""
+        ...
+
 
 class OpenKeys:
     """Open mode: whoever reaches the port is trusted, and the key is the tenant."""
 
-    async def grant(self, presented: str, origin: str) -> Grant:  # noqa: ARG002 -- any page may send in open mode
+    def grant(self, presented: str, origin: str) -> Grant:  # noqa: ARG002 -- any page may send in open mode
         """The tenant that is named like the key."""
         if not presented:
             raise Unauthorized("the write key is missing")
         if not is_tenant(presented):
             raise Unauthorized("invalid write key", code="invalid_key")
         return Grant(presented)
+
+    def grant_native(self, headers: Mapping[bytes, bytes], body: bytes) -> Grant:  # noqa: ARG002 -- no key is looked for
+        """Native events are trusted to say whose they are."""
+        return _BY_EVENTS

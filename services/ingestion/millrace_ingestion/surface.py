@@ -91,7 +91,7 @@ class Surface:
             MillraceError: it would be refused whole.
         """
         decoded = await _read(protocol, request)
-        verdicts = await self._judge(protocol, request, decoded, await self._grants(decoded, request.origin), scope)
+        verdicts = await self._judge(protocol, request, decoded, self._grants(decoded, request.origin), scope)
         return verdicts, protocol.accepted(request, decoded, verdicts).status
 
     async def _reply(
@@ -111,7 +111,7 @@ class Surface:
             text = await body.read(receive, headers)
         except MillraceError as error:
             if isinstance(error, InvalidInput):
-                await self._tell_unread(route.protocol, request, error)
+                self._tell_unread(route.protocol, request, error)
             return self._failed(route.protocol, request, error)
         self._parts.counting.received(body.wire_bytes)
         request = self._request(route.operation, arguments, text, scope, headers, request_id)
@@ -153,9 +153,9 @@ class Surface:
         try:
             decoded = await _read(protocol, request)
         except InvalidInput as error:
-            await self._tell_unread(protocol, request, error)
+            self._tell_unread(protocol, request, error)
             raise
-        grants = await self._grants(decoded, request.origin)
+        grants = self._grants(decoded, request.origin)
         verdicts = await self._judge(protocol, request, decoded, grants, scope)
         if verdicts.errors or verdicts.left_out:
             parts.counting.dropped(verdicts)
@@ -166,13 +166,13 @@ class Surface:
         parts.counting.stored(verdicts.accepted, time.perf_counter() - began)
         return protocol.accepted(request, decoded, verdicts)
 
-    async def _tell_unread(self, protocol: WireProtocol, request: WireRequest, error: InvalidInput) -> None:
+    def _tell_unread(self, protocol: WireProtocol, request: WireRequest, error: InvalidInput) -> None:
         """A request that cannot be read counts as one event of whoever's key stands outside of its body."""
         presented = request.any_key() or request.query.get("writeKey", "") or request.query.get("api_secret", "")
         with contextlib.suppress(MillraceError):
-            self._parts.tell_unread(await self._parts.keys.grant(presented, request.origin), protocol.name, error.code)
+            self._parts.tell_unread(self._parts.keys.grant(presented, request.origin), protocol.name, error.code)
 
-    async def _grants(self, decoded: Decoded, origin: str) -> dict[str, Grant | MillraceError]:
+    def _grants(self, decoded: Decoded, origin: str) -> dict[str, Grant | MillraceError]:
         """What each key grants.
 
         Raises:
@@ -181,7 +181,7 @@ class Surface:
         grants: dict[str, Grant | MillraceError] = {}
         for key in dict.fromkeys(decoded.keys):
             try:
-                grants[key] = await self._parts.keys.grant(key, origin)
+                grants[key] = self._parts.keys.grant(key, origin)
             except (Unauthorized, Forbidden) as error:
                 grants[key] = error
         refusals = [one for one in grants.values() if isinstance(one, MillraceError)]

@@ -75,8 +75,8 @@ def build(
         keys = KeptKeys(access)
     filtering = Filtering(settings.ingest_privacy_signals)
     kept = KeptTenants(kept_in) if kept_in is not None else None
-    is_metered = access.is_metered if access else _all_are
-    limits = TenantLimits(cache.limits, _events_a_minute(settings, access), is_metered, filtering.settle, kept)
+    unmetered = access.unmetered if access else frozenset[str]()
+    limits = TenantLimits(cache.limits, _events_a_minute(settings, access), unmetered, filtering.settle, kept)
     outcomes = Outcomes(writer, metrics)
     app = create_app(
         Parts(
@@ -105,7 +105,3 @@ def _events_a_minute(settings: IngestionSettings, access: AccessCheck | None) ->
     if settings.ingest_events_a_minute is not None:
         return settings.ingest_events_a_minute
     return _DOCUMENTED if access is not None else 0
-
-
-def _all_are(_: str) -> bool:
-    return True

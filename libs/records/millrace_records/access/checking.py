@@ -35,7 +35,6 @@ class KnownKey:
 
     key: Key
     caller: Caller
-    is_metered: bool
 
 
 class AccessCheck:
@@ -58,6 +57,14 @@ class AccessCheck:
         self._tokens: dict[str, Claims] = {}
         self._used: dict[str, int] = {}
         self._used_told = time.monotonic()
+        self._forget: list[Callable[[], None]] = []
+        self.unmetered: set[str] = set()
+        """Ids of the keys whose events do not count against limits. Always the same object."""
+
+    def forget_by(self, forget: Callable[[], None]) -> None:
+        """Have this called whenever what was found for a key may not hold any more: as soon as anything is changed, and at
+        every look, so that who keeps an answer for a moment still asks every two seconds, and the key is known to be in use."""
+        self._forget.append(forget)
 
     def caller(self, presented: str) -> Caller:
         """Whose key or login token this is.
@@ -88,11 +95,6 @@ class AccessCheck:
             raise Unauthorized("This key is not valid.", code="invalid_key")
         self._used[known.key.id] = now
         return known
-
-    def is_metered(self, key_id: str) -> bool:
-        """Whether events that came with this key count against limits; those without a key do."""
-        known = self._by_id.get(key_id)
-        return known is None or known.is_metered
 
     def of(self, who: str) -> Caller:
         """A caller as it stands now, by ``Caller.who``.
@@ -189,9 +191,17 @@ class AccessCheck:
         self._by_id = {one.key.id: one for one in known}
         self._users = {user.id: _caller_of(user) for user in snapshot.users}
         self._emails = {f"user:{user.id}": user.email for user in snapshot.users}
+        self.unmetered.clear()
+        self.unmetered.update(key.id for key in snapshot.keys if "admin" in key.scopes)
         self._snapshot = snapshot
+        self._forget_all()
+
+    def _forget_all(self) -> None:
+        for forget in self._forget:
+            forget()
 
     async def _look(self) -> None:
+        self._forget_all()
         try:
             await self.refresh()
             if time.monotonic() - self._used_told > _USED_SECONDS:
@@ -208,7 +218,7 @@ class AccessCheck:
 
 
 def _known_key(key: Key) -> KnownKey:
-    return KnownKey(key, Caller(f"key:{key.id}", {key.tenant: rights_of(key.scopes)}), "admin" not in key.scopes)
+    return KnownKey(key, Caller(f"key:{key.id}", {key.tenant: rights_of(key.scopes)}))
 
 
 def _caller_of(user: User) -> Caller:

@@ -56,6 +56,13 @@ class FallbackCache:
             "take", lambda: self._shared.take(key, amount, rate), lambda: self._own.take(key, amount, rate)
         )
 
+    def take_here(self, key: str, amount: int, rate: Rate) -> float | None:
+        """See Limits. Here while Redis is not asked."""
+        if self._probing is None:
+            return None
+        self._metrics.counter(names.CACHE_FALLBACKS, "take").inc()
+        return self._own.take_here(key, amount, rate)
+
     async def acquire(self, name: str, seconds: float) -> bool:
         """See Locks. Without Redis every process does the work."""
         return await self._either(

@@ -52,15 +52,22 @@ class MemoryCache:
 
     async def take(self, key: str, amount: int, rate: Rate) -> float:
         """See Limits."""
-        now = self._clock()
-        free_at = max(now, self._free_at.get(key, now))
-        behind = free_at + amount * rate.seconds / rate.amount
-        if free_at > now and behind - now > rate.seconds:
-            return behind - now - rate.seconds
-        self._free_at[key] = behind
-        self._free_at.move_to_end(key)
-        while len(self._free_at) > _MOST_NAMES:
-            self._free_at.popitem(last=False)
+        return self.take_here(key, amount, rate)
+
+    def take_here(self, key: str, amount: int, rate: Rate) -> float:
+        """See Limits. On the hot path of ingestion: 0.4 µs (tests/bench/access_cost.py)."""
+        now, kept = self._clock(), self._free_at
+        free_at = kept.get(key, now)
+        if free_at <= now:
+            behind = now + amount * rate.seconds / rate.amount
+        else:
+            behind = free_at + amount * rate.seconds / rate.amount
+            if behind - now > rate.seconds:
+                return behind - now - rate.seconds
+        kept[key] = behind
+        kept.move_to_end(key)
+        if len(kept) > _MOST_NAMES:
+            kept.popitem(last=False)
         return 0.0
 
     async def acquire(self, name: str, seconds: float) -> bool:

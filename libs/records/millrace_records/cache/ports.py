@@ -1,5 +1,5 @@
 """The ports of what is shared for a while. Nothing here is the only copy of anything: losing all of it costs work, never an
-event. All methods are coroutines that answer within 50 ms and raise nothing of a store that is down."""
+event. All methods but ``take_here`` are coroutines that answer within 50 ms; none raises anything of a store that is down."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -33,6 +33,10 @@ class Limits(Protocol):
         """Take an amount: 0.0 when it was there, else nothing is taken and this is how many seconds to wait. More than the
         rate allows at once is given when nothing was taken for a while, and waited for afterwards (the generic cell rate
         algorithm, ITU-T I.371)."""
+        ...
+
+    def take_here(self, key: str, amount: int, rate: Rate) -> float | None:
+        """The same without a wait, where this process counts alone; None, and nothing is taken, where others count along."""
         ...
 
 
