@@ -165,7 +165,7 @@ def test_a_mistake_is_told_where_it_is_and_an_error_with_its_request(visit: Visi
 def test_a_measure_is_broken_down_filtered_and_compared_and_its_link_shows_the_same(visit: Visit) -> None:
     page = visit.open("explore", range=_RANGE)
     page.get_by_label("Measure").select_option(label="Revenue")
-    expect(page.get_by_text("50", exact=True)).to_be_visible()
+    expect(page.get_by_text("50.00", exact=True)).to_be_visible()
     page.get_by_label("Broken down by").fill("country")
     page.get_by_label("Broken down by").press("Enter")
     whole = page.get_by_role("table", name="The whole time, by group").get_by_role("row")

@@ -131,7 +131,7 @@ def test_whoever_has_a_link_chooses_among_times_only_where_that_is_allowed(
     page.get_by_role("button", name="Make a link").click()
     link = page.get_by_role("region", name="the link").inner_text()
     with visiting(chromium, shop.url, "nobody", PHONE) as guest:
-        guest.page.goto(f"{link}&range=30d&f=[]")
+        guest.page.goto(f"{link}&range=30d&where={{}}")
         _shows(guest, "Week", 1)
         expect(guest.page.get_by_role("combobox", name="Time")).to_have_count(0)
         expect(guest.page.get_by_text("properties.plan")).to_have_count(0)

@@ -327,6 +327,9 @@ async def test_who_may_look_reads_who_may_ask_in_sql_changes_and_the_trail_says_
     for url in ("/api/v1/dashboards", path, f"{path}/values", f"{path}/export", path.replace("v1/", "v1/analytics/")):
         assert (await served.http.get(url, headers=viewer)).status_code == 200, url
         assert (await served.http.get(url, headers=sender)).json()["code"] == "missing_scope", url
+    other = {"filters": {"range": {"last": 1, "unit": "day"}}}
+    assert (await served.http.post(f"{path}/values", headers=viewer, json=other)).status_code == 200
+    assert (await served.http.post(f"{path}/values", headers=sender, json=other)).json()["code"] == "missing_scope"
     seen = (await served.http.get(f"{path}/values", headers=viewer)).json()["values"]
     assert [one["value"] for one in seen] == [5]
     await served.http.put(path, json={"name": "Still ours"}, headers=analyst)

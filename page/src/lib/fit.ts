@@ -26,7 +26,7 @@ export function pictureOf(columns: readonly string[], rows: readonly (readonly u
   const dimensions = texts.filter((at) => columns[at] !== "other");
   if (numbers.length === 0) return { kind: "none" };
   if (rows.length === 1 && times.length === 0) {
-    return { kind: "numbers", figures: numbers.slice(0, 6).map((at) => ({ name: columns[at]!, value: rows[0]![at] })) };
+    return { kind: "numbers", figures: numbers.slice(0, 8).map((at) => ({ name: columns[at]!, value: rows[0]![at] })) };
   }
   if (times.length > 0 && rows.length > 1) return overTime(columns, rows, times[0]!, numbers, dimensions);
   if (dimensions.length > 0) {

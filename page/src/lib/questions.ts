@@ -46,7 +46,7 @@ export interface StepTimes {
 }
 
 export type Filter =
-  | { field: string; operator?: string; value?: unknown }
+  | { field: string | { name: string }; operator?: string; value?: unknown }
   | { all: Filter[] }
   | { any: Filter[] }
   | { not: Filter };

@@ -30,7 +30,9 @@ export function Drawn({ values, shape }: { values: Values; shape: Shape }) {
   const rows = values.answer?.rows ?? values.rows?.data.map((row) => columns.map((name) => row[name])) ?? [];
   const measures = values.answer?.columns.filter((column) => column.role === "measure") ?? [];
   const measure = measures.find((column) => column.name === shape.measure) ?? measures[0];
-  const isNumber = shape.chart === "number" || shape.type === "metric" || (shape.chart === "auto" && values.value !== null && measures.length < 2);
+  // One number: not one group of which there could be others, and not one measure of several.
+  const isOne = measures.length < 2 && !values.answer?.columns.some((column) => column.role === "dimension");
+  const isNumber = shape.chart === "number" || shape.type === "metric" || (shape.chart === "auto" && isOne && values.value !== null);
   if (isNumber && values.value !== null) return <Figure value={values.value} change={values.change} unit={measure?.unit ?? ""} />;
   if (rows.length === 0) return <p class="muted small">Nothing in this time.</p>;
   const units = Object.fromEntries(measures.map((column) => [column.name, column.unit]));
@@ -105,7 +107,7 @@ function Figure({ value, change, unit }: { value: number | string; change: strin
       {measured(value, unit)}
       {change !== null && (
         <small>
-          <span class={`badge ${tone}`}>{told}</span> <span class="muted">{percents >= MANY ? "as many as before" : "against before"}</span>
+          <span class={`badge ${tone}`}>{told}</span> <span class="muted">{percents >= MANY ? "what it was before" : "against before"}</span>
         </small>
       )}
     </p>

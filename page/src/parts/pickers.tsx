@@ -182,7 +182,7 @@ export function conditionsOf(where: Filter | undefined): Condition[] | null {
     return parts.every((part) => part?.length === 1) ? parts.flatMap((part) => part!) : null;
   }
   if (!("field" in where)) return null;
-  const { field, operator = "eq", value = "" } = where as { field: string | { name: string }; operator?: string; value?: unknown };
+  const { field, operator = "eq", value = "" } = where;
   if (!OPERATORS.some(([name]) => name === operator)) return null;
   return [{ field: typeof field === "string" ? field : field.name, operator, value: Array.isArray(value) ? value.join(", ") : String(value) }];
 }

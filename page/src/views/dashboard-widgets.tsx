@@ -1,7 +1,7 @@
 // One widget: what it shows, and, while the dashboard is edited, how it is called and drawn.
 import { useEffect, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
-import type { AskWidget, ChartType, NewWidget, Of, Widget, WidgetType } from "../lib/dashboards";
+import type { AskWidget, ChartType, NewWidget, Of, Values, Widget, WidgetType } from "../lib/dashboards";
 import { duration } from "../lib/format";
 import { useLoaded } from "../lib/hooks";
 import type { Question } from "../lib/questions";
@@ -90,7 +90,7 @@ export function WidgetBody({ widget, ask, asked, of, every, tick }: BodyProps) {
         </p>
       )}
       {values?.stale && <p class="badge warn">from {duration(values.age_seconds)} ago: the warehouse is away</p>}
-      {values && !values.error && !values.follows_range && hasRange(of) && <p class="badge">its own time</p>}
+      {values && !values.error && apartOf(values, of).map((said) => <p key={said} class="badge">{said}</p>)}
       {values && !values.error && (
         <Drawn values={values} shape={{ type: widget.type, title: widget.title, chart: widget.chart, measure: widget.measure, height: isPhone ? PHONE_CHART : roomOf(widget.height) }} />
       )}
@@ -98,7 +98,12 @@ export function WidgetBody({ widget, ask, asked, of, every, tick }: BodyProps) {
   );
 }
 
-const hasRange = (of: Of): boolean => ("filters" in of ? of.filters.range !== undefined : "range" in of);
+/** What of the dashboard's time and filter does not hold for a widget. */
+function apartOf(values: Values, of: Of): string[] {
+  const hasRange = "filters" in of ? of.filters.range !== undefined : "range" in of;
+  const isUnfiltered = values.rows !== null && "filters" in of && of.filters.where !== undefined;
+  return [...(hasRange && !values.follows_range ? ["its own time"] : []), ...(isUnfiltered ? ["without the filter"] : [])];
+}
 
 /** Paragraphs; never as anything but text. */
 const Words = ({ text }: { text: string }) => (

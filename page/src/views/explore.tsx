@@ -221,6 +221,8 @@ export function Change({ now, before, show }: { now: number; before: number; sho
   );
 }
 
+const signed = (change: unknown): string => (typeof change === "number" ? `${change > 0 ? "+" : ""}${percent(change)}` : "–");
+
 function Groups({ answer, by, show }: { answer: Answer; by: string; show: (value: number) => string }) {
   const isOther = answer.columns.findIndex((column) => column.name === "other" && column.role === "dimension");
   const named = (row: unknown[]) => (isOther >= 0 && row[isOther] === true ? "Other" : cell(row[0]) || "(not set)");
@@ -229,10 +231,10 @@ function Groups({ answer, by, show }: { answer: Answer; by: string; show: (value
   const rows = answer.rows.map((row) => {
     const now = row.at(-1) as number | null;
     const then = before.get(named(row)) ?? null;
-    return [named(row), now, then, now !== null && then ? percent(now / then - 1) : "–"];
+    return [named(row), now, then, now !== null && then ? now / then - 1 : null];
   });
   const columns = [{ name: by }, { name: "Value", show: value }];
-  const compared = [...columns, { name: "Before", show: value }, { name: "Change" }];
+  const compared = [...columns, { name: "Before", show: value }, { name: "Change", show: signed }];
   return (
     <Card title="The whole time" flush>
       <Table caption="The whole time, by group" columns={answer.previous ? compared : columns} rows={rows} />

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { clock, count, day, duration } from "../lib/format";
 import { useLoaded } from "../lib/hooks";
-import { change, usePlace } from "../lib/place";
+import { change, linkTo, usePlace } from "../lib/place";
 import { type Answer, ask, type Question } from "../lib/questions";
 import { rangeOf } from "../lib/ranges";
 import { useTenant } from "../lib/session";
@@ -56,6 +56,13 @@ export function Journey() {
             <button class="button first">Follow</button>
           </form>
         </Card>
+        {!person && (
+          <Card>
+            <Empty icon="user" title="What one person did, step by step">
+              Type an id, or begin at a visitor of the <a href={linkTo("live")}>live stream</a> or at somebody who dropped out of a <a href={linkTo("funnels")}>funnel</a>.
+            </Empty>
+          </Card>
+        )}
         {found.error && <ErrorNote error={found.error} again={found.again} />}
         {found.busy && !found.data && <Waiting what="Following" />}
         {found.data && <Shown answer={found.data} person={person} />}

@@ -52,11 +52,13 @@ class Writer:
     Args:
         at: begin of the visit in milliseconds since the epoch.
         common: fields that all its events have.
+        properties: likewise, beside their own.
     """
 
-    def __init__(self, chance: random.Random, at: int, common: dict[str, Any]) -> None:
+    def __init__(self, chance: random.Random, at: int, common: dict[str, Any], properties: dict[str, Any]) -> None:
         self.events: list[Happening] = []
         self.common = common
+        self._properties = properties
         self._chance = chance
         self._at = at
         self._last = at + LONGEST_VISIT_MINUTES * 60_000 - 1
@@ -94,7 +96,7 @@ class Writer:
             "event_type": event_type,
             "timestamp": self._at,
             **self.common,
-            "properties": properties,
+            "properties": {**properties, **self._properties},
             "page_url": self._url,
             "referrer": self._referrer,
         }
@@ -110,7 +112,7 @@ def visit(chance: random.Random, customer: str, at: int, who: Person, *, is_firs
         "session_id": f"s_{chance.getrandbits(48):012x}",
         "context": {"userAgent": who.device.agent, "locale": who.locale},
     }
-    writer = Writer(chance, at, common)
+    writer = Writer(chance, at, common, {"country": who.country})
     source = who.source if is_first or chance.random() < 0.3 else _RETURNS[chance.random() < 0.3]
     favourite = CATEGORIES[who.favourite]
     first = _landing(chance, favourite)
@@ -127,7 +129,7 @@ def visit(chance: random.Random, customer: str, at: int, who: Person, *, is_firs
 
 def crawl(chance: random.Random, customer: str, at: int, visitor_id: str, agent: str) -> list[Happening]:
     """A bot's visit: many pages in little time, nothing bought."""
-    writer = Writer(chance, at, {"customer_id": customer, "visitor_id": visitor_id, "context": {"userAgent": agent}})
+    writer = Writer(chance, at, {"customer_id": customer, "visitor_id": visitor_id, "context": {"userAgent": agent}}, {})
     pages = [HOME, *READING, *map(category_page, CATEGORIES), *map(product_page, PRODUCTS)]
     for page in chance.sample(pages, chance.randint(2, 12)):
         writer.pause(2.0)
@@ -159,7 +161,7 @@ def _log_in(writer: Writer, who: Person) -> None:
 def _sign_up(writer: Writer, who: Person) -> None:
     writer.act("signup", {"method": "email"}, 40.0)
     writer.common["user_id"] = who.user_id
-    writer.act("identify", {"country": who.country, "language": who.locale[:2], "plan": "free"}, 1.0)
+    writer.act("identify", {"language": who.locale[:2], "plan": "free"}, 1.0)
 
 
 def _look_around(writer: Writer, chance: random.Random, favourite: str) -> None:
@@ -190,10 +192,10 @@ def _shop(writer: Writer, chance: random.Random, who: Person, favourite: str, ap
     if who.user_id and is_first and (cart or chance.random() < 0.3):
         _sign_up(writer, who)
     if cart:
-        _pay(writer, chance, who, cart, appetite)
+        _pay(writer, chance, cart, appetite)
 
 
-def _pay(writer: Writer, chance: random.Random, who: Person, cart: list[tuple[Product, int]], appetite: float) -> None:
+def _pay(writer: Writer, chance: random.Random, cart: list[tuple[Product, int]], appetite: float) -> None:
     amount = round(sum(product.price * quantity for product, quantity in cart), 2)
     total: dict[str, Any] = {"amount": amount, "currency": CURRENCY, "items": len(cart)}
     writer.view(CART)
@@ -214,7 +216,6 @@ def _pay(writer: Writer, chance: random.Random, who: Person, cart: list[tuple[Pr
         "currency": CURRENCY,
         "quantity": sum(quantity for _, quantity in cart),
         "payment": chance.choices(("card", "paypal", "invoice", "apple_pay"), (44, 31, 15, 10))[0],
-        "country": who.country,
         "category": cart[0][0].category,
         **coupon,
     }
