@@ -20,7 +20,7 @@ import httpx
 import msgspec
 
 from tests.bench.bodies import event
-from tests.bench.processes import load, server
+from tests.bench.processes import cpu_seconds, load, server
 from tests.bench.table import Row
 
 _SECONDS: Final = float(os.environ.get("MILLRACE_BENCH_ANALYST_SECONDS", "60"))
@@ -47,7 +47,10 @@ def measure(folder: Path) -> Iterator[Row]:
     bodies = _bodies(folder / "bodies")
     with server(folder, MILLRACE_AI_QUESTIONS_AN_HOUR="0") as ours:
         url = f"{ours.url}/track/batch"
+        began = cpu_seconds(ours.pid)
         alone = load(url, bodies, connections=16, seconds=_SECONDS, rate=_RATE)
+        ours.wait_until_stored(_SECONDS + 60)
+        alone["cpu"] = cpu_seconds(ours.pid) - began
         command = [sys.executable, "-m", "tests.bench.load", url, str(bodies), "--connections", "16"]
         command += ["--seconds", str(_SECONDS), "--rate", str(_RATE)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as loading:
@@ -55,6 +58,7 @@ def measure(folder: Path) -> Iterator[Row]:
             report, _ = loading.communicate(timeout=120)
         beside: dict[str, Any] = json.loads(report)
         ours.wait_until_stored(_SECONDS + 60)
+        beside["cpu"] = cpu_seconds(ours.pid) - began - alone["cpu"]
     assert set(alone["statuses"]) == set(beside["statuses"]) == {"200"}, (alone, beside)
     yield from _rows(found, alone, beside)
 
@@ -71,6 +75,10 @@ def _rows(found: _Answers, alone: dict[str, Any], beside: dict[str, Any]) -> Ite
         "p95 <= 1 s",
         p95 <= 1,
     )
+    for_answers = beside["cpu"] - alone["cpu"] * beside["accepted"] / alone["accepted"]
+    told = f"{for_answers / max(1, len(found.seconds)) * 1000:.0f} ms an answer, kept ones included"
+    event = alone["cpu"] / alone["accepted"] * 1e6
+    yield Row("processor time of the server", f"{told}; {event:.0f} µs an event", "", None)
     kept = beside["events_per_second"] / alone["events_per_second"]
     told = f"{beside['events_per_second']:,.0f} against {alone['events_per_second']:,.0f} events/s alone: {kept:.2f}x"
     answers = f"answers p99 {beside['p99_ms']:.0f} against {alone['p99_ms']:.0f} ms"

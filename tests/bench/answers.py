@@ -52,6 +52,7 @@ _INSERT: Final = (
     "FROM numbers({first:UInt64}, {count:UInt64})"
 )
 _BLOCK: Final = 2_000_000
+_MERGE_SECONDS: Final = 300.0
 # The same as the dashboard asks, in whatever it asks of the rollups.
 _HOUR: Final = (
     "FROM events_raw WHERE customer_id = {tenant:String} AND timestamp >= {first:DateTime} AND timestamp <= {now:DateTime} "
@@ -133,6 +134,9 @@ async def _fill(engine: ChdbEngine, now: int) -> None:
         sys.stderr.write(f"made {size:,} events in {time.monotonic() - began:.0f} s\n")
     for table in ("events_by_minute", "live_by_minute"):
         await admin.command(f"OPTIMIZE TABLE {table} FINAL")
+    deadline = time.monotonic() + _MERGE_SECONDS
+    while time.monotonic() < deadline and (await admin.query("SELECT count() FROM system.merges")).rows[0][0]:
+        await asyncio.sleep(0.5)
     await admin.close()
 
 

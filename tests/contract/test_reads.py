@@ -1,5 +1,7 @@
 """How a tenant's own statements and those of people share the engine, and how fresh an answer says that it is."""
 
+import os
+
 import pytest
 
 from millrace_core.time import iso_time, now_ms, warehouse_time
@@ -24,6 +26,13 @@ async def test_a_statement_beside_others_has_one_thread_and_alone_all_that_it_ma
         again = (await tenant.query(threads)).rows
 
     assert [rows[0][0] for rows in (alone, beside, again)] == [2, 1, 2]
+
+
+async def test_questions_come_behind_what_is_stored_however_nice_the_process_is(engine: Engine) -> None:
+    own = 0 if engine.is_shared else os.getpriority(os.PRIO_PROCESS, 0)
+    async with open_reads(engine) as reads:
+        found = (await reads.of("demo").query("SELECT getSetting('os_threads_nice_value_query')")).rows
+    assert found[0][0] == min(19, own + 10)
 
 
 @pytest.mark.parametrize(

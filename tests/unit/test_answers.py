@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from millrace_analytics.asking.answers import Answers, Keeping, Question
+from millrace_analytics.asking.answers import BUSY, Answers, Keeping, Question
 from millrace_analytics.asking.versions import Versions
 from millrace_core.errors import WarehouseUnavailable
 from millrace_records.cache.memory import MemoryCache
@@ -205,3 +205,24 @@ async def test_the_circuit_opens_after_failures_in_a_row_and_lets_one_find_out()
     await tenant.query("SELECT 1")
     await tenant.query("SELECT 1")
     assert scripted.asked == asked + 3
+
+
+async def test_while_many_are_being_found_what_is_kept_serves_up_to_five_seconds() -> None:
+    world, release = World(), asyncio.Event()
+
+    async def slow() -> bytes:
+        await release.wait()
+        return b""
+
+    await world.ask()
+    world.now += 4.9
+    others = [asyncio.create_task(world.answers.get(Question("t", f"other {number}"), slow)) for number in range(BUSY)]
+    await asyncio.sleep(0)
+    assert await world.ask() == ("answer 1", "hit")
+    assert (await world.ask(Question("t", "q", open_seconds=0)))[1] == "miss"
+    world.now += 5.1
+    assert await world.ask() == ("answer 3", "miss")
+    world.now += 1.1
+    release.set()
+    await asyncio.gather(*others)
+    assert await world.ask() == ("answer 4", "miss")

@@ -105,7 +105,12 @@ class AnalyticsSettings(AccountSettings, AiSettings):
         description="How long an answer that new events may change serves everyone who asks the same; one that took longer to "
         "find serves as long as it took, up to the next.",
     )
-    answers_open_most_seconds: float = Field(5.0, ge=0, le=60, description="The longest such time.")
+    answers_open_most_seconds: float = Field(
+        5.0,
+        ge=0,
+        le=60,
+        description="The longest such time; so long they all serve while four others or more are being found.",
+    )
     answers_closed_seconds: float = Field(
         3600.0,
         ge=0,

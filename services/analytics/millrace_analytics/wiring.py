@@ -140,7 +140,7 @@ def build(
     limit = partial(_limit, cache, metrics, is_metered=access is not None)
     questions_limit = limit("questions", settings.query_questions_a_minute, _QUESTIONS_A_MINUTE)
     zones, catalogue = TenantZones(records), TenantCatalogue(records)
-    questions = QuestionAsking(reads, answers)
+    questions = QuestionAsking(reads, answers, settings.answers_open_seconds)
     questioning = Questioning(questions, zones, catalogue, questions_limit, metrics)
     watching, may_go_on = Watching(settings.question_streams), partial(_may_go_on, access)
     live = LiveResponses(hub, settings, may_go_on)

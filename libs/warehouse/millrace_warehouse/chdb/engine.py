@@ -36,6 +36,7 @@ _FILES: Final = "engine"
 # A statement has no id of ours, so a setting tells connections apart: one of the HTTP interface, which is not here.
 _NUMBER: Final = "http_max_uri_size"
 _FIRST_NUMBER: Final = 2_000_000
+_NICE: Final = "os_threads_nice_value_query"
 
 # Why each is there: docs/adr/0004-engine-settings.md.
 _MERGE_THREADS: Final = max(1, (os.cpu_count() or 1) // 4)
@@ -96,7 +97,7 @@ class ChdbEngine:
             raise ValueError("not a tenant's name")
         number = next(self._numbers)
         # readonly stands last: behind it no setting can be changed, by us or by a statement
-        settings = {"log_comment": tenant, **limits, _NUMBER: number, "readonly": 1}
+        settings = {"log_comment": tenant, **_behind_us(limits), _NUMBER: number, "readonly": 1}
         return await self._connect(settings, self._tenants, lambda: self._kill(number))
 
     async def nobody(self) -> ChdbConnection:
@@ -164,6 +165,13 @@ class ChdbEngine:
             settings=dict(settings),
             chdb_options={"config-file": str(self._config)},
         )
+
+
+def _behind_us(limits: Mapping[str, int | str]) -> Mapping[str, int | str]:
+    """The limits, with how nice its threads are counted from how nice this process is: in a server that was itself started
+    behind others, questions would else come before what is stored."""
+    nice = limits.get(_NICE)
+    return limits if nice is None else {**limits, _NICE: min(19, int(nice) + os.getpriority(os.PRIO_PROCESS, 0))}
 
 
 def _close_unwanted(opening: "asyncio.Future[clickhouse_connect.driver.client.Client]") -> None:

@@ -9,8 +9,8 @@ from millrace_warehouse.query_settings import QuerySettings
 Use = Literal["own", "asked", "file", "described"]
 """Statements of ours; of people, answered as rows; the same, as a file; only looked at."""
 
-_NICE: Final = 5
-"""Of the engine's threads while they answer somebody: behind inserts and the loop, before merges. Needs CAP_SYS_NICE."""
+_NICE: Final = 10
+"""Of the engine's threads while they answer somebody: behind inserts and the loop, beside merges. Needs CAP_SYS_NICE."""
 _HEADROOM: Final = 4
 """What rows take in the engine, and as JSON, differs: beyond so many times the limit of an answer a statement is ended."""
 

@@ -1,6 +1,6 @@
 """Asks a tenant's warehouse a question."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ from millrace_warehouse.metrics.statements import Moment, Statement, Writing
 from millrace_warehouse.metrics.trends import CompiledTrend, compile_trend, table_of
 from millrace_warehouse.ports import TenantWarehouse
 
-__all__ = ["Moment", "answer"]
+__all__ = ["Moment", "answer", "newest_of"]
 
 _HOUR_MS: Final = 3_600_000
 # Of a tenant that sends events now the rollup of the live dashboard knows it, unless clocks are ahead.
@@ -41,8 +41,26 @@ _NEWEST: Final = (
 )
 
 
-async def answer(warehouse: TenantWarehouse, question: Question, moment: Moment) -> Answer:
+async def newest_of(warehouse: TenantWarehouse, now: int) -> str | None:
+    """The time of the tenant's newest event, those of a clock that is ahead left out.
+
+    Raises:
+        TooManyRequests, WarehouseUnavailable: as :func:`answer` does.
+    """
+    values = {"tenant": warehouse.tenant, "ahead": now + 1000}
+    newest, at = (await warehouse.query(_NEWEST_LIVE, {**values, "since": now - _HOUR_MS})).rows[0]
+    if not at or at != newest:
+        at = (await warehouse.answer(_NEWEST, values)).rows[0][0] or at
+    return iso_time(at) if at else None
+
+
+async def answer(
+    warehouse: TenantWarehouse, question: Question, moment: Moment, newest: Callable[[], Awaitable[str | None]] | None = None
+) -> Answer:
     """The answer of a question.
+
+    Args:
+        newest: tells the time of the tenant's newest event where somebody knows it; else it is looked for.
 
     Raises:
         InvalidInput: the question names what there is not, or asks for too many rows.
@@ -52,7 +70,7 @@ async def answer(warehouse: TenantWarehouse, question: Question, moment: Moment)
     """
     zone = zone_of(question.time_zone or moment.time_zone)
     span = span_of(question.range, moment.now, zone)
-    asking = _Asking(warehouse, question, moment, zone, span)
+    asking = _Asking(warehouse, question, moment, zone, span, newest)
     match question:
         case Trend():
             return await _trend(asking, question)
@@ -86,6 +104,7 @@ class _Asking:
     moment: Moment
     zone: ZoneInfo
     span: Span
+    newest: Callable[[], Awaitable[str | None]] | None
 
     def writing(self) -> Writing:
         """A new statement."""
@@ -96,15 +115,6 @@ class _Asking:
     async def rows(self, statement: Statement) -> Sequence[Sequence[Any]]:
         """What it answers."""
         return (await self.warehouse.answer(statement.sql, statement.values)).rows
-
-    async def newest(self) -> str | None:
-        """The time of the tenant's newest event, those of a clock that is ahead left out."""
-        values = {"tenant": self.warehouse.tenant, "ahead": self.moment.now + 1000}
-        live = {**values, "since": self.moment.now - _HOUR_MS}
-        newest, at = (await self.warehouse.query(_NEWEST_LIVE, live)).rows[0]
-        if not at or at != newest:
-            at = (await self.warehouse.answer(_NEWEST, values)).rows[0][0] or at
-        return iso_time(at) if at else None
 
     async def answered(
         self,
@@ -126,7 +136,7 @@ class _Asking:
             time_zone=self.zone.key,
             source=source,
             statements=[{"sql": one.sql, "values": one.values} for one in statements],
-            last_event_at=await self.newest(),
+            last_event_at=await (self.newest() if self.newest is not None else newest_of(self.warehouse, self.moment.now)),
             previous=previous,
             previous_range=before,
             extra=extra or {},

@@ -24,6 +24,8 @@ Outcome = Literal["hit", "miss", "stale", "bypass"]
 _LARGEST: Final = 1 << 20
 """Bytes of an answer that is kept; larger ones are few, and would drive all others out."""
 _HOUR: Final = 3600
+BUSY: Final = 4
+"""So many answers that are being found at once wait for each other more than for anything else: what is kept serves longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Keeping:
 
     Attributes:
         open: where new events may change it: at least so long after it was found,
-        open_most: and as long as it took to find, up to this.
+        open_most: and as long as it took to find, up to this; so long while :data:`BUSY` others are being found.
         closed: where only late events and erasures may, which are looked for.
         stale: while the warehouse is away.
     """
@@ -150,8 +152,10 @@ class Answers:
         if self._is_closed(question):
             return age < self._keeping.closed and kept.version == await self._versions.of(question.tenant)
         usual = self._keeping.open if question.open_seconds is None else question.open_seconds
+        most = self._keeping.open_most
+        serves = max(usual, most if len(self._flights) >= BUSY else min(kept.took, most)) if usual else 0
         # Counted from when it was there: one that took longer would be too old for anybody else at once.
-        return age - kept.took < (max(usual, min(kept.took, self._keeping.open_most)) if usual else 0)
+        return age - kept.took < serves
 
     def _is_closed(self, question: Question) -> bool:
         """Whether the hour of now is none of the question's: it, and those behind it, still fill."""
