@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from millrace_core.time import iso_time
 from millrace_warehouse.metrics.filters import Filter
 from millrace_warehouse.metrics.questions import Funnel, Retention
-from tests.support.metric_events import BEGIN, DAY, EXAMPLES, HOUR, Asker, events
+from tests.support.metric_events import BEGIN, DAY, EXAMPLES, HOUR, SAMPLES, Asker, events
 from tests.support.metric_reference import Event, World, quantile
 from tests.support.warehouse import ON_BOTH
 
@@ -76,20 +76,21 @@ def _people(world: World, where: Filter | None = None) -> dict[str, list[Event]]
     order=st.sampled_from(["ordered", "strict", "any"]),
     window=st.sampled_from([1, 1200, 7200, 30 * 86_400]),
     where=st.none() | st.just({"field": "country", "operator": "ne", "value": "AT"}),
+    one_in=SAMPLES,
 )
 async def test_people_come_as_far_as_in_the_reference(
-    asker: Asker, stored: list[Event], steps: list[Any], order: str, window: int, where: Any
+    asker: Asker, stored: list[Event], steps: list[Any], order: str, window: int, where: Any, one_in: int
 ) -> None:
     question = {
         "kind": "funnel", "steps": [{"where": one} for one in steps], "order": order, "window_seconds": window, "where": where,
-        "people": {"step": len(steps), "dropped": False},
+        "people": {"step": len(steps), "dropped": False}, "sample": 1 / one_in,
     }  # fmt: skip
     asked = Funnel.model_validate(question)
     found = await asker.ask(stored, question)
-    world = World(stored)
+    world = World(stored, one_in=one_in)
     filters = [step.where for step in asked.steps]
     levels = {who: _level(world, filters, order, window * 1000, mine) for who, mine in _people(world, asked.where).items()}
-    counted = [sum(level > number for level in levels.values()) for number in range(len(steps))]
+    counted = [sum(level > number for level in levels.values()) * one_in for number in range(len(steps))]
     assert [row[2] for row in found.table.rows] == counted
     assert [row[4] for row in found.table.rows] == [0, *(one - other for one, other in itertools.pairwise(counted))]
     assert found.extra["people"] == sorted(who for who, level in levels.items() if level == len(steps))
@@ -147,15 +148,23 @@ _long = events(30, st.integers(0, 70).map(lambda step: BEGIN + step * 13 * HOUR)
     mode=st.sampled_from(["fixed", "rolling"]),
     zone=st.sampled_from(["UTC", "Europe/Vienna", "America/New_York"]),
     days=st.integers(1, 40),
-    top=st.none() | st.integers(1, 2),
+    top_of=st.tuples(st.none() | st.integers(1, 2), SAMPLES),
 )
 async def test_people_come_back_as_in_the_reference(
-    asker: Asker, stored: list[Event], unit: str, ends: tuple[Any, Any], mode: str, zone: str, days: int, top: int | None
+    asker: Asker,
+    stored: list[Event],
+    unit: str,
+    ends: tuple[Any, Any],
+    mode: str,
+    zone: str,
+    days: int,
+    top_of: tuple[int | None, int],
 ) -> None:
-    world = World(stored, ZoneInfo(zone), BEGIN + 5 * HOUR, BEGIN + days * DAY)
+    top, one_in = top_of
+    world = World(stored, ZoneInfo(zone), BEGIN + 5 * HOUR, BEGIN + days * DAY, one_in=one_in)
     question = {
         "kind": "retention", "unit": unit, "start": ends[0], "returning": ends[1], "mode": mode, "time_zone": zone,
-        "range": {"start": iso_time(world.first), "end": iso_time(world.end)},
+        "range": {"start": iso_time(world.first), "end": iso_time(world.end)}, "sample": 1 / one_in,
     }  # fmt: skip
     question |= {"by": "page_path", "top": top} if top else {}
     asked = Retention.model_validate(question)
@@ -173,10 +182,12 @@ async def test_people_come_back_as_in_the_reference(
         later = {_periods(world, unit, 1 << 60).index(_period(world, one.at, unit)) - cohort for one in back if one.at >= first}
         label = min(began, key=lambda one: (one.at, one.number)).page_path if top else ""
         groups.setdefault(label, {}).setdefault(cohort, []).append(later)
-    assert found.table.rows == _cohorts(groups, top, periods, mode)
+    assert found.table.rows == _cohorts(groups, top, periods, mode, one_in)
 
 
-def _cohorts(groups: dict[str, dict[int, list[set[int]]]], top: int | None, periods: list[str], mode: str) -> list[list[Any]]:
+def _cohorts(
+    groups: dict[str, dict[int, list[set[int]]]], top: int | None, periods: list[str], mode: str, one_in: int
+) -> list[list[Any]]:
     """The rows, of the largest groups and of the rest together; without ``top`` there is one group."""
     ordered = sorted(groups, key=lambda name: (-sum(map(len, groups[name].values())), repr(name)))
     told: list[tuple[list[Any], dict[int, list[set[int]]]]] = [
@@ -193,7 +204,8 @@ def _cohorts(groups: dict[str, dict[int, list[set[int]]]], top: int | None, peri
         for cohort, some in sorted(cohorts.items()):
             for k in range(len(periods) - cohort):
                 came = sum((k in later) if mode == "fixed" else any(one >= k for one in later) for later in some)
-                expected.append([*group, periods[cohort], k, len(some), came, round(came / len(some), 4)])
+                share = round(came / len(some), 4)
+                expected.append([*group, periods[cohort], k, len(some) * one_in, came * one_in, share])
     return expected
 
 
@@ -204,20 +216,22 @@ def _cohorts(groups: dict[str, dict[int, list[set[int]]]], top: int | None, peri
     zone=st.sampled_from(["UTC", "America/New_York"]),
     begin=st.integers(0, 20),
     days=st.integers(1, 30),
+    one_in=SAMPLES,
 )
 async def test_people_are_as_often_there_and_in_the_states_of_the_reference(
-    asker: Asker, stored: list[Event], unit: str, zone: str, begin: int, days: int
+    asker: Asker, stored: list[Event], unit: str, zone: str, begin: int, days: int, one_in: int
 ) -> None:
-    everything = World(stored, ZoneInfo(zone))
-    world = World(stored, ZoneInfo(zone), BEGIN + begin * DAY + 5 * HOUR, BEGIN + (begin + days) * DAY)
+    everything = World(stored, ZoneInfo(zone), one_in=one_in)
+    world = World(stored, ZoneInfo(zone), BEGIN + begin * DAY + 5 * HOUR, BEGIN + (begin + days) * DAY, one_in=one_in)
     now = BEGIN + 35 * DAY
     periods = _periods(world, unit, now)
     question = {
         "unit": unit, "time_zone": zone, "range": {"start": iso_time(world.first), "end": iso_time(world.end)},
+        "sample": 1 / one_in,
     }  # fmt: skip
     found = await asker.ask(stored, {"kind": "stickiness", **question}, now)
     often = [len({_period(world, one.at, unit) for one in mine}) for mine in _people(world).values()]
-    assert [row[1] for row in found.table.rows] == [often.count(number) for number in range(1, len(periods) + 1)]
+    assert [row[1] for row in found.table.rows] == [often.count(number) * one_in for number in range(1, len(periods) + 1)]
     lived = await asker.ask(stored, {"kind": "lifecycle", **question}, now)
     there = [{_period(world, one.at, unit) for one in mine if one.at < world.end} for mine in _people(everything).values()]
     expected = []
@@ -226,7 +240,8 @@ async def test_people_are_as_often_there_and_in_the_states_of_the_reference(
         new = sum(day in mine and not any(one < day for one in mine) for mine in there)
         returning = sum(day in mine and last in mine for mine in there)
         resurrecting = sum(day in mine and last not in mine and any(one < day for one in mine) for mine in there)
-        expected.append([day, new, returning, resurrecting, sum(last in mine and day not in mine for mine in there)])
+        dormant = sum(last in mine and day not in mine for mine in there)
+        expected.append([day, *(number * one_in for number in (new, returning, resurrecting, dormant))])
     assert lived.table.rows == expected
 
 

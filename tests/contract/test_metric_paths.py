@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from millrace_core.time import iso_time
 from millrace_warehouse.metrics.questions import Paths
-from tests.support.metric_events import EXAMPLES, Asker, events
+from tests.support.metric_events import EXAMPLES, SAMPLES, Asker, events
 from tests.support.metric_reference import Event, World, id_of
 
 
@@ -21,17 +21,18 @@ from tests.support.metric_reference import Event, World, id_of
     window=st.sampled_from([1200, 7200, 30 * 86_400]),
     top=st.integers(1, 3),
     where=st.none() | st.just({"field": "country", "operator": "ne", "value": "AT"}),
+    one_in=SAMPLES,
 )
 async def test_people_go_the_ways_of_the_reference(
-    asker: Asker, stored: list[Event], direction: str, steps: int, window: int, top: int, where: Any
+    asker: Asker, stored: list[Event], direction: str, steps: int, window: int, top: int, where: Any, one_in: int
 ) -> None:
     question = {
         "kind": "paths", "event": {"field": "event_type", "value": "signup"}, "direction": direction, "steps": steps,
-        "window_seconds": window, "top": top, "where": where,
+        "window_seconds": window, "top": top, "where": where, "sample": 1 / one_in,
     }  # fmt: skip
     asked = Paths.model_validate(question)
     found = await asker.ask(stored, question)
-    world = World(stored)
+    world = World(stored, one_in=one_in)
     everyone: dict[str, list[Event]] = {}
     for one in sorted(world.of(asked.where), key=lambda one: (one.at, id_of(one))):
         everyone.setdefault(world.person(one), []).append(one)
@@ -43,7 +44,7 @@ async def test_people_go_the_ways_of_the_reference(
             continue
         around = mine[place + 1 :] if direction == "after" else mine[:place][::-1]
         near = [one for one in around[:steps] if abs(one.at - mine[place].at) <= window * 1000]
-        paths[tuple(one.event_type for one in near)] += 1
+        paths[tuple(one.event_type for one in near)] += one_in
     ordered = sorted(paths.items(), key=lambda one: (-one[1], one[0]))
     whole, width = paths.total(), steps
     expected: list[list[Any]] = [

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from millrace_core.time import iso_time
 from millrace_warehouse.metrics.asking import Moment, answer
 from millrace_warehouse.metrics.questions import Sessions
-from tests.support.metric_events import BEGIN, DAY, EXAMPLES, HOUR, Asker, events, store
+from tests.support.metric_events import BEGIN, DAY, EXAMPLES, HOUR, SAMPLES, Asker, events, store
 from tests.support.metric_reference import Event, World, id_of
 from tests.support.warehouse import ON_BOTH
 
@@ -69,7 +69,8 @@ def _measured(world: World, sessions: Sequence[Sequence[Event]]) -> list[Any]:
     ]
     count = len(sessions)
     return [
-        count, len({world.person(one[0]) for one in sessions}), sum(map(len, sessions)) / count, sum(lengths) / count,
+        count * world.one_in, len({world.person(one[0]) for one in sessions}) * world.one_in,
+        sum(map(len, sessions)) / count, sum(lengths) / count,
         statistics.median(lengths), 100 * sum(len(one) == 1 for one in sessions) / count, 100 * sum(engaged) / count,
     ]  # fmt: skip
 
@@ -84,19 +85,20 @@ def _near(found: Sequence[Any], expected: Sequence[Any]) -> bool:
     begin=st.integers(0, 3 * 24 * 60),
     where=st.sampled_from([None, _SIGNUP, _MINE, {"not": _MINE}, {"all": [_SIGNUP, _BOUGHT]}, {"any": [_SIGNUP, _MINE]}]),
     zone=st.sampled_from(["UTC", "America/New_York"]),
+    one_in=SAMPLES,
 )
 async def test_sessions_are_those_of_the_reference_over_time(
-    asker: Asker, stored: list[Event], begin: int, where: Any, zone: str
+    asker: Asker, stored: list[Event], begin: int, where: Any, zone: str, one_in: int
 ) -> None:
     first, end = BEGIN + begin * _MINUTE, BEGIN + 6 * DAY
     question = {
         "kind": "sessions", "range": {"start": iso_time(first), "end": iso_time(end)}, "where": where, "granularity": "day",
-        "time_zone": zone,
+        "time_zone": zone, "sample": 1 / one_in,
     }  # fmt: skip
     found = await asker.ask(stored, question)
-    world = World(stored, ZoneInfo(zone))
+    world = World(stored, ZoneInfo(zone), one_in=one_in)
     passing = Sessions.model_validate(question).where
-    inside = World(stored, ZoneInfo(zone), first, end)
+    inside = World(stored, ZoneInfo(zone), first, end, one_in=one_in)
     counted = [
         one for one in _sessions(world)
         if first <= one[0].at < end and (passing is None or any(inside.passes(passing, event) for event in one))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from millrace_core.errors import InvalidInput, QueryError
 from millrace_core.time import iso_time
 from millrace_warehouse.metrics.answers import Answer
-from millrace_warehouse.metrics.questions import Trend
-from tests.support.metric_events import BEGIN, DAY, EXAMPLES, HOUR, Asker, events, store
+from millrace_warehouse.metrics.questions import NAMES, Trend
+from tests.support.metric_events import BEGIN, DAY, EXAMPLES, HOUR, SAMPLES, Asker, events, store
 from tests.support.metric_filters import FIELDS, FILTERS
 from tests.support.metric_reference import Event, World, label, labels
 from tests.support.warehouse import ON_BOTH
@@ -45,6 +45,16 @@ async def _asked(asker: Asker, stored: Sequence[Event], question: dict[str, Any]
     return await asker.ask(stored, {"kind": "trend", **question})
 
 
+def _of_sample(measures: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that can be told of a sample, else a count."""
+    found = [
+        one for one in measures
+        for each in [one.get("parts", {"": one}).values()]
+        if all(part["measure"] not in ("min", "max") and "properties" not in str(part.get("of")) for part in each)
+    ]  # fmt: skip
+    return found or [{"measure": "count"}]
+
+
 def _same(found: Any, expected: Any) -> bool:
     if isinstance(found, bool) or isinstance(expected, bool) or None in (found, expected) or isinstance(found, str):
         return bool(found == expected)
@@ -62,13 +72,15 @@ def _alike(found: Sequence[Sequence[Any]], expected: Sequence[Sequence[Any]]) ->
     where=FILTERS,
     measures=st.lists(_measures, min_size=1, max_size=3),
     bots=st.sampled_from(["exclude", "include", "only"]),
+    one_in=SAMPLES,
 )
 async def test_measures_of_filtered_events_are_those_of_the_reference(
-    asker: Asker, stored: list[Event], where: Any, measures: list[Any], bots: str
+    asker: Asker, stored: list[Event], where: Any, measures: list[Any], bots: str, one_in: int
 ) -> None:
-    question = Trend.model_validate({"kind": "trend", "measures": measures, "where": where, "bots": bots})
-    found = await _asked(asker, stored, {"measures": measures, "where": where, "bots": bots})
-    world = World(stored, bots=bots)
+    asked = {"measures": _of_sample(measures) if one_in > 1 else measures, "where": where, "bots": bots}
+    question = Trend.model_validate({"kind": "trend", **asked})
+    found = await _asked(asker, stored, {**asked, "sample": 1 / one_in})
+    world = World(stored, bots=bots, one_in=1 if found.sample is None else one_in)
     chosen = world.of(question.where)
     expected = [world.measured(one, chosen) for one in question.measures]
     assert all(_same(one, other) for one, other in zip(found.table.rows[0], expected, strict=True)), (
@@ -83,13 +95,16 @@ async def test_measures_of_filtered_events_are_those_of_the_reference(
     measures=st.lists(_measures, min_size=1, max_size=2),
     by=st.lists(st.sampled_from(FIELDS), min_size=1, max_size=2, unique=True),
     zone=_zones,
+    one_in=SAMPLES,
 )
 async def test_groups_are_those_of_the_reference(
-    asker: Asker, stored: list[Event], measures: list[Any], by: list[str], zone: str
+    asker: Asker, stored: list[Event], measures: list[Any], by: list[str], zone: str, one_in: int
 ) -> None:
+    if one_in > 1:
+        measures, by = _of_sample(measures), [name for name in by if name not in NAMES] or ["country"]
     question = Trend.model_validate({"kind": "trend", "measures": measures})
-    found = await _asked(asker, stored, {"measures": measures, "by": by, "time_zone": zone})
-    world = World(stored, ZoneInfo(zone))
+    found = await _asked(asker, stored, {"measures": measures, "by": by, "time_zone": zone, "sample": 1 / one_in})
+    world = World(stored, ZoneInfo(zone), one_in=1 if found.sample is None else one_in)
     groups: dict[Any, list[Event]] = {}
     for one in world.of():
         groups.setdefault(tuple(world.value(name, one) for name in by), []).append(one)

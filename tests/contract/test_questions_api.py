@@ -46,10 +46,20 @@ def _ask(server: Server, body: Any, path: str = "/api/v1/questions", tenant: str
 def test_an_answer_says_what_it_rests_on(shop: Server) -> None:
     body = _ask(shop, {"question": {**_COUNT, "granularity": "day"}}).json()
     assert body["rows"] == [[_YESTERDAY["start"], 7]]
-    assert body["series"] == [{"name": "events", "group": {}, "other": False, "values": [7]}]
-    assert (body["source"], body["sampled"], body["time_zone"]) == ("events_by_hour", False, "UTC")
+    assert body["series"] == [{"name": "events", "group": {}, "other": False, "values": [7], "errors": []}]
+    assert (body["source"], body["sampled"], body["sample"], body["time_zone"]) == ("events_by_hour", False, None, "UTC")
     assert body["freshness"]["last_event_at"] == iso_time(_NOON)
     assert body["statements"][0]["values"]["tenant"] == "shop"
+
+
+def test_an_answer_of_a_sample_says_so_and_how_far_off_it_may_be(shop: Server) -> None:
+    people = {"kind": "trend", "measures": [{"measure": "unique"}], "range": _YESTERDAY, "sample": 0.25}
+    body = _ask(shop, {"question": people}).json()
+    assert (body["sampled"], body["sample"], body["source"]) == (True, 0.25, "events_raw")
+    assert (body["rows"], body["errors"]) == ([[8]], [[pytest.approx(24**0.5)]])  # v1 and v2 stand for 8
+    assert body["columns"][0]["approximate"]
+    whole = _ask(shop, {"question": {**people, "sample": None}}).json()
+    assert (whole["rows"], whole["errors"], whole["sampled"]) == ([[3]], [], False)
 
 
 def test_the_same_question_is_asked_once_while_its_answer_serves_and_anew_where_the_client_says_so(shop: Server) -> None:

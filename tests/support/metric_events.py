@@ -34,6 +34,9 @@ BEGIN = int(datetime.datetime(2026, 3, 27, tzinfo=datetime.UTC).timestamp() * 10
 HOUR = 3_600_000
 DAY = 24 * HOUR
 
+SAMPLES = st.sampled_from([1, 1, 2, 3])
+"""Of so many people one is looked at."""
+
 _numbers = itertools.count()
 
 TEXTS = ("pro", "Free", "it's \\ {x}\n%", "")

@@ -3,6 +3,7 @@
 import datetime
 import math
 import re
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from millrace_warehouse.metrics.catalogue import METRICS, SEGMENTS
 from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Did, Filter, InSegment, Not
 from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Unique
 from millrace_warehouse.metrics.parts import FieldName
+from tests.support.siphash import siphash
 
 _OF = {"visitor": "visitor_id", "user": "user_id", "session": "session_id", "person": "person"}
 _FALLBACKS = ("country", "device", "channel", "utm_source")
@@ -43,6 +45,8 @@ class World:
     first: int = 0
     end: int = 4_102_444_800_000
     bots: str = "exclude"
+    one_in: int = 1
+    """Of so many people one is looked at; what is counted is multiplied."""
 
     def __post_init__(self) -> None:
         links = [
@@ -61,10 +65,15 @@ class World:
         named = self._links.get(event.visitor_id) or event.user_id or event.visitor_id
         return self._links.get(named, named)
 
+    def lot(self, event: Event) -> int:
+        """The number that says whether an event is in a sample: of its person, else of its id."""
+        return siphash(self.person(event) or str(uuid.UUID(int=event.number + 1)))
+
     def of(self, where: Filter | None = None) -> list[Event]:
         """The events of the span that pass."""
         found = [one for one in self.events if self.first <= one.at < self.end]
         found = [one for one in found if self.bots == "include" or one.is_bot == (self.bots == "only")]
+        found = [one for one in found if self.lot(one) % self.one_in == 0]
         return [one for one in found if where is None or self.passes(where, one)]
 
     def value(self, name: FieldName | str, event: Event, kind: str | None = None) -> Any:
@@ -146,16 +155,16 @@ class World:
         chosen = [one for one in events if given.where is None or self.passes(given.where, one)]
         match given:
             case Count():
-                return len(chosen)
+                return len(chosen) * self.one_in
             case MetricOf():
                 return self.measured(METRICS[given.metric].measure, chosen)
             case Unique():
                 name = _OF[given.of] if isinstance(given.of, str) else given.of
-                return len({self.value(name, one) for one in chosen} - {"", None})
+                return len({self.value(name, one) for one in chosen} - {"", None}) * self.one_in
             case Number():
                 numbers = self._numbers(given.field, chosen)
                 if given.measure == "sum":
-                    return math.fsum(numbers)
+                    return math.fsum(numbers) * self.one_in
                 if not numbers:
                     return None
                 return {"avg": math.fsum(numbers) / len(numbers), "min": min(numbers), "max": max(numbers)}[given.measure]

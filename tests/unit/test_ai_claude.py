@@ -133,10 +133,11 @@ async def test_a_refusal_is_an_answer() -> None:
         Said("no JSON at all"),
         Said('{"outcome": "guess"}'),
         answer(plan={"question": {"kind": "trend", "measures": [{"measure": "sum"}]}}),
+        answer(plan={"question": {**_TREND, "sample": 0.1}}),
         answer(outcome="sql", sql="  "),
         Said('{"outcome": "pl', stop_reason="max_tokens"),
     ],
-    ids=["text", "outcome", "plan", "empty", "cut short"],
+    ids=["text", "outcome", "plan", "estimate", "empty", "cut short"],
 )
 async def test_an_answer_that_cannot_be_used_is_asked_for_once_more_with_the_reason(bad: Said) -> None:
     with fake_claude(bad, answer(plan=_PLAN)) as fake:

@@ -29,6 +29,8 @@ export interface Answer extends AnswerTable {
   range: [string, string] | null;
   time_zone: string;
   source: string;
+  /** The share of people that was looked at; null is everybody. */
+  sample: number | null;
   freshness: { last_event_at: string | null; seconds_since_last_event: number | null };
   previous: AnswerTable | null;
   previous_range: [string, string] | null;
@@ -44,6 +46,10 @@ export interface StepTimes {
   median_seconds: number | null;
   p90_seconds: number | null;
 }
+
+/** What is said of an answer that looks at some of the people; null of one that looks at everybody. */
+export const estimated = (answer: Answer): string | null =>
+  answer.sample ? `estimated from one of ${Math.round(1 / answer.sample).toLocaleString("en")} people` : null;
 
 export type Filter =
   | { field: string | { name: string }; operator?: string; value?: unknown }

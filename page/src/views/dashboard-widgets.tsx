@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import type { AskWidget, ChartType, NewWidget, Of, Values, Widget, WidgetType } from "../lib/dashboards";
 import { duration } from "../lib/format";
 import { useLoaded } from "../lib/hooks";
-import type { Question } from "../lib/questions";
+import { estimated, type Question } from "../lib/questions";
 import { roomOf, usePhone } from "../parts/board";
 import { ErrorNote, Select } from "../parts/basics";
 import { Drawn } from "../parts/drawn";
@@ -91,6 +91,7 @@ export function WidgetBody({ widget, ask, asked, of, every, tick }: BodyProps) {
       )}
       {values?.stale && <p class="badge warn">from {duration(values.age_seconds)} ago: the warehouse is away</p>}
       {values && !values.error && apartOf(values, of).map((said) => <p key={said} class="badge">{said}</p>)}
+      {values?.answer && estimated(values.answer) && <p class="badge">{estimated(values.answer)}</p>}
       {values && !values.error && (
         <Drawn values={values} shape={{ type: widget.type, title: widget.title, chart: widget.chart, measure: widget.measure, height: isPhone ? PHONE_CHART : roomOf(widget.height) }} />
       )}

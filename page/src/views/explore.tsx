@@ -1,7 +1,7 @@
 import { bucket, cell, count, duration, measured, percent } from "../lib/format";
 import { useLoaded } from "../lib/hooks";
 import { change, usePlace } from "../lib/place";
-import { all, type Answer, askAll, isEvent, type Question } from "../lib/questions";
+import { all, type Answer, askAll, estimated, isEvent, type Question } from "../lib/questions";
 import { granularities, rangeOf } from "../lib/ranges";
 import { useTenant } from "../lib/session";
 import { Card, Code, Empty, ErrorNote, Head, Segments, Select, Waiting } from "../parts/basics";
@@ -258,6 +258,7 @@ export function About({ answer }: { answer: Answer }) {
   const late = answer.freshness.seconds_since_last_event;
   const said = [
     answer.stale && "the warehouse is away: from before",
+    estimated(answer),
     `read from ${answer.source} in ${duration(answer.execution_time_ms / 1000)}`,
     late !== null && `newest event ${duration(late)} old`,
     answer.truncated && `only the first ${count(answer.rows.length)} rows`,

@@ -30,6 +30,8 @@ class Series:
     other: bool
     """Whether it is what was not among the largest."""
     values: Sequence[float | int | None]
+    errors: Sequence[float | None] = ()
+    """The standard error of each value, of a sample; null where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Table:
     """The buckets of the series."""
     truncated: bool = False
     """Whether there are more groups than are shown, measured nowhere."""
+    errors: Sequence[Sequence[float | None]] = ()
+    """Of a sample, for each value of each row its standard error; null of what is no total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class Answer:
     """The newest stored event of the tenant: so far the answer can know."""
     previous: Table | None = None
     previous_range: tuple[str, str] | None = None
-    sampled: bool = False
+    sample: float | None = None
+    """The share of people that was looked at; None is everybody."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """What a kind has beside its rows."""

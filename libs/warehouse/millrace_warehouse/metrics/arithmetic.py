@@ -88,14 +88,12 @@ def aggregate(writing: Writing, one: Resolved) -> str:
         return written(one.measure.formula, lambda name: f"toFloat64({parts[name]})")
     when = conjunction(writing, *one.where)
     match one.measure:
-        case Count():
-            return f"countIf({when})" if when else "count()"
-        case Unique():
-            return _unique(writing, one.measure, when)
+        case Count() | Unique() | Number(measure="sum"):
+            name, arguments = addend(writing, one)
+            return f"{name}({arguments}){writing.times}"
         case Number():
             value = expression(writing, one.measure.field, "number")
-            made = f"{one.measure.measure}If(toNullable({value}), {when or '1'})"
-            return f"ifNull({made}, 0)" if one.measure.measure == "sum" else made
+            return f"{one.measure.measure}If(toNullable({value}), {when or '1'})"
         case Quantile():
             value = f"toNullable({expression(writing, one.measure.field, 'number')})"
             few = f"countIf({value} IS NOT NULL AND ({when or '1'})) < {EXACT_ROWS}"
@@ -107,13 +105,26 @@ def aggregate(writing: Writing, one: Resolved) -> str:
 _QUANTILES: Final = ("quantileExactInclusive", "quantileTDigest")
 
 
-def _unique(writing: Writing, measure: Unique, when: str) -> str:
+def addend(writing: Writing, one: Resolved) -> tuple[str, str]:
+    """The aggregate of a total, and its arguments: events, a sum, different values. Raises as :func:`aggregate`."""
+    when = conjunction(writing, *one.where)
+    match one.measure:
+        case Count():
+            return ("countIf", when) if when else ("count", "")
+        case Unique():
+            return _unique(writing, one.measure, when)
+        case Number(measure="sum", field=field):
+            return "sumIf", f"ifNull({expression(writing, field, 'number')}, 0), {when or '1'}"
+    raise AssertionError("it is no total")
+
+
+def _unique(writing: Writing, measure: Unique, when: str) -> tuple[str, str]:
     field = FieldName(name=_OF[measure.of]) if isinstance(measure.of, str) else measure.of
     kind = kind_of(field)
     value = expression(writing, field, kind)
     there = f"{value} != ''" if kind == "text" else f"{value} IS NOT NULL"
     name = "uniqExactIf" if measure.exact else "uniqIf"
-    return f"{name}({value}, {there} AND {when})" if when else f"{name}({value}, {there})"
+    return name, f"{value}, {there} AND {when}" if when else f"{value}, {there}"
 
 
 def written(formula: str, place: Callable[[str], str]) -> str:

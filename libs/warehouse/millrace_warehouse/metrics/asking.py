@@ -20,7 +20,8 @@ from millrace_warehouse.metrics.questions import (
     Trend,
 )
 from millrace_warehouse.metrics.ranges import EVERYTHING, Span, span_before, span_of, zone_of
-from millrace_warehouse.metrics.statements import Moment, Statement, Writing
+from millrace_warehouse.metrics.sampling import estimated, of_people
+from millrace_warehouse.metrics.statements import Moment, Statement, Writing, writing_of
 from millrace_warehouse.metrics.trends import CompiledTrend, compile_trend, table_of
 from millrace_warehouse.ports import TenantWarehouse
 
@@ -88,7 +89,7 @@ async def answer(
             statement = paths.compile_paths(question, asking.writing())
             table = paths.table_of(question, await asking.rows(statement))
             extra = {"direction": question.direction}
-            return await asking.answered(paths.columns_of(question), table, [statement], extra=extra)
+            return await asking.about_people(paths.columns_of(question), table, [statement], extra)
         case Journey():
             return await _journey(asking, question)
         case _:
@@ -108,9 +109,7 @@ class _Asking:
 
     def writing(self) -> Writing:
         """A new statement."""
-        asked = self.question
-        moment = self.moment
-        return Writing(self.warehouse.tenant, self.span, self.zone, moment.now, asked.segments, asked.bots, moment.segments)
+        return writing_of(self.warehouse.tenant, self.question, self.moment, self.span, self.zone)
 
     async def rows(self, statement: Statement) -> Sequence[Sequence[Any]]:
         """What it answers."""
@@ -125,6 +124,7 @@ class _Asking:
         source: str = "events_raw",
         previous: Table | None = None,
         before: tuple[str, str] | None = None,
+        sample: float | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> Answer:
         """The answer, with how fresh it is."""
@@ -139,19 +139,37 @@ class _Asking:
             last_event_at=await (self.newest() if self.newest is not None else newest_of(self.warehouse, self.moment.now)),
             previous=previous,
             previous_range=before,
+            sample=sample,
             extra=extra or {},
         )
+
+    async def about_people(
+        self, columns: Sequence[Column], table: Table, statements: Sequence[Statement], extra: Mapping[str, Any] | None = None
+    ) -> Answer:
+        """The answer of a question that is about people, maybe about some of them."""
+        one_in = self.question.one_in
+        if one_in == 1:
+            return await self.answered(columns, table, statements, extra=extra)
+        told = estimated(columns), of_people(columns, table, one_in)
+        return await self.answered(*told, statements, sample=1 / one_in, extra=extra)
 
 
 async def _trend(asking: _Asking, trend: Trend) -> Answer:
     made, table = await _measured(asking, trend, asking.span)
-    statements, previous, before = [made.statement], None, None
+    statements, previous, before, sample = [made.statement], None, None, made.sample
     if trend.compare is not None:
         before = span_before(asking.span, trend.compare, asking.zone)
         earlier, previous = await _measured(asking, trend, before)
         statements.append(earlier.statement)
+        sample = sample or earlier.sample
     return await asking.answered(
-        made.columns, table, statements, source=made.source, previous=previous, before=None if before is None else _told(before)
+        made.columns,
+        table,
+        statements,
+        source=made.source,
+        previous=previous,
+        before=None if before is None else _told(before),
+        sample=sample,
     )
 
 
@@ -163,14 +181,14 @@ async def _funnel(asking: _Asking, funnel: Funnel) -> Answer:
     if funnel.people is not None:
         statements.append(funnels.compile_people(funnel, asking.writing()))
         extra["people"] = [row[0] for row in await asking.rows(statements[1])]
-    return await asking.answered(funnels.columns_of(funnel), funnels.table_of(funnel, rows), statements, extra=extra)
+    return await asking.about_people(funnels.columns_of(funnel), funnels.table_of(funnel, rows), statements, extra)
 
 
 async def _retention(asking: _Asking, retention: Retention) -> Answer:
     writing = asking.writing()
     statement = retentions.compile_retention(retention, writing)
     table = retentions.table_of(retention, await asking.rows(statement), writing)
-    return await asking.answered(retentions.columns_of(retention), table, [statement])
+    return await asking.about_people(retentions.columns_of(retention), table, [statement])
 
 
 async def _measured(asking: _Asking, trend: Trend, span: Span) -> tuple[CompiledTrend, Table]:
@@ -183,21 +201,21 @@ async def _stickiness(asking: _Asking, stickiness: Stickiness) -> Answer:
     writing = asking.writing()
     statement = habits.compile_stickiness(stickiness, writing)
     table = habits.stickiness_table(stickiness, await asking.rows(statement), writing)
-    return await asking.answered(habits.STICKINESS, table, [statement])
+    return await asking.about_people(habits.STICKINESS, table, [statement])
 
 
 async def _lifecycle(asking: _Asking, lifecycle: Lifecycle) -> Answer:
     writing = asking.writing()
     statement = habits.compile_lifecycle(lifecycle, writing)
     table = habits.lifecycle_table(lifecycle, await asking.rows(statement), writing)
-    return await asking.answered(habits.LIFECYCLE, table, [statement])
+    return await asking.about_people(habits.LIFECYCLE, table, [statement])
 
 
 async def _sessions(asking: _Asking, sessions: Sessions) -> Answer:
     writing = asking.writing()
     statement = visits.compile_sessions(sessions, writing)
     table = visits.table_of(sessions, await asking.rows(statement), writing)
-    return await asking.answered(visits.columns_of(sessions), table, [statement])
+    return await asking.about_people(visits.columns_of(sessions), table, [statement])
 
 
 async def _journey(asking: _Asking, journey: Journey) -> Answer:

@@ -21,7 +21,7 @@ from millrace_warehouse.metrics.questions import (
 )
 from millrace_warehouse.metrics.ranges import EVERYTHING, span_before, span_of, zone_of
 from millrace_warehouse.metrics.retentions import compile_retention
-from millrace_warehouse.metrics.statements import Moment, Statement, Writing
+from millrace_warehouse.metrics.statements import Moment, Statement, Writing, writing_of
 from millrace_warehouse.metrics.trends import compile_trend
 from millrace_warehouse.metrics.visits import compile_sessions
 
@@ -49,7 +49,7 @@ def compiled(tenant: str, question: Question, moment: Moment) -> Compiled:
     made: list[Writing] = []
 
     def writing() -> Writing:
-        made.append(Writing(tenant, span, zone, moment.now, question.segments, question.bots, moment.segments))
+        made.append(writing_of(tenant, question, moment, span, zone))
         return made[-1]
 
     found = list(_statements(question, writing))

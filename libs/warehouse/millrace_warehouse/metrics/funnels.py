@@ -22,7 +22,7 @@ def compile_funnel(funnel: Funnel, writing: Writing) -> Statement:
     group = "d0, " if funnel.by is not None else ""
     times = ", avg(took), quantileExactInclusive(0.5)(took), quantileExactInclusive(0.9)(took)" if funnel.times else ""
     select = (
-        f"SELECT level, {group}count() AS people{times} FROM ({_levels(funnel, writing)}) WHERE level > 0 "
+        f"SELECT level, {group}count(){writing.times} AS people{times} FROM ({_levels(funnel, writing)}) WHERE level > 0 "
         f"GROUP BY {group}level ORDER BY {group}level LIMIT 10000"
     )
     return writing.finished(select)

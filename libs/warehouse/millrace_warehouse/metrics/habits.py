@@ -26,7 +26,7 @@ def compile_stickiness(stickiness: Stickiness, writing: Writing) -> Statement:
     where = " AND ".join([*writing.within(), *filter(None, [conjunction(writing, stickiness.where)]), NAMED])
     people = f"SELECT {writing.person} AS person, groupBitOr({bit}) AS mask FROM events_raw WHERE {where} GROUP BY person"
     return writing.finished(
-        f"SELECT bitCount(mask) AS periods, count() AS people FROM ({people}) GROUP BY periods ORDER BY periods"
+        f"SELECT bitCount(mask) AS periods, count(){writing.times} AS people FROM ({people}) GROUP BY periods ORDER BY periods"
     )
 
 
@@ -72,7 +72,7 @@ def compile_lifecycle(lifecycle: Lifecycle, writing: Writing) -> Statement:
     known = f"({last} OR earlier OR bitAnd(mask, bitShiftLeft(toUInt64(1), k) - 1) != 0)"
     states = [f"{now} AND NOT {known}", f"{now} AND {last}", f"{now} AND NOT {last} AND {known}", f"NOT {now} AND {last}"]
     numbers = f"range(1, {len(periods) + 1})"
-    sums = ", ".join(f"sumForEach(arrayMap(k -> toUInt64({state}), {numbers}))" for state in states)
+    sums = ", ".join(f"sumForEach(arrayMap(k -> toUInt64({state}){writing.times}, {numbers}))" for state in states)
     return writing.finished(f"SELECT {sums} FROM ({people})")
 
 

@@ -30,7 +30,7 @@ def compile_paths(asked: Paths, writing: Writing) -> Statement:
         around = f"arrayReverse(arraySlice(mine, {first}, toInt64(place) - {first}))"
     near = f"arrayFilter(one -> abs(dateDiff('millisecond', mine[place].1, one.1)) <= {window}, {around})"
     return writing.finished(
-        f"SELECT arrayMap(one -> one.4, {near}) AS path, count() AS people, sum(count()) OVER () AS everyone "
+        f"SELECT arrayMap(one -> one.4, {near}) AS path, count(){writing.times} AS people, sum(people) OVER () AS everyone "
         f"FROM ({people}) GROUP BY path ORDER BY people DESC, path LIMIT {int(asked.top)}"
     )
 

@@ -9,6 +9,11 @@ from millrace_warehouse.metrics.measures import Measure
 from millrace_warehouse.metrics.parts import EventField, FieldName, Name, Part
 from millrace_warehouse.metrics.ranges import Range, Unit
 
+NAMES: Final = frozenset({"person", "visitor_id", "user_id", "session_id"})
+"""Fields whose values are of one person each."""
+
+_SMALLEST: Final = 0.0001
+
 
 class Asked(Part):
     """What every question says."""
@@ -21,8 +26,45 @@ class Asked(Part):
     bots: Literal["exclude", "include", "only"] = Field("exclude", description="Events of bots, by their user agent.")
     segments: dict[Name, Filter] = Field({}, max_length=20, description="Filters with names, for `{segment: name}`.")
 
+    @property
+    def one_in(self) -> int:
+        """Of so many people one is looked at."""
+        return 1
 
-class Trend(Asked):
+
+class Sampled(Asked):
+    """What may be answered from some of the people."""
+
+    sample: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        examples=[0.1],
+        description="Look at this share of the people, with everything that they did, and estimate the rest: 0.1 is one of "
+        "ten; one of a whole number. It is the same people in every question. What a rollup answers is not sampled.",
+    )
+
+    @property
+    def one_in(self) -> int:
+        """Of so many people one is looked at."""
+        return 1 if self.sample is None else round(1 / self.sample)
+
+    @model_validator(mode="after")
+    def _sample_fits(self) -> Self:
+        if self.sample is None:
+            return self
+        if self.sample < _SMALLEST or abs(1 / self.one_in - self.sample) > self.sample / 50:
+            raise ValueError("sample is one of a whole number, up to 10,000: 0.5, 0.33, 0.25, 0.2, 0.1, 0.05, 0.01, 0.001")
+        if named := sorted(NAMES.intersection(one.name for one in self._grouped())):
+            raise ValueError(f"a sample has some of the people only: it cannot be grouped by {named[0]}")
+        return self
+
+    def _grouped(self) -> tuple[FieldName, ...]:
+        by = getattr(self, "by", None) or ()
+        return (by,) if isinstance(by, FieldName) else tuple(by)
+
+
+class Trend(Sampled):
     """Measures of events, over time or not, by dimensions or not."""
 
     kind: Literal["trend"]
@@ -66,7 +108,7 @@ class WhoOf(Part):
         return self
 
 
-class Funnel(Asked):
+class Funnel(Sampled):
     """How many people come how far. Each counts once, with the furthest that they came; equal times count as in order.
 
     ``ordered``: the steps one behind the other, whatever is in between. ``strict``: nothing else of the question's events is in
@@ -94,7 +136,7 @@ class Funnel(Asked):
         return self
 
 
-class Retention(Asked):
+class Retention(Sampled):
     """How many of those who began in a period came back in later ones, within the range; without periods that have not begun.
 
     ``fixed``: in that very period. ``rolling``: in it or any later one of the range.
@@ -110,7 +152,7 @@ class Retention(Asked):
     top: int = Field(10, ge=1, le=100, description="So many values of `by`, by their people; the others are together.")
 
 
-class Stickiness(Asked):
+class Stickiness(Sampled):
     """In how many different periods of the range people were there: so many people in exactly so many of them."""
 
     kind: Literal["stickiness"]
@@ -118,7 +160,7 @@ class Stickiness(Asked):
     unit: Literal["day", "week", "month"] = "day"
 
 
-class Lifecycle(Asked):
+class Lifecycle(Sampled):
     """Who is there in each period, and who is not any more.
 
     ``new`` was never there before, ``returning`` also in the period before, ``resurrecting`` not in that, but earlier;
@@ -135,7 +177,7 @@ ENGAGED_SECONDS: Final = 10
 """A session that lasts so long is an engaged one, as Google Analytics 4 counts them."""
 
 
-class Sessions(Asked):
+class Sessions(Sampled):
     """Sessions that began in the range: a person's events, until nothing happens for more than 30 minutes, cut each time it has
     lasted for 24 hours. Seven days before the range are read, too: who has not paused since then begins there.
 
@@ -152,7 +194,7 @@ class Sessions(Asked):
     top: int = Field(10, ge=1, le=100, description="So many values of `by`; the others are together.")
 
 
-class Paths(Asked):
+class Paths(Sampled):
     """What people do next to an event: each counts once, with the first such event of theirs in the range, and the events that
     come directly after it, or before it, in the range and the window. Equal times are in the order of ids."""
 

@@ -53,9 +53,11 @@ def compile_retention(retention: Retention, writing: Writing) -> Statement:
         group = "d0, "
     having = "" if start == "1" else f" HAVING countIf({start}) > 0"
     people = f"SELECT {', '.join(columns)} FROM events_raw WHERE {' AND '.join(where)} GROUP BY person{having}"
+    times = writing.times
     came = "bitTest(later, k)" if retention.mode == "fixed" else "bitShiftRight(later, k) != 0"
     select = (
-        f"SELECT {group}cohort, count() AS people, sumForEach(arrayMap(k -> toUInt64({came}), range({len(periods)}))) AS came "
+        f"SELECT {group}cohort, count(){times} AS people, "
+        f"sumForEach(arrayMap(k -> toUInt64({came}){times}, range({len(periods)}))) AS came "
         f"FROM (SELECT {group}cohort, {shifted} AS later FROM ({people})) GROUP BY {group}cohort ORDER BY {group}cohort "
         f"LIMIT {MOST_GROUPS}"
     )

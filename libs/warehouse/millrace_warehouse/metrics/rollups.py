@@ -36,7 +36,7 @@ class Source:
 
 def events_of(writing: Writing, span: Span) -> Source:
     """The events themselves."""
-    return Source("events_raw", "events_raw", tuple(writing.within(span)), is_rollup=False)
+    return Source("events_raw", "events_raw", tuple(writing.within(span, with_nobody=True)), is_rollup=False)
 
 
 def source_of(

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from millrace_core.errors import InvalidInput
 from millrace_warehouse.metrics.catalogue import SEGMENTS
 from millrace_warehouse.metrics.filters import Filter
+from millrace_warehouse.metrics.questions import Asked
 from millrace_warehouse.metrics.ranges import EVERYTHING, Span
 
 Bots = Literal["exclude", "include", "only"]
@@ -65,6 +66,8 @@ class Writing:
     """Whether somebody asked for :meth:`person`."""
     until: int = 0
     """No event from this time on is read (milliseconds since the epoch)."""
+    one_in: int = 1
+    """Of so many people one is looked at, with all of their events."""
 
     def __post_init__(self) -> None:
         self.until = max(self.until, self.span.end)
@@ -108,8 +111,17 @@ class Writing:
             return self.kept_segments[name]
         raise InvalidInput(f"there is no segment {name}: keep it, or name it in segments", code="unknown_segment")
 
-    def within(self, span: Span | None = None) -> list[str]:
-        """Conditions of ``events_raw``: the tenant's, of that time (else that of the question), of bots or not."""
+    @property
+    def times(self) -> str:
+        """Behind a number of people, or of what they did: makes it that of all of them."""
+        return "" if self.one_in == 1 else f" * {self.bind(self.one_in, 'UInt32')}"
+
+    def within(self, span: Span | None = None, *, with_nobody: bool = False) -> list[str]:
+        """Conditions of ``events_raw``: the tenant's, of that time (else that of the question), of bots or not, of the sample.
+
+        Args:
+            with_nobody: events that name nobody are asked for as well; of these some are taken one by one.
+        """
         span = self.span if span is None else span
         self.until = max(self.until, span.end)
         found = ["customer_id = {tenant:String}"]
@@ -119,7 +131,18 @@ class Writing:
             found.append(f"timestamp < fromUnixTimestamp64Milli({self.bind(span.end, 'Int64')}, 'UTC')")
         if self.bots != "include":
             found.append("is_bot" if self.bots == "only" else "NOT is_bot")
+        if self.one_in > 1:
+            found.append(f"{self.lot(with_nobody=with_nobody)} % {self.bind(self.one_in, 'UInt32')} = 0")
         return found
+
+    def lot(self, *, with_nobody: bool) -> str:
+        """The number that decides whether an event is in the sample: SipHash-2-4 (Aumasson and Bernstein) of its person.
+
+        The same in every question, so that funnels, retention and what is asked beside them are about the same people, and who
+        is one of ten is also one of five. Of what names nobody it is that of the event's id.
+        """
+        person = self.person
+        return f"sipHash64(if({person} = '', toString(event_id), {person}))" if with_nobody else f"sipHash64({person})"
 
     def finished(self, select: str) -> Statement:
         """The statement of this SELECT, which may have a WITH of its own before it as ``WITH …``."""
@@ -127,3 +150,9 @@ class Writing:
             rest = select.removeprefix("WITH ")
             select = f"WITH {_PEOPLE}, {rest}" if rest != select else f"WITH {_PEOPLE} {select}"
         return Statement(select, dict(self.values))
+
+
+def writing_of(tenant: str, question: Asked, moment: Moment, span: Span, zone: ZoneInfo) -> Writing:
+    """A new statement of this question."""
+    kept = moment.segments
+    return Writing(tenant, span, zone, moment.now, question.segments, question.bots, kept, one_in=question.one_in)

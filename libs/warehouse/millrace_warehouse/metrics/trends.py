@@ -13,6 +13,7 @@ from millrace_warehouse.metrics.parts import Kind
 from millrace_warehouse.metrics.questions import Trend
 from millrace_warehouse.metrics.ranges import EVERYTHING, Span
 from millrace_warehouse.metrics.rollups import Source, of_rollup, simple, source_of
+from millrace_warehouse.metrics.sampling import check, error
 from millrace_warehouse.metrics.statements import Statement, Writing
 
 MOST_ROWS: Final = 10_000
@@ -33,6 +34,10 @@ class CompiledTrend:
     kinds: Sequence[Kind]
     """Of the dimensions."""
     top: int | None
+    errors: Sequence[int] = ()
+    """Of which measures there is a standard error, in the columns behind them."""
+    sample: float | None = None
+    """The share of people that it looks at; None is everybody."""
 
     @property
     def columns(self) -> list[Column]:
@@ -45,7 +50,8 @@ class CompiledTrend:
         if self.has_other:
             found.append(Column("other", "dimension", "boolean"))
         return found + [
-            Column(one.name, "measure", "number", one.unit, one.is_approximate, one.is_additive) for one in self.measures
+            Column(one.name, "measure", "number", one.unit, one.is_approximate or self.sample is not None, one.is_additive)
+            for one in self.measures
         ]
 
     @property
@@ -69,6 +75,7 @@ def compile_trend(trend: Trend, writing: Writing, span: Span) -> CompiledTrend:
         buckets(span, unit, writing.zone, MOST_ROWS // (1 if top is None else top + 1))
     kinds = [kind_of(dimension) for dimension in trend.by]
     source = source_of(writing, span, measures, trend.by, trend.where, unit)
+    is_sampled = writing.one_in > 1 and not source.is_rollup
     made = [expression(writing, dimension, kind) for dimension, kind in zip(trend.by, kinds, strict=True)]
     keys = {"b": bucket_of(writing, unit)} if unit else {}
     where = " AND ".join([_where(writing, trend, source), *_only_measured(writing, trend, measures)])
@@ -81,13 +88,28 @@ def compile_trend(trend: Trend, writing: Writing, span: Span) -> CompiledTrend:
             where = f"{where} AND {is_top}"
     keys |= {f"d{number}": one for number, one in enumerate(made)}
     sums = {f"m{number}": _aggregate(writing, source, one) for number, one in enumerate(measures)}
-    columns = ", ".join(f"{made} AS {name}" for name, made in (keys | sums).items())
+    errors = _errors(writing, measures) if is_sampled else {}
+    off = {f"e{number}": one for number, one in errors.items()}
+    columns = ", ".join(f"{made} AS {name}" for name, made in (keys | sums | off).items())
     grouped = f" GROUP BY {', '.join(keys)}" if keys else ""
     way = "ASC" if trend.ascending else "DESC"
     order = ", ".join([*(["b"] if unit else []), *(["other"] if "other" in keys else []), f"m0 {way} NULLS LAST", *keys])
     limit = MOST_ROWS if unit or top is not None else MOST_GROUPS + 1
     select = f"SELECT {columns} FROM {source.table} WHERE {where}{grouped} ORDER BY {order} LIMIT {limit}"
-    return CompiledTrend(trend, writing.finished(select), source.name, measures, kinds, top)
+    sample = 1 / writing.one_in if is_sampled else None
+    return CompiledTrend(trend, writing.finished(select), source.name, measures, kinds, top, tuple(errors), sample)
+
+
+def _errors(writing: Writing, measures: Sequence[Resolved]) -> dict[int, str]:
+    """The standard errors of the measures that have one, by their numbers.
+
+    Raises:
+        InvalidInput: ``no_sample``: a sample says nothing of one of them.
+    """
+    for one in simple(measures):
+        check(one)
+    made = {number: error(writing, one, with_nobody=True) for number, one in enumerate(measures)}
+    return {number: one for number, one in made.items() if one is not None}
 
 
 def _where(writing: Writing, trend: Trend, source: Source) -> str:
@@ -125,6 +147,7 @@ class _Group:
     key: tuple[Any, ...]
     other: bool
     rows: dict[Key, Sequence[Any]] = field(default_factory=dict)
+    errors: dict[Key, list[float | None]] = field(default_factory=dict)
 
     def weight(self, *, ascending: bool) -> tuple[bool, float, str]:
         """The largest first, what is the rest last."""
@@ -137,25 +160,39 @@ def table_of(compiled: CompiledTrend, rows: Sequence[Sequence[Any]], writing: Wr
     trend, dimensions = compiled.trend, len(compiled.trend.by)
     at = int(trend.granularity is not None)
     if trend.granularity is None:
-        shown_rows = [_row(compiled, row[:0], row, 0) for row in rows]
+        width = dimensions + int(compiled.has_other)
+        shown_rows = [_row(compiled, row) for row in rows]
         truncated = compiled.top is None and len(rows) > MOST_GROUPS
-        return Table(shown_rows[: None if compiled.top is not None else MOST_GROUPS], truncated=truncated)
+        shown_rows = shown_rows[: None if compiled.top is not None else MOST_GROUPS]
+        errors = [[*[None] * width, *_off(compiled, row)] for row in rows[: len(shown_rows)]] if compiled.sample else []
+        return Table(shown_rows, truncated=truncated, errors=errors)
     groups: dict[tuple[Any, ...], _Group] = {}
     for row in rows:
         other = bool(compiled.has_other and row[1])
         values = tuple(row[at + int(compiled.has_other) :][:dimensions])
         group = groups.setdefault((other, *map(repr, values)), _Group(values, other))
-        group.rows[row[0]] = row[len(row) - len(compiled.measures) :]
+        group.rows[row[0]] = _measures(compiled, row)
+        group.errors[row[0]] = _off(compiled, row)
     keys = _all_keys(compiled, rows, writing, span)
     return _filled(compiled, sorted(groups.values(), key=lambda one: one.weight(ascending=trend.ascending)), keys, writing)
 
 
-def _row(compiled: CompiledTrend, time: Sequence[Any], row: Sequence[Any], at: int) -> list[Any]:
+def _measures(compiled: CompiledTrend, row: Sequence[Any]) -> Sequence[Any]:
+    end = len(row) - len(compiled.errors)
+    return row[end - len(compiled.measures) : end]
+
+
+def _off(compiled: CompiledTrend, row: Sequence[Any]) -> list[float | None]:
+    """The standard error of each measure, null of what has none."""
+    found = dict(zip(compiled.errors, row[len(row) - len(compiled.errors) :], strict=True))
+    return [found.get(number) for number in range(len(compiled.measures))]
+
+
+def _row(compiled: CompiledTrend, row: Sequence[Any]) -> list[Any]:
     """In the answer's order: dimensions, whether it is the rest, measures."""
-    other = [bool(row[at])] if compiled.has_other else []
-    rest = list(row[at + len(other) :])
-    dimensions = len(compiled.trend.by)
-    return [*time, *rest[:dimensions], *other, *rest[dimensions:]]
+    other = [bool(row[0])] if compiled.has_other else []
+    dimensions = row[len(other) :][: len(compiled.trend.by)]
+    return [*dimensions, *other, *_measures(compiled, row)]
 
 
 def _all_keys(compiled: CompiledTrend, rows: Sequence[Sequence[Any]], writing: Writing, span: Span) -> list[Key]:
@@ -172,19 +209,23 @@ def _all_keys(compiled: CompiledTrend, rows: Sequence[Sequence[Any]], writing: W
 
 def _filled(compiled: CompiledTrend, groups: list[_Group], keys: list[Key], writing: Writing) -> Table:
     nothing = [of_nothing(one.measure) for one in compiled.measures]
+    exact: list[float | None] = [0.0 if number in compiled.errors else None for number in range(len(nothing))]
     if not groups and not compiled.trend.by:
         groups = [_Group((), other=False)]
-    rows, series = [], []
+    series = []
     for group in groups:
-        values = [group.rows.get(key, nothing) for key in keys]
         names: Mapping[str, Any] = {
             dimension.name: value for dimension, value in zip(compiled.trend.by, group.key, strict=True)
         }
         for number, one in enumerate(compiled.measures):
-            series.append(Series(one.name, names, group.other, [row[number] for row in values]))
+            values = [group.rows.get(key, nothing)[number] for key in keys]
+            errors = [group.errors.get(key, exact)[number] for key in keys] if compiled.sample else []
+            series.append(Series(one.name, names, group.other, values, errors))
     times = [shown(key, writing.zone) for key in keys]
+    rows, off = [], []
     for at, key in enumerate(keys):
         for group in groups:
-            other = [group.other] if compiled.has_other else []
-            rows.append([times[at], *group.key, *other, *group.rows.get(key, nothing)])
-    return Table(rows, series, times)
+            label = [times[at], *group.key, *([group.other] if compiled.has_other else [])]
+            rows.append([*label, *group.rows.get(key, nothing)])
+            off.append([*[None] * len(label), *group.errors.get(key, exact)])
+    return Table(rows, series, times, errors=off if compiled.sample else [])

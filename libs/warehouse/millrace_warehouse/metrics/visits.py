@@ -2,6 +2,7 @@
 (:mod:`millrace_warehouse.gate.views`): both take its numbers from one place."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from millrace_warehouse.gate.views import LONGEST_HOURS, PAUSE_MINUTES
@@ -14,6 +15,7 @@ from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Did, Fi
 from millrace_warehouse.metrics.funnels import NAMED
 from millrace_warehouse.metrics.questions import ENGAGED_SECONDS, Sessions
 from millrace_warehouse.metrics.ranges import Span
+from millrace_warehouse.metrics.sampling import spread
 from millrace_warehouse.metrics.statements import Statement, Writing
 from millrace_warehouse.metrics.trends import MOST_ROWS
 
@@ -32,6 +34,8 @@ _MEASURES: Final = (
     Column("engagement_rate", "measure", "number", "%"),
 )
 _NOTHING: Final = [0, 0, *[None] * (len(_MEASURES) - 2)]
+_OFF: Final = len(_MEASURES)
+"""Of a sample, where the standard error of the sessions stands behind the measures."""
 
 
 def compile_sessions(asked: Sessions, writing: Writing) -> Statement:
@@ -45,10 +49,13 @@ def compile_sessions(asked: Sessions, writing: Writing) -> Statement:
     keys = {"b": bucket_of(writing, asked.granularity, "began")} if asked.granularity else {}
     if asked.by is not None:
         keys |= {"d": f"if(place > {int(asked.top)}, NULL, label)", "other": f"place > {int(asked.top)}"}
+    times = writing.times
     sums = (
-        f"count(), uniqExact(person), avg(happened), avg(took), quantileExactInclusive(0.5)(took), "
+        f"count(){times}, uniqExact(person){times}, avg(happened), avg(took), quantileExactInclusive(0.5)(took), "
         f"100 * avg(happened = 1), 100 * avg(took >= {ENGAGED_SECONDS} OR viewed >= 2 OR bought)"
     )
+    if writing.one_in > 1:
+        sums = f"{sums}, {spread(writing, ('count', ''), 'sipHash64(person)')}"
     columns = "".join(f"{made} AS {name}, " for name, made in keys.items())
     grouped = f" GROUP BY {', '.join(keys)}" if keys else ""
     order = [*(["b"] if asked.granularity else []), *(["other"] if asked.by else []), "count() DESC", *keys]
@@ -137,37 +144,46 @@ def table_of(asked: Sessions, rows: Sequence[Sequence[Any]], writing: Writing) -
     """Rows; of a series one for every bucket and group, those without sessions with zeros."""
     at, width = int(asked.granularity is not None), 2 * int(asked.by is not None)
     if asked.granularity is None:
-        return Table([_row(row[:width], row[width:]) for row in rows])
+        return _apart(Table([_row(row[:width], row[width:]) for row in rows]), writing)
     groups: dict[tuple[Any, ...], dict[Key, list[Any]]] = {} if asked.by else {(): {}}
     for row in rows:
         group = (*row[at : at + width],)
         groups.setdefault(group, {})[row[0]] = _row((), row[at + width :])
+    nothing = [*_NOTHING, *([0.0] if writing.one_in > 1 else [])]
     ordered = sorted(groups, key=lambda one: (bool(one and one[1]), -sum(row[0] for row in groups[one].values()), repr(one)))
     keys = sorted({*_keys(asked, writing), *(row[0] for row in rows)})
     times = [shown(key, writing.zone) for key in keys]
     filled = [
-        [time, *_row(one, ()), *groups[one].get(key, _NOTHING)]
-        for time, key in zip(times, keys, strict=True)
-        for one in ordered
+        [time, *_row(one, ()), *groups[one].get(key, nothing)] for time, key in zip(times, keys, strict=True) for one in ordered
     ]
     series = [
         Series(
             column.name,
             {} if asked.by is None else {asked.by.name: one[0]},
             other=bool(one and one[1]),
-            values=[groups[one].get(key, _NOTHING)[number] for key in keys],
+            values=[groups[one].get(key, nothing)[number] for key in keys],
+            errors=[groups[one].get(key, nothing)[_OFF] for key in keys] if number == 0 and writing.one_in > 1 else [],
         )
         for one in ordered
         for number, column in enumerate(_MEASURES)
     ]
-    return Table(filled, series, times)
+    return _apart(Table(filled, series, times), writing)
+
+
+def _apart(table: Table, writing: Writing) -> Table:
+    """The table of a sample, whose rows end with the standard error of their sessions."""
+    if writing.one_in == 1:
+        return table
+    rows = [row[:-1] for row in table.rows]
+    before, behind = [None] * (len(rows[0]) - _OFF if rows else 0), [None] * (_OFF - 1)
+    return replace(table, rows=rows, errors=[[*before, row[-1], *behind] for row in table.rows])
 
 
 def _row(group: Sequence[Any], measures: Sequence[Any]) -> list[Any]:
     """Of no sessions at all there are no averages: the engine says they are no numbers."""
     label = [group[0], bool(group[1])] if group else []
     if measures and not measures[0]:
-        return [*label, *_NOTHING]
+        return [*label, *_NOTHING, *([0.0] * (len(measures) - _OFF))]
     return [*label, *measures[:2], *(round(one, 2) for one in measures[2:])]
 
 

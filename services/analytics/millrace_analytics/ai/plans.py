@@ -116,6 +116,12 @@ class Plan(Part):
     then: Then | None = None
 
     @model_validator(mode="after")
+    def _is_about_everybody(self) -> Self:
+        if self.question.one_in > 1:
+            raise ValueError("what is said in words is exact: leave sample out")
+        return self
+
+    @model_validator(mode="after")
     def _follows_what_it_can(self) -> Self:
         if self.then is None:
             return self

@@ -59,12 +59,16 @@ class AnswerSeries(BaseModel):
     group: dict[str, Any]
     other: bool = Field(description="Whether it is what was not among the largest, measured together.")
     values: list[float | int | None]
+    errors: list[float | None] = Field(description="Of a sample, the standard error of each value; else empty.")
 
 
 class AnswerTable(BaseModel):
     """Rows, and the same as series where the question has a granularity."""
 
     rows: list[list[Any]]
+    errors: list[list[float | None]] = Field(
+        description="Of a sample, for each value of `rows` its standard error, null of what is no total; else empty."
+    )
     times: list[str]
     series: list[AnswerSeries]
     truncated: bool = Field(description="Whether there are more groups than rows: ask with `top`.")
@@ -93,7 +97,8 @@ class QuestionAnswer(AnswerTable):
     range: tuple[str, str] | None = Field(description="From and up to; null is all time.")
     time_zone: str
     source: str = Field(description="The table that answered: `events_raw`, or a rollup.")
-    sampled: bool
+    sampled: bool = Field(description="Whether some of the people were looked at, and numbers are estimates.")
+    sample: float | None = Field(description="The share of people that was looked at; null is everybody.")
     freshness: Freshness
     previous: AnswerTable | None
     previous_range: tuple[str, str] | None

@@ -27,7 +27,8 @@ def body_of(found: Answered, now: int, seconds: float) -> dict[str, Any]:
         "range": answer.range,
         "time_zone": answer.time_zone,
         "source": answer.source,
-        "sampled": answer.sampled,
+        "sampled": answer.sample is not None,
+        "sample": answer.sample,
         "freshness": {
             "last_event_at": answer.last_event_at,
             "seconds_since_last_event": None if newest is None else max(0.0, (now - newest) / 1000),
@@ -43,7 +44,13 @@ def body_of(found: Answered, now: int, seconds: float) -> dict[str, Any]:
 
 def _table(table: Table) -> dict[str, Any]:
     series = [dataclasses.asdict(one) for one in table.series]
-    return {"rows": table.rows, "times": table.times, "series": series, "truncated": table.truncated}
+    return {
+        "rows": table.rows,
+        "errors": table.errors,
+        "times": table.times,
+        "series": series,
+        "truncated": table.truncated,
+    }
 
 
 def _json(values: Any) -> dict[str, Any]:
