@@ -79,6 +79,13 @@ BOARD = Board(
                     ("max by (table) (millrace_warehouse_partition_parts)", "{{table}}"),
                     about="Of the partition that has most. Inserts are slowed down from 1,000 on and refused from 3,000 on.",
                 ),
+                lines(
+                    "Memory for recent ids",
+                    "bytes",
+                    ("max by (instance) (millrace_consumer_recent_ids_bytes)", "{{instance}}"),
+                    ("max by (instance) (2.4 * millrace_consumer_recent_ids)", "in use of {{instance}}"),
+                    about="Ids of 48 hours; at most MILLRACE_CONSUMER_RECENT_IDS_BYTES.",
+                ),
             ),
         ),
         Row(

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import random
+import re
 import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +18,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from millrace_consumer.recent_ids import BYTES_PER_ID, FIRST_CAPACITY
+from millrace_core import metrics as names
 from millrace_core.time import now_ms
 from tests.support import figures
 from tests.support.checker import totals_by_engine
@@ -38,6 +41,7 @@ _TELLING_SECONDS = 600.0
 _RATE = 1_000
 _STREAMS = 10
 _SAMPLE_SECONDS = 5.0
+_IDS = re.compile(rf"^{names.CONSUMER_RECENT_IDS_BYTES.name} (\S+)$", re.MULTILINE)
 
 Killed = Server | ClickHouse | KafkaBroker | RedisServer | Postgres
 Frozen = Server | ClickHouse | KafkaBroker | RedisServer
@@ -49,7 +53,9 @@ class _Watched:
     """What was seen of the processes meanwhile."""
 
     memory: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
-    """For each service: (process, MB), one after the other."""
+    """For each service: (process, MB), one after the other; without the consumer's recent ids, which grow with the events."""
+    ids: list[float] = field(default_factory=list)
+    """MB of the consumer's recent ids."""
     parts: list[int] = field(default_factory=list)
     """Active parts of the fullest table."""
 
@@ -153,12 +159,20 @@ async def test_a_long_run_with_random_faults_is_exact_and_its_memory_and_parts_s
             assert list(await asyncio.to_thread(platform.stop)) == [0, 0, 0]
         finally:
             platform.kill()
+    events = sum(one.events for one in writers.written)
     _note(writers, watched, elapsed, caught_up)
     assert_all_there(writers.written, await asyncio.to_thread(totals_by_engine, platform.clickhouse.engine_folder))
     assert max(watched.parts) < 300
+    assert max(watched.ids) <= _most_of_ids(events), f"recent ids of {events} events take {max(watched.ids):.0f} MB"
     for service in watched.memory if _SECONDS >= _TELLING_SECONDS else ():
         early, late = watched.settled(service)
         assert late < 1.2 * early + 32, f"{service}: {early:.0f} MB, then {late:.0f} MB"
+
+
+def _most_of_ids(events: int) -> float:
+    """MB that recent ids of so many events may take: filters double, so all of them have room for twice the ids and one more of
+    the first size; twice that where loads of them were cut and began again behind a filter that was full by then."""
+    return BYTES_PER_ID * max(FIRST_CAPACITY, 4 * events) / 2**20
 
 
 def _note(writers: SteadyWriters, watched: _Watched, elapsed: float, caught_up: float) -> None:
@@ -168,6 +182,7 @@ def _note(writers: SteadyWriters, watched: _Watched, elapsed: float, caught_up: 
     figures.note(f"at most {max(watched.parts)} active parts in a table")
     sizes = {service: watched.settled(service) for service in watched.memory}
     figures.note("memory " + ", ".join(f"{name} {early:.0f} -> {late:.0f} MB" for name, (early, late) in sizes.items()))
+    figures.note(f"recent ids {max(watched.ids):.0f} MB at most")
 
 
 @contextlib.asynccontextmanager
@@ -195,8 +210,10 @@ async def _watch(platform: Distributed, watched: _Watched) -> None:
         while True:
             await asyncio.sleep(_SAMPLE_SECONDS)
             for name, service in zip(("ingestion", "consumer", "analytics"), platform.services, strict=True):
-                with contextlib.suppress(OSError):
-                    watched.memory.setdefault(name, []).append((service.pid, _memory_mb(service.pid)))
+                with contextlib.suppress(OSError, httpx.TransportError):
+                    if of_ids := await _ids_mb(client, service) if name == "consumer" else 0.0:
+                        watched.ids.append(of_ids)
+                    watched.memory.setdefault(name, []).append((service.pid, _memory_mb(service.pid) - of_ids))
             with contextlib.suppress(httpx.TransportError):
                 answer = await client.post(url, params={"query": sql})
                 if answer.status_code == 200:
@@ -213,6 +230,13 @@ async def _listen(platform: Distributed, number: int) -> None:
                     async for _ in stream.aiter_bytes():
                         pass
             await asyncio.sleep(1.0)
+
+
+async def _ids_mb(client: httpx.AsyncClient, consumer: Server) -> float:
+    """As the consumer tells it, once a second."""
+    answer = await client.get(f"{consumer.url}/metrics", timeout=_SAMPLE_SECONDS, auth=None)
+    found = _IDS.search(answer.text)
+    return float(found[1]) / 2**20 if found else 0.0
 
 
 def _memory_mb(process: int) -> float:

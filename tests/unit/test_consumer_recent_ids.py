@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from millrace_consumer.recent_ids import WINDOW_MS, RecentIds
+from millrace_consumer.recent_ids import BYTES_PER_ID, FIRST_CAPACITY, WINDOW_MS, RecentIds
 
 _HOUR = 3_600_000
 
@@ -20,8 +21,15 @@ class _Clock:
 
 def _complete(clock: _Clock, memory: int = 8 * 2**20) -> RecentIds:
     recent = RecentIds(clock, memory)
+    recent.hold(0)
     recent._complete.add(0)
     return recent
+
+
+async def _told(ids: Sequence[str]) -> AsyncIterator[Sequence[str]]:
+    """As the warehouse tells them."""
+    for start in range(0, len(ids), 1_000):
+        yield ids[start : start + 1_000]
 
 
 @settings(max_examples=25)
@@ -65,14 +73,63 @@ def test_beyond_its_memory_nothing_is_missed() -> None:
 
 async def test_until_the_stored_ids_are_loaded_every_id_is_a_suspect() -> None:
     recent = RecentIds(_Clock(), 2**20)
+    recent.hold(0)
     assert recent.suspects(0, ["a", "b"]) == [0, 1]
 
-    async def stored() -> AsyncIterator[Sequence[str]]:
-        yield ["a"]
-        yield ["c", "d"]
-
-    assert await recent.load([0], stored()) == 3
+    assert await recent.load([0], _told(["a", "c", "d"])) == 3
     assert recent.suspects(0, ["a", "b", "d"]) == [0, 2]
     assert recent.suspects(1, ["a", "b"]) == [0, 1]
     recent.forget(0)
     assert recent.suspects(0, ["a", "b", "d"]) == [0, 1, 2]
+
+
+async def test_a_partition_that_goes_while_its_ids_are_loaded_is_not_known_when_it_comes_back() -> None:
+    recent = RecentIds(_Clock(), 2**20)
+    recent.hold(0)
+    recent.hold(1)
+
+    async def interrupted() -> AsyncIterator[Sequence[str]]:
+        yield ["a"]
+        recent.forget(0)
+        recent.hold(0)  # another consumer had it in between, and what that one stored came too late for this load
+
+    await recent.load([0, 1], interrupted())
+    assert recent.suspects(0, ["stored by the other"]) == [0]
+    assert recent.suspects(1, ["stored by the other"]) == []
+
+    await recent.load([0], _told(["a", "stored by the other"]))
+    assert recent.suspects(0, ["new", "stored by the other"]) == [1]
+
+
+async def test_rebalances_take_no_memory_for_ids_that_were_known_before() -> None:
+    recent = RecentIds(_Clock(), 128 * 2**20)
+    ids = [f"id-{number}" for number in range(100_000)]
+    sizes = []
+    for _ in range(10):
+        recent.hold(0)
+        await recent.load([0], _told(ids))
+        sizes.append((recent.count, recent.bytes))
+        recent.forget(0)
+    assert recent.bytes == 0
+    assert len(set(sizes)) == 1
+    assert 99_000 < sizes[0][0] <= 100_000
+
+
+async def test_loads_that_are_interrupted_and_begin_again_take_the_memory_of_one() -> None:
+    recent = RecentIds(_Clock(), 128 * 2**20)
+    recent.hold(0)
+    ids = [f"id-{number}" for number in range(100_000)]
+
+    async def cut() -> AsyncIterator[Sequence[str]]:
+        async for some in _told(ids):
+            yield some
+        raise ConnectionResetError
+
+    for _ in range(10):
+        with pytest.raises(ConnectionResetError):
+            await recent.load([0], cut())
+        assert recent.suspects(0, ["unknown"]) == [0]
+    assert await recent.load([0], _told(ids)) == len(ids)
+    assert recent.count <= len(ids)
+    assert recent.bytes <= BYTES_PER_ID * FIRST_CAPACITY
+    assert recent.suspects(0, ids) == list(range(len(ids)))

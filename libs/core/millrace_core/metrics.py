@@ -156,6 +156,15 @@ CONSUMER_REPLAYED = Metric(
 CONSUMER_RECONCILED = Metric(
     "millrace_consumer_reconciled_records_total", "counter", "records", "Records that a re-check by position put back."
 )
+CONSUMER_RECENT_IDS = Metric(
+    "millrace_consumer_recent_ids", "gauge", "ids", "Event ids of the last 48 hours that this consumer remembers."
+)
+CONSUMER_RECENT_IDS_BYTES = Metric(
+    "millrace_consumer_recent_ids_bytes",
+    "gauge",
+    "bytes",
+    "Memory that they take, at most MILLRACE_CONSUMER_RECENT_IDS_BYTES: 2.4 bytes an id, and room for more.",
+)
 SINK_ROWS = Metric("millrace_sink_rows_total", "counter", "rows", "Rows stored in the warehouse.")
 SINK_BATCH_ROWS = Metric(
     "millrace_sink_batch_rows",

@@ -136,6 +136,7 @@ class Consumer:
     ) -> None:
         async for change in self._reader.assignments():
             if isinstance(change, Granted):
+                self._tools.recent.hold(change.partition)
                 self._unloaded.add(change.partition)
                 self._granted.set()
                 patience = Patience(stop, self._settings.consumer_backoff_seconds)
@@ -191,6 +192,8 @@ class Consumer:
                 waiting = 0 if lag.oldest_stored_at is None else max(0, self._clock() - lag.oldest_stored_at)
                 self._metrics.gauge(names.CONSUMER_LAG_EVENTS, str(partition)).set(lag.records)
                 self._metrics.gauge(names.CONSUMER_LAG_SECONDS, str(partition)).set(waiting / 1000)
+            self._metrics.gauge(names.CONSUMER_RECENT_IDS).set(self._tools.recent.count)
+            self._metrics.gauge(names.CONSUMER_RECENT_IDS_BYTES).set(self._tools.recent.bytes)
             with contextlib.suppress(Unavailable):
                 self._metrics.gauge(names.DEAD_LETTER_DEPTH).set(await self._dead_letters.count())
             await asyncio.sleep(_LAG_INTERVAL_SECONDS)
