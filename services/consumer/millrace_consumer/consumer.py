@@ -15,6 +15,7 @@ from millrace_consumer.partition import OnStep, PartitionConsumer, Tools, ignore
 from millrace_consumer.patience import Patience, Stopped
 from millrace_consumer.privacy.tombstones import Tombstones
 from millrace_consumer.recent_ids import RecentIds
+from millrace_consumer.room import Room
 from millrace_consumer.settings import ConsumerSettings
 from millrace_consumer.storing import BatchStore
 from millrace_consumer.tracing import Store, TracedStore
@@ -79,6 +80,7 @@ class Consumer:
             settings=settings,
             clock=clock,
             on_step=on_step,
+            room=Room(settings.consumer_large_batches),
         )
         self._watchdog = Watchdog(reader, settings.consumer_stuck_seconds)
         self._patience: dict[int, Patience] = {}
@@ -98,6 +100,7 @@ class Consumer:
             beside = [
                 tasks.create_task(self._load_recent_ids(stop), name="recent-ids"),
                 tasks.create_task(self._report_lag(), name="lag"),
+                tasks.create_task(self._tools.room.give_back(), name="memory"),
                 tasks.create_task(self._watchdog.watch(lambda: self._patience), name="watchdog"),
             ]
             assignments = tasks.create_task(self._follow_assignments(tasks, partitions, stop), name="assignments")

@@ -16,6 +16,7 @@ import structlog
 from millrace_consumer.batches import Batch, runs_of
 from millrace_consumer.patience import Patience, Stopped
 from millrace_consumer.recent_ids import RecentIds
+from millrace_consumer.room import Room
 from millrace_consumer.settings import ConsumerSettings
 from millrace_consumer.tracing import Store
 from millrace_core import metrics as names
@@ -30,6 +31,8 @@ _IDLE_WAIT_SECONDS: Final = 1.0
 _LONGEST_WAIT_SECONDS: Final = 2.0
 _ROWS_A_TURN: Final = 1_000
 _HOUR_MS: Final = 3_600_000
+_SMALL_BYTES: Final = 2**20
+"""A batch of less needs no room that others may have: what comes in time never waits for a backlog."""
 
 OnStep = Callable[[str], None]
 """Called with the name of each step as it is reached; fault tests end the process there."""
@@ -54,6 +57,7 @@ class Tools:
     settings: ConsumerSettings
     clock: Callable[[], int]
     on_step: OnStep
+    room: Room
 
 
 class PartitionConsumer:
@@ -73,6 +77,7 @@ class PartitionConsumer:
         self._stop = stop
         self._leave = leave
         self._delivered_in = 0.0
+        self._large: set[Batch] = set()
 
     async def run(self) -> None:
         """Finish what the last holder began, then consume; the last batch is stored before this returns.
@@ -81,10 +86,17 @@ class PartitionConsumer:
             Stopped: the stop signal came while a neighbour was in trouble; the intent stays for the next start.
             PartitionLost: the partition is another consumer's already.
         """
-        if self._granted.unclean:
-            await self._recheck()
-        if self._granted.intent is not None:
-            await self._replay(self._granted.intent)
+        try:
+            if self._granted.unclean:
+                await self._recheck()
+            if self._granted.intent is not None:
+                await self._replay(self._granted.intent)
+            await self._consume()
+        finally:
+            for batch in tuple(self._large):
+                self._leave_room(batch)
+
+    async def _consume(self) -> None:
         delivering: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         delivering.set_result(None)
         try:
@@ -97,6 +109,7 @@ class PartitionConsumer:
                 if not batch.empty:
                     delivering = asyncio.create_task(self._deliver(batch), name=f"deliver-{self._partition}")
                     self._next = batch.end
+                del batch  # or it would stay for as long as the next one takes to come
                 if stopping:  # others may go on filling the log: what is left of it waits for the next start
                     return await delivering
         finally:
@@ -116,9 +129,12 @@ class PartitionConsumer:
                 return batch
             if self._stop.is_set():
                 wait = 0.0
+            if batch.bytes >= _SMALL_BYTES:
+                await self._make_room(batch)
+            most = settings.consumer_batch_bytes if batch in self._large else min(_SMALL_BYTES, settings.consumer_batch_bytes)
             limit = ReadLimit(
                 records=settings.consumer_batch_rows - len(batch),
-                bytes=settings.consumer_batch_bytes - batch.bytes,
+                bytes=most - batch.bytes,
                 wait_seconds=max(0.0, wait),
             )
             entries = await self._read(batch.end, limit)
@@ -130,6 +146,17 @@ class PartitionConsumer:
                 if full or delivering.done():
                     return batch
                 await asyncio.wait([delivering])
+
+    async def _make_room(self, batch: Batch) -> None:
+        """Wait until fewer large batches are in memory, of all partitions: until the warehouse has taken one."""
+        if batch not in self._large:
+            await self._patience.until_done("room", self._tools.room.enter)
+            self._large.add(batch)
+
+    def _leave_room(self, batch: Batch) -> None:
+        if batch in self._large:
+            self._large.discard(batch)
+            self._tools.room.leave()
 
     def _patience_left(self, oldest: Entry | Damaged | Missing) -> float:
         """Seconds until a batch that begins with this entry leaves; bounded whatever the wall clock does.
@@ -158,13 +185,16 @@ class PartitionConsumer:
     async def _deliver(self, batch: Batch) -> None:
         began = time.monotonic()
         intent = batch.intent(self._tools.clock())
-        self._tools.on_step("consumer.before-intent")
-        await self._patience.until_done("intend", lambda: self._tools.reader.intend(self._partition, intent))
-        self._tools.on_step("consumer.after-intent")
-        await self._store(batch, begun=False)
-        self._tools.on_step("consumer.after-insert")
-        await self._commit(batch.end)
-        self._tools.on_step("consumer.after-commit")
+        try:
+            self._tools.on_step("consumer.before-intent")
+            await self._patience.until_done("intend", lambda: self._tools.reader.intend(self._partition, intent))
+            self._tools.on_step("consumer.after-intent")
+            await self._store(batch, begun=False)
+            self._tools.on_step("consumer.after-insert")
+            await self._commit(batch.end)
+            self._tools.on_step("consumer.after-commit")
+        finally:
+            self._leave_room(batch)
         self._delivered_in = time.monotonic() - began
 
     async def _store(self, batch: Batch, *, begun: bool) -> None:
@@ -188,6 +218,7 @@ class PartitionConsumer:
     async def _replay(self, intent: Intent) -> None:
         """Store the batch that was written down, under the same token, or by positions where the token cannot be trusted."""
         batch = self._batch(self._granted.start)
+        await self._make_room(batch)
         await self._fill(batch, intent.end)
         age = (self._tools.clock() - intent.written_at) / 1000
         # After a crash of the machine the re-check may have rebuilt rollups with rows of this batch: a token that a rollup
@@ -202,6 +233,7 @@ class PartitionConsumer:
             await self._reconcile(batch)
         self._next = max(batch.end, intent.end)
         await self._commit(self._next)
+        self._leave_room(batch)
 
     async def _recheck(self) -> None:
         """After a crash of the machine: compare what the log still holds of the committed entries with the warehouse."""

@@ -12,6 +12,12 @@ class ConsumerSettings(Settings):
     consumer_batch_bytes: ByteSize = Field(
         ByteSize(16 * 2**20), ge=1, description="A batch leaves when it has this many bytes."
     )
+    consumer_large_batches: int = Field(
+        3,
+        ge=1,
+        description="How many batches of more than 1 MiB are in memory at once, over all partitions of a consumer. Each takes "
+        "about three times its bytes.",
+    )
     consumer_flush_seconds: float = Field(
         0.25, gt=0, le=60, description="A batch leaves when its oldest event has waited this long."
     )

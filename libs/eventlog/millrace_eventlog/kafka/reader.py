@@ -18,6 +18,8 @@ from millrace_eventlog.records import Damaged, Entry, Granted, Intent, Lag, LogR
 
 _COMMIT_SECONDS: Final = 15.0
 _NEXT_FETCH_SECONDS: Final = 0.2
+_FIRST_RECORDS: Final = 1_000
+"""Taken of a fetch at once while it is not known how large records are."""
 
 _log = structlog.get_logger("millrace.log")
 
@@ -173,11 +175,14 @@ class KafkaLogReader:
     async def _fetch(self, partition: int, held: Held, limit: ReadLimit) -> Sequence[Any]:
         """Messages up to the limit, of one fetch after the other while more are known to be there: a fetch may bring as little
         as one record batch, and each batch of the consumer costs an insert. What came beyond the limit is kept for the next."""
-        messages = self._over.pop(partition, None) or await self._fetch_once(partition, held, limit, limit.wait_seconds)
+        messages = self._over.pop(partition, None) or await self._fetch_once(
+            partition, held, self._about(limit.records, limit.bytes), limit.wait_seconds
+        )
         taken, size = _within(limit, messages)
         while taken == len(messages) and taken < limit.records and size < limit.bytes and self._is_behind(partition, messages):
             try:
-                more = await self._fetch_once(partition, held, limit, _NEXT_FETCH_SECONDS)
+                about = self._about(limit.records - taken, limit.bytes - size)
+                more = await self._fetch_once(partition, held, about, _NEXT_FETCH_SECONDS)
             except (KafkaError, IllegalStateError):
                 break  # what came is given first; the next read tells
             if not more:
@@ -192,9 +197,13 @@ class KafkaLogReader:
             self._line_bytes = mean if not self._line_bytes else 0.9 * self._line_bytes + 0.1 * mean
         return messages
 
-    async def _fetch_once(self, partition: int, held: Held, limit: ReadLimit, seconds: float) -> list[Any]:
+    def _about(self, records: int, size: int) -> int:
+        """How many records to take: as many as are about so many bytes. All that a fetch brought would be in memory at once."""
+        return max(1, min(records, 1 + int(size / self._line_bytes) if self._line_bytes else _FIRST_RECORDS))
+
+    async def _fetch_once(self, partition: int, held: Held, records: int, seconds: float) -> list[Any]:
         place = self._group.place(partition)
-        wait = self._group.consumer.getmany(place, timeout_ms=round(seconds * 1000), max_records=max(1, limit.records))
+        wait = self._group.consumer.getmany(place, timeout_ms=round(seconds * 1000), max_records=records)
         return list((await _unless(held.leaving, wait, {})).get(place, []))
 
     def _is_behind(self, partition: int, messages: Sequence[Any]) -> bool:
