@@ -110,7 +110,7 @@ def _scaled(sample: Answer, whole: Answer, one_in: int) -> None:
             assert not of_people or error == pytest.approx(math.sqrt(value * (one_in - 1)))
     for one, exact in zip(sample.table.series, whole.table.series, strict=True):
         many = one.name in [column.name for column, is_many in zip(sample.columns, counted, strict=True) if is_many]
-        assert list(one.values) == [value * one_in if many else value for value in exact.values]
+        assert list(one.values) == [value * one_in if many and value is not None else value for value in exact.values]
         assert len(one.errors) == (len(one.values) if many else 0)
 
 
