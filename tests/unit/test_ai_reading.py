@@ -106,7 +106,7 @@ def test_ratios_divide(text: str, formula: str, by: list[str]) -> None:
 
 def test_a_limit_of_what_is_counted_keeps_groups() -> None:
     plan = planned("countries that have had more than 115 signups so far")
-    assert plan["then"] == {"then": "kept", "operator": "gt", "number": 115.0}
+    assert plan["then"] == {"then": "kept", "operator": "gt", "number": 115.0, "counted": False}
     assert plan["question"]["by"][0]["name"] == "country"
 
 

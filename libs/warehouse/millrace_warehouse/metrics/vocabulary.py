@@ -89,7 +89,7 @@ _DIMENSIONS: Final = (
     ),
     _computed(
         "order_value", "Order value", "number", "amount, else revenue, else value",
-        "amount, price paid", of="amount revenue value",
+        "amount, price paid, purchase value, transaction value, basket value, order size", of="amount revenue value",
     ),
     _computed("order_quantity", "Quantity", "number", "quantity, 1 where there is none", "quantity", of="quantity"),
 )  # fmt: skip

@@ -136,8 +136,8 @@ def _followed(plan: Plan) -> list[str]:
             return ["with the sum of each and all those before it"]
         case Shares():
             return ["with what each is of all of them, in percent"]
-        case Kept(operator=sign, number=number):
-            return [f"only where that {_SIGNS[sign]} {number:g}"]
+        case Kept(operator=sign, number=number, counted=counted):
+            return [f"{'how many there are' if counted else 'only'} where that {_SIGNS[sign]} {number:g}"]
         case Largest(count=count, smallest=smallest):
             return [f"only the {'lowest' if smallest else 'highest'}" + (f" {count}" if count > 1 else "")]
         case Mean():

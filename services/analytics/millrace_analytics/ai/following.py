@@ -69,9 +69,10 @@ def _of_trend(
             known = [row for row in rows if row[measures[0]] is not None]
             known.sort(key=lambda row: row[measures[0]], reverse=not smallest)
             return columns, known[:count]
-        case Kept(operator=sign, number=number):
+        case Kept(operator=sign, number=number, counted=counted):
             keeps = _LIMITS[sign]
-            return columns, [row for row in rows if row[measures[0]] is not None and keeps(row[measures[0]], number)]
+            kept = [row for row in rows if row[measures[0]] is not None and keeps(row[measures[0]], number)]
+            return ([Column("count", "measure", "number")], [[len(kept)]]) if counted else (columns, kept)
         case Mean():
             return _mean(columns, rows)
         case Shares():

@@ -41,6 +41,8 @@ class Kept(Part):
     then: Literal["kept"] = "kept"
     operator: Literal["gt", "ge", "lt", "le", "eq"]
     number: float
+    counted: bool = False
+    """Whether it is told how many they are, and not which."""
 
 
 class LastStep(Part):

@@ -43,7 +43,8 @@ def _days(tokens: Sequence[Token], at: int) -> Found | None:
     first = _PLURALS.get(word) or _DAYS.get(word)
     if first is not None and texts_at(tokens, at + 1, 1) and tokens[at + 1].text in _TO and at + 2 < len(tokens):
         last = _PLURALS.get(tokens[at + 2].text) or _DAYS.get(tokens[at + 2].text)
-        if last is not None and last > first:
+        is_generic = last == 5 or word in _PLURALS  # "from Monday to Wednesday" may be the last ones
+        if last is not None and last > first and is_generic:
             return at + 3, _of_days(f"{word} to {tokens[at + 2].text}", first, last)
     if word in _PLURALS:
         return at + 1, _of_days(word, _PLURALS[word], _PLURALS[word])

@@ -7,12 +7,12 @@ from typing import Final, Literal
 from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.lexicon import SEGMENT, VALUE, Sense
 from millrace_analytics.ai.offline.people import noun_of
-from millrace_analytics.ai.offline.ranging import never_before
+from millrace_analytics.ai.offline.ranging import ANYTHING, never_before
 from millrace_analytics.ai.offline.scanning import Piece
 from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, event_of
 from millrace_analytics.ai.offline.trends import Reader, both
 from millrace_analytics.ai.plans import Plan, Returned
-from millrace_warehouse.metrics.filters import Filter, InSegment
+from millrace_warehouse.metrics.filters import Did, Filter, InSegment
 from millrace_warehouse.metrics.questions import Retention
 from millrace_warehouse.metrics.ranges import Between, Last, Range, local, span_of, zone_of
 
@@ -136,6 +136,8 @@ def _plan(reader: Reader, asked: _Asked) -> Plan:
         looked_at = Between(start=first.isoformat(), end=end.isoformat())
     began = {"what": asked.start} if asked.start is not None else {}
     where = both(where, never_before(looked_at, reader, **began))
+    if asked.range is not None:  # a period of the cohort's may begin in the time and end behind it
+        where = both(where, Did(did=asked.start or ANYTHING, range=asked.range))
     return Plan(
         question=Retention(kind="retention", range=looked_at, unit=unit, start=asked.start, where=where),
         then=Returned(period=asked.period, until=until),

@@ -31,9 +31,10 @@ class Today:
     date: datetime.date
     begun: datetime.date
 
-    def near(self, tokens: Sequence[Token], at: int) -> Found | None:
+    def near(self, tokens: Sequence[Token], at: int, *, with_weekdays: bool = True) -> Found | None:
         """Days and weeks that are so far from today."""
-        return self._weekday(tokens, at) or self._ago(tokens, at) or self._before_last(tokens, at) or self._numbered(tokens, at)
+        day = self._weekday(tokens, at) if with_weekdays else None
+        return day or self._ago(tokens, at) or self._before_last(tokens, at) or self._numbered(tokens, at)
 
     def _weekday(self, tokens: Sequence[Token], at: int) -> Found | None:
         """``Monday``, ``last Monday``: the last one that has begun; ``Monday of last week``."""
@@ -58,7 +59,9 @@ class Today:
         return end, day, day
 
     def _ago(self, tokens: Sequence[Token], at: int) -> Found | None:
-        """``3 days ago``: that day; ``two weeks ago``: that week."""
+        """``3 days ago``, ``the day before yesterday``: that day; ``two weeks ago``: that week."""
+        if texts_at(tokens, at, 3) == ("day", "before", "yesterday"):
+            return self._whole(at + 3, "day", 2)
         count = 1 if tokens[at].text in ("a", "one") else number_of(tokens[at])
         unit = unit_at(tokens, at + 1)
         if count is None or unit is None or texts_at(tokens, at + 2, 1) != ("ago",):

@@ -31,7 +31,8 @@ def is_funnel(pieces: Sequence[Piece]) -> bool:
         return False
     if any(piece.is_a(grammar.FUNNEL) for piece in pieces):
         return True
-    events = [at for at, piece in enumerate(pieces) if event_of(piece) is not None]
+    is_asked = any(_is_rate(piece) for piece in pieces)
+    events = [at for at, piece in enumerate(pieces) if event_of(piece) is not None or (is_asked and _is_page(piece))]
     if len(events) < 2 or any(piece.is_a(grammar.NOT) for piece in pieces):
         return False
     if any(piece.is_a(grammar.WINDOW) for piece in pieces):
@@ -59,6 +60,10 @@ def _last(pieces: Sequence[Piece], steps: int) -> LastStep | None:
     if any(piece.is_a(grammar.SHARE) for piece in pieces):
         return LastStep(share=True)
     return LastStep() if any(piece.is_a(grammar.HOW_MANY) for piece in pieces) else None
+
+
+def _is_page(piece: Piece) -> bool:
+    return any(one.name == "page_path" for one in piece.all(VALUE))
 
 
 def _is_rate(piece: Piece) -> bool:
@@ -95,7 +100,10 @@ def funnel_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
     """
     found = _Steps()
     is_grouping = False
-    for piece in (one for one in pieces if one.kind != "stop"):
+    said = [one for one in pieces if one.kind != "stop"]
+    for at, piece in enumerate(said):
+        if piece.kind == "number" and at + 1 < len(said) and said[at + 1].is_a(grammar.STEP):
+            continue  # "3-step funnel"
         if is_grouping and piece.is_a(grammar.STEP):
             is_grouping = False  # "each step"
         elif is_grouping and (dimension := piece.sense(DIMENSION)) is not None:

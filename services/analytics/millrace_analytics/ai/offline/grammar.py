@@ -56,6 +56,7 @@ RATE: Final = "rate"
 OR_LESS: Final = "or_less"
 BETWEEN: Final = "between"
 OF_SESSIONS: Final = "of_sessions"
+TIME_LIMIT: Final = "time_limit"
 NTH: Final = "nth_period"
 EACH_LATER: Final = "each_later"
 DURATION: Final = "duration"
@@ -77,12 +78,12 @@ unique: unique, distinct, different
 top: top, most, highest, best, biggest, largest, most common, most popular, most frequent, leading, greatest, busiest,
   most often, most active, best selling, top selling, best performing, most used, most visited, most viewed, strongest,
   most frequently, highest number of, largest number of, greatest number of, biggest number of, most number of, most valuable,
-  largest amount of, highest amount of, highest grossing, slowest, longest, the most, most profitable, most successful,
+  largest amount of, highest amount of, highest grossing, slowest, longest, most profitable, most successful,
   top performing, best converting, maximum number of, most expensive
 bottom: bottom, least, lowest, worst, smallest, fewest, least common, least popular, rarest, quietest, least active,
   weakest, fewest number of, lowest number of, smallest number of, least number of, least used, least visited, least viewed,
   worst performing, worst selling, least often, least frequent, fastest, quickest, shortest, lowest amount of,
-  worst converting, the least, minimum number of, cheapest, least expensive
+  worst converting, minimum number of, cheapest, least expensive
 aggregate avg: average, mean, avg, on average, typical
 aggregate median: median
 aggregate sum: sum, sum of, summed, total amount of
@@ -94,7 +95,8 @@ share: percentage, percent, share, proportion, fraction, what percentage, percen
   how large a share of, as a percentage, as a share, as percentage, percentage share, what portion of, relative share
 compare: compare, versus, vs, compared to, compared with, comparison, against, comparison of, compare to, relative to,
   in comparison with, in comparison to, as opposed to, difference between, compared against, differ between
-growth: growth, growth rate, grow, change, percent change, percentage change, increase, development, relative change,
+growth: how many more, how much more, how many fewer, how much less, growth, growth rate, grow, change, percent change,
+  percentage change, increase, development, relative change,
   growth of, drop, decline, decrease, fall, shrink, rise, go up, go down, go up or down, up or down, increase or decrease,
   increase or decline, grow or shrink, rise or fall, drop by, fall by, rise by, grow by, increase by, decrease by, change by,
   percentage growth, percent growth, percentage increase, percentage drop, percentage decrease
@@ -149,7 +151,9 @@ bounce: bounce rate, bounce, bouncing, bounced session, bounced visit, session t
 first_seen: first seen, first visit, who joined, who first came, acquired, first active, new in, started in, who
   started, first came, arriving first, joined, who arrived
 step: step
-previous: previous period, period before, the period before, prior period, preceding period, time before, previous one,
+previous: than week before, than month before, than day before, than previous week, than previous month, than previous day,
+    than a week earlier, previous period, period before, the period before, prior period, preceding period, time before,
+  previous one,
   week before, month before, day before, same period before, the one before
 previous year: previous year, year before, last year, a year ago, same period last year, year over year, year on year
 new: new, first time, brand new, newly acquired
@@ -186,7 +190,9 @@ duration: time between, how long between, time from, how long from, time to, tim
 what_next: what do people do, what do visitor do, what do user do, what happen, what come, next step, next event, what
   follow, which event follow, which event come, what event come, what event follow, what do customer do, what do they do,
   what event happen, what happen next, what do people do next, what do visitor do next, what do user do next
-filler: account for, make up, right now, at the moment, in the data, as a whole, place an order, by the way, at a time, a lot,
+filler: end up, ended in, ended with, end in, end with, how well, wind up, account for, make up, right now, at the moment,
+  in the data, as a whole, place an order, by the
+  way, at a time, a lot,
   if any, in the system, in general, in the shop, in the store, on our site, on our website, on the website, in our shop,
   in our store, a list of, of them, on the platform
 within: within a session, in a session, within one session, within session, in one session, during a session, in a
@@ -210,7 +216,7 @@ visualize visualise draw curious interested wondering quick quickly overview sum
 obtain land originate live based located belong drive deliver contribute achieve recorded record yet still ourselves
 roughly approximately basically simply really very print output supply arrive exist observe placed place perform conducted
 available numbers respective particular given certain issue getting gets makes whether include contain involve right
-directly immediately straight
+directly immediately straight attributed trigger everything using used percentile percentiles
 """.split()
 
 _MISLEADING: Final = frozenset(

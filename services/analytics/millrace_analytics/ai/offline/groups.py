@@ -21,7 +21,8 @@ def of_doers(senses: Sequence[Sense], slots: Slots, told: Told) -> Measure | Non
     if len(senses) != 2 or slots.joined or slots.per or slots.aggregate or slots.compare or senses[0].kind != METRIC:
         return None
     who, did = _DOERS.get(senses[0].name), events_of(senses[1])
-    if who is None or did is None or not (slots.counted or slots.share or slots.is_ranked):
+    is_asked = slots.counted or slots.share or slots.is_ranked or senses[0].name == "sessions"
+    if who is None or did is None or not is_asked:
         return None
     if slots.is_ranked and (
         slots.which_unit is not None or [one.name for one in slots.by] in (["hour_of_day"], ["day_of_week"])

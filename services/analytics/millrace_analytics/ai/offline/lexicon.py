@@ -9,7 +9,7 @@ from typing import Any, Final
 from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.countries import countries
 from millrace_analytics.ai.offline.words import stems_of
-from millrace_analytics.ai.ports import Vocabulary
+from millrace_analytics.ai.ports import Property, Vocabulary
 from millrace_warehouse.metrics.catalogue import METRICS, SEGMENTS
 from millrace_warehouse.metrics.filters import AnyOf, Comparison, Filter
 from millrace_warehouse.metrics.vocabulary import DIMENSIONS, EVENT_TYPES
@@ -32,6 +32,7 @@ _CURRENCIES: Final = {
 }  # fmt: skip
 _ALIASES: Final = {"sku": ("product", "article"), "plan": ("subscription plan", "subscription", "pricing plan")}
 """What everybody calls properties that many have."""
+_MILLIS_OF: Final = {"ms": 1, "millisecond": 1, "milliseconds": 1, "second": 1_000, "seconds": 1_000, "sec": 1_000}
 _UNITS_OF_TIME: Final = {"ms": "time", "millisecond": "time", "second": "time", "sec": "time"}
 
 
@@ -60,6 +61,10 @@ class Lexicon:
         for stems, (kind, detail) in grammar.phrases().items():
             self.senses[stems].append(Sense(kind, detail))
         self._grammar = frozenset(self.senses)
+        self.country_codes: set[str] = set()
+        """Those that the tenant has."""
+        self.timed: dict[str, int] = {}
+        """Properties that are lengths of time, and the milliseconds of their unit."""
         self._catalogue()
         self._tenant(known)
         self.words: Final = frozenset(stem for phrase in self.senses for stem in phrase) - self.stops
@@ -110,6 +115,7 @@ class Lexicon:
             if one.name not in columns and len(one.name) <= _LONGEST_NAME:
                 field = f"properties.{one.name}"
                 self._add_sent(_called(one.name), Sense(DIMENSION, field, one.kind))
+                self._time(one)
                 self._values(field, one.values)
                 self._currencies(field, one.values if one.name == "currency" else ())
         for name, values in known.values.items():
@@ -120,6 +126,11 @@ class Lexicon:
             elif name not in ("event_type", "event_name"):
                 self._values(name, values)
         self._written(known)
+
+    def _time(self, one: Property) -> None:
+        name, _, unit = one.name.lower().rpartition("_")
+        if name and one.kind == "number" and (millis := _MILLIS_OF.get(unit)) is not None:
+            self.timed[one.name] = millis
 
     def _written(self, known: Vocabulary) -> None:
         """What a tenant calls its events, properties and segments."""
@@ -155,6 +166,7 @@ class Lexicon:
             same[stems_of(value)].append(value)
         for stems, written in same.items():
             if field == "country" and len(written[0]) == 2 and written[0] != "US":
+                self.country_codes.update(written)
                 continue  # "in" and "be" are words; countries are known by their names
             single = len(written) == 1
             where = Comparison(field=field, operator="eq" if single else "in", value=written[0] if single else tuple(written))
@@ -177,10 +189,18 @@ class Lexicon:
             self._add_sent([f"{first} page", first], Sense(VALUE, "page_path", both))
 
 
+_TAKES: Final = (
+    "take to", "page take to", "time page take to", "time it take to", "how long do page take to", "how long page take to",
+    "time to", "how long do a page take to",
+)  # fmt: skip
+
+
 def _called(name: str) -> list[str]:
     """How people may call a property: ``load_ms`` is the load time, ``cart.total`` the cart total."""
     words = [word for word in name.replace(".", "_").split("_") if word]
     called = [name, " ".join(words), *_ALIASES.get(name.lower(), ())]
     if len(words) > 1 and (unit := _UNITS_OF_TIME.get(words[-1].lower())):
         called += [" ".join([*words[:-1], unit]), " ".join([*words[:-1], "duration"]), " ".join(["page", *words[:-1], unit])]
+        what = " ".join(words[:-1])
+        called += [f"{said} {what}" for said in _TAKES]
     return called

@@ -30,7 +30,8 @@ def is_about_new(pieces: Sequence[Piece]) -> bool:
     said = [piece for piece in pieces if piece.kind != "stop"]
     if any(one.is_a(grammar.NEW, grammar.RETURNING) and _is_somebody(other) for one, other in itertools.pairwise(said)):
         return True
-    return _is_both(said) and any(_is_somebody(piece) for piece in said)
+    is_said_last = bool(said) and said[-1].is_a(grammar.NEW, grammar.RETURNING)  # "what share of visitors were new"
+    return (_is_both(said) or is_said_last) and any(_is_somebody(piece) for piece in said)
 
 
 def _is_somebody(piece: Piece) -> bool:

@@ -2,60 +2,20 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from millrace_analytics.ai.offline import grammar
-from millrace_analytics.ai.offline.lexicon import DIMENSION, METRIC, SEGMENT, VALUE, Sense
-from millrace_analytics.ai.offline.ranging import ANYTHING, never_before, time_before
+from millrace_analytics.ai.offline.described import Clause, Planner
+from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, SEGMENT, VALUE, Sense
+from millrace_analytics.ai.offline.ranging import ANYTHING, time_before
 from millrace_analytics.ai.offline.scanning import Piece
-from millrace_analytics.ai.offline.slots import PEOPLE, PERSON_DIMENSIONS, NotUnderstood, Slots, event_of
-from millrace_analytics.ai.offline.trends import Reader, all_of, both
-from millrace_analytics.ai.plans import LastStep, Plan
-from millrace_warehouse.metrics.filters import AllOf, Comparison, Did, Filter, InSegment, Not, is_event
-from millrace_warehouse.metrics.measures import Count, Formula, Unique
-from millrace_warehouse.metrics.parts import FieldName
-from millrace_warehouse.metrics.questions import Funnel, Step, Trend
-from millrace_warehouse.metrics.ranges import Between, Range, local, span_of, zone_of
+from millrace_analytics.ai.offline.slots import PEOPLE, PERSON_DIMENSIONS, NotUnderstood, event_of
+from millrace_analytics.ai.offline.trends import Reader
+from millrace_analytics.ai.plans import Plan
+from millrace_warehouse.metrics.filters import Filter, InSegment, is_event
+from millrace_warehouse.metrics.ranges import Between, local, span_of, zone_of
 
 _PEOPLE: Final = frozenset({"people", "users", "unique_visitors", "customers"})
-_LISTED: Final = 1_000
-_OF: Final[dict[str, Any]] = {"person": "person", "user_id": "user", "visitor_id": "visitor"}
-
-
-@dataclass(slots=True)
-class _Clause:
-    """One thing that somebody did or did not."""
-
-    negated: bool = False
-    what: Filter | None = None
-    values: list[tuple[Sense, ...]] = field(default_factory=list)
-    at_least: int | None = None
-    at_most: int | None = None
-    range: Range | None = None
-    is_later: bool = False
-    """Whether it is about the time behind the clause before."""
-    is_again: bool = False
-    """Whether they came back: that is said of a time."""
-    is_first: bool = False
-    """Whether it was the first that they did at all."""
-    is_told: bool = False
-    """Whether it is said of those whom the clauses before describe (``visitors who signed up`` *bought*)."""
-
-
-@dataclass(slots=True)
-class _Described:
-    """People, and what they did."""
-
-    noun: str = ""
-    clauses: list[_Clause] = field(default_factory=list)
-    values: list[tuple[Sense, ...]] = field(default_factory=list)
-    segments: list[Filter] = field(default_factory=list)
-    counted: bool = False
-    share: bool = False
-    ordered: bool = False
-    turned: bool = False
-    """Whether what is named first came last (``bought after signing up``)."""
 
 
 def is_about_people(pieces: Sequence[Piece]) -> bool:
@@ -97,8 +57,8 @@ def _is_average(pieces: Sequence[Piece]) -> bool:
 def noun_of(piece: Piece) -> str:
     """By which dimension the people are listed that a word names; empty where it names none."""
     metric = piece.sense(METRIC)
-    if metric is not None and metric.name in _PEOPLE:
-        said = piece.text.lower().split()
+    said = piece.text.lower().split()
+    if metric is not None and metric.name in _PEOPLE and said != ["unique"]:
         return "person" if metric.name == "users" and said[-1:] == said else PEOPLE[metric.name]
     return ""
 
@@ -112,19 +72,19 @@ def _is_page(piece: Piece) -> bool:
     return any(one.name == "page_path" for one in piece.all(VALUE))
 
 
-class PeopleReader:
+class PeopleReader(Planner):
     """Reads such a question."""
 
     def __init__(self, reader: Reader, pieces: Sequence[Piece]) -> None:
-        self._reader = reader
+        super().__init__(reader)
         self._pieces = [piece for piece in pieces if piece.kind != "stop"]
-        self._found = _Described()
-        self._clause = _Clause()
+        self._clause = Clause()
         self._number: int | None = None
         self._bound = ""
         self._is_linked = False
         self._is_first = False
-        self._ranges: list[Range] = []
+        self._next: Piece | None = None
+        self._is_left_out = False
 
     def plan(self) -> Plan:
         """The plan.
@@ -132,7 +92,8 @@ class PeopleReader:
         Raises:
             NotUnderstood: a piece has no place.
         """
-        for piece in self._pieces:
+        for at, piece in enumerate(self._pieces):
+            self._next = self._pieces[at + 1] if at + 1 < len(self._pieces) else None
             self._take(piece)
         self._close()
         if self._number is not None or self._bound or self._is_first:
@@ -168,6 +129,7 @@ class PeopleReader:
             self._did(happened)
         elif (noun := noun_of(piece)) and not self._found.noun:
             self._found.noun = noun
+            self._found.is_of_buyers = any(one.name == "customers" for one in piece.all(METRIC))
         elif piece.is_a(grammar.ABOVE, grammar.BELOW, grammar.EXACTLY):
             sense = piece.sense(grammar.ABOVE, grammar.BELOW, grammar.EXACTLY)
             assert sense is not None
@@ -178,10 +140,14 @@ class PeopleReader:
             clause.at_most = None  # "twice or more"
         elif piece.is_a(grammar.TIMES) and self._number is not None:
             self._count(self._number)
+        elif piece.is_a(VALUE) and self._is_left_out:
+            self._found.excluded.append(tuple(piece.all(VALUE)))
+            self._is_left_out = False
         elif piece.is_a(VALUE) and clause.what is None and not (self._found.clauses and _is_page(piece)):
             self._found.values.append(tuple(piece.all(VALUE)))
         elif piece.is_a(VALUE):
-            clause.what = clause.what or is_event("page_view")  # "after the pricing page"
+            is_seen = clause.what == ANYTHING and _is_page(piece)  # "who saw the pricing page"
+            clause.what = is_event("page_view") if is_seen or clause.what is None else clause.what
             clause.values.append(tuple(piece.all(VALUE)))
         else:
             self._take_grammar(piece)
@@ -199,12 +165,9 @@ class PeopleReader:
         elif (beside := piece.sense(grammar.FOLLOWING, grammar.PREVIOUS)) is not None:
             self._beside(beside, piece)
         elif piece.is_a(grammar.NOT):
-            self._close()
-            self._clause.negated = self._is_linked = True
-        elif piece.is_a(grammar.SINCE) and not piece.is_a(grammar.AFTER):
-            if self._clause.what is None:
-                self._clause.what = ANYTHING
-            self._clause.is_later = True
+            self._negate()
+        elif self._is_since(piece):
+            self._since()
         elif piece.is_a(grammar.AFTER, grammar.THEN):
             self._close()
             found.ordered = True
@@ -215,13 +178,39 @@ class PeopleReader:
         else:
             self._take_rest(piece)
 
+    def _negate(self) -> None:
+        behind = self._next
+        is_value = behind is not None and behind.is_a(VALUE) and not behind.is_a(METRIC, EVENT) and not _is_page(behind)
+        if is_value and not self._found.clauses:
+            self._is_left_out = True  # "users not from Germany who purchased"
+            return
+        self._close()
+        self._clause.negated = self._is_linked = True
+
+    def _since(self) -> None:
+        """Something behind the time of the clause before: the same as that, where nothing else is said."""
+        clause, clauses = self._clause, self._found.clauses
+        if clause.what is None:
+            clause.what = clauses[-1].what if clauses else ANYTHING
+            clause.values = list(clauses[-1].values) if clauses else []
+        clause.is_later = True
+
+    def _is_since(self, piece: Piece) -> bool:
+        """``not since``, ``but not afterwards``."""
+        is_left = self._clause.negated and self._clause.what is None and piece.text.lower() in ("afterwards", "later")
+        return is_left or (piece.is_a(grammar.SINCE) and not piece.is_a(grammar.AFTER))
+
     def _take_rest(self, piece: Piece) -> None:
         found = self._found
         if (of := piece.sense(DIMENSION)) is not None and of.name in PERSON_DIMENSIONS and found.noun in ("", of.name):
             found.noun = of.name  # "list the visitor ids"
+        elif of is not None and any(one.name == of.name for senses in found.values for one in senses):
+            pass  # "free plan users"
         elif piece.is_a(grammar.SAME) and self._ranges:
             pass  # every clause is of the one time that is named
-        elif not piece.is_a(grammar.AND, grammar.WHO, grammar.WHICH, grammar.ALL_TIME, grammar.UNIQUE):
+        elif not piece.is_a(grammar.AND, grammar.WHO, grammar.WHICH, grammar.ALL_TIME, grammar.UNIQUE) or (
+            piece.is_a(grammar.UNIQUE) and self._number is not None  # "at least 3 different pages"
+        ):
             raise NotUnderstood(f"“{piece.text}”")
         self._is_linked = self._is_linked or piece.is_a(grammar.AND, grammar.WHO)
 
@@ -282,108 +271,6 @@ class PeopleReader:
             self._clause.what, self._clause.values = before.what, list(before.values)
         if self._clause.what is not None:
             self._found.clauses.append(self._clause)
-            self._clause = _Clause(negated=False)
+            self._clause = Clause(negated=False)
         elif self._clause.range is not None and self._found.clauses:
             raise NotUnderstood("when")
-
-    # What it becomes
-
-    def _planned(self) -> Plan:
-        found = self._found
-        if not found.clauses:
-            raise NotUnderstood("what they did")
-        noun = found.noun or "person"
-        ranged = [clause for clause in found.clauses if clause.range is not None or clause.is_later]
-        own = any(one.is_later or one.is_first for one in found.clauses)
-        asked = self._ranges[0] if len(self._ranges) == 1 and not own else None
-        did = [self._filter(clause, at, shared=asked is not None) for at, clause in enumerate(found.clauses)]
-        if len(self._ranges) > 1 and len(ranged) < len(self._ranges):
-            raise NotUnderstood("which time belongs to what")
-        general = self._reader.filters(Slots(values=found.values, segments=found.segments))
-        if found.ordered and (found.counted or found.share):
-            return self._one_behind_the_other(general, asked)
-        if found.ordered:
-            self._reader.assumptions.append("what they did is taken in any order")
-        if asked is None and not ranged:
-            self._reader.assumptions.append("all time, as no time is named")
-        if noun == "user_id":
-            general = both(general, Comparison(field="user_id", operator="is_set"))
-        where = both(general, did[0] if len(did) == 1 else AllOf(all=tuple(did)))
-        counted = Unique(measure="unique", of=_OF[noun], name="people")
-        if found.share:
-            told = next((at for at, one in enumerate(found.clauses) if one.is_told), 0)
-            whole = all_of([*([general] if general is not None else []), *did[:told]])
-            parts: Any = {"part": counted.model_copy(update={"where": where, "name": None}),
-                          "whole": counted.model_copy(update={"where": whole, "name": None})}  # fmt: skip
-            share = Formula(measure="formula", formula="100 * part / whole", parts=parts, unit="%", name="share_percent")
-            return Plan(question=Trend(kind="trend", measures=(share,), range=asked))
-        if found.counted:
-            return Plan(question=Trend(kind="trend", measures=(counted,), where=where, range=asked))
-        events = Count(measure="count", name="events", where=self._counted(found.clauses))
-        listed = Trend(
-            kind="trend", measures=(events,), by=(FieldName(name=noun),), where=where, range=asked, top=_LISTED, other=False
-        )
-        return Plan(question=listed)
-
-    def _one_behind_the_other(self, general: Filter | None, asked: Range | None) -> Plan:
-        """How many, or which share of those who did the one, did the other later: a funnel's last step."""
-        clauses = self._found.clauses
-        is_plain = all(not one.negated and not one.is_later and one.at_least is None and one.at_most is None for one in clauses)
-        if len(clauses) != 2 or not is_plain or any(one.range is not None and asked is None for one in clauses):
-            raise NotUnderstood("in which order they did what")
-        steps = [Step(where=self._what(one)) for one in clauses]
-        if self._found.turned:
-            if self._found.share:
-                raise NotUnderstood("the share of what in what")
-            steps.reverse()
-        return Plan(
-            question=Funnel(kind="funnel", steps=tuple(steps), where=general, range=asked),
-            then=LastStep(share=self._found.share),
-        )
-
-    def _counted(self, clauses: Sequence[_Clause]) -> Filter | None:
-        """Events to show beside each person: those that had to be there so many times, else the first thing done."""
-        done = [clause for clause in clauses if not clause.negated]
-        chosen = next((one for one in done if one.at_least is not None), done[0] if done else None)
-        return self._what(chosen) if chosen is not None else None
-
-    def _what(self, clause: _Clause) -> Filter:
-        assert clause.what is not None
-        of_values = self._reader.filters(Slots(values=clause.values))
-        whole = both(clause.what, of_values)
-        assert whole is not None
-        return whole
-
-    def _filter(self, clause: _Clause, at: int, *, shared: bool) -> Filter:
-        asked = None if shared else clause.range
-        if clause.is_later:
-            asked = self._behind(at)
-        if clause.is_again and (asked is None or not at):
-            raise NotUnderstood("when they came back, and after what")
-        if clause.is_first:
-            return self._first(clause, asked)
-        given: dict[str, Any] = {"did": self._what(clause), "range": asked}
-        if clause.at_least is not None:
-            given["at_least"] = clause.at_least
-        if clause.at_most is not None:
-            given["at_most"] = clause.at_most
-            given.setdefault("at_least", 1 if clause.at_most > 0 else 0)
-        done = Did(**given)
-        if clause.negated and clause.at_least is None and clause.at_most is None:
-            return Did(did=done.did, at_most=0, range=asked)
-        return Not.model_validate({"not": done}) if clause.negated else done
-
-    def _first(self, clause: _Clause, asked: Range | None) -> Filter:
-        """Somebody did something then, and nothing before."""
-        if asked is None or clause.negated or clause.at_least is not None or clause.at_most is not None:
-            raise NotUnderstood("when they were first seen")
-        return AllOf(all=(Did(did=self._what(clause), range=asked), never_before(asked, self._reader, self._what(clause))))
-
-    def _behind(self, at: int) -> Range:
-        """From the end of the time of the clause before up to today."""
-        before = self._found.clauses[at - 1].range if at else None
-        if not isinstance(before, Between):
-            raise NotUnderstood("since when")
-        today = local(self._reader.now, zone_of(self._reader.time_zone)).date()
-        begin = datetime.date.fromisoformat(before.end[:10]) + datetime.timedelta(days=1)
-        return Between(start=begin.isoformat(), end=max(begin, today).isoformat())

@@ -112,7 +112,7 @@ def _candidates(tokens: Sequence[Token], at: int, lexicon: Lexicon, times: Times
     if (number := number_of(token)) is not None or (number := ordinal_of(token)) is not None:
         found.append((at + 1, Piece("number", token.raw, number=number, is_ordinal=number_of(token) is None), _PIECE_COST))
     found += [*_percentiles(tokens, at), *_earlier(tokens, at), *_windows(tokens, at), *_between(tokens, at)]
-    found += _moving(tokens, at)
+    found += [*_moving(tokens, at), *_limits(tokens, at, lexicon)]
     if (own := _own(tokens, at, lexicon)) is not None:
         found.append(own)
     if token.stem in lexicon.stops:
@@ -125,9 +125,9 @@ def _own(tokens: Sequence[Token], at: int, lexicon: Lexicon) -> _Candidate | Non
     token = tokens[at]
     if token.kind == "sign":
         return at + 1, _sign(token), _PIECE_COST
-    if token.raw == "US":  # "us" is a word of its own
-        america = Comparison(field="country", value="US")
-        return at + 1, Piece("phrase", token.raw, (Sense(VALUE, "country", america),)), _PIECE_COST - 0.1
+    if token.raw == "US" or (token.raw in lexicon.country_codes and not all(one.raw.isupper() for one in tokens)):
+        code = Comparison(field="country", value=token.raw)  # "us" and "in" are words of their own
+        return at + 1, Piece("phrase", token.raw, (Sense(VALUE, "country", code),)), _PIECE_COST - 0.1
     if token.text == "what" and at + 1 < len(tokens) and _may_be_listed(tokens[at + 1], lexicon):
         return at + 1, Piece("phrase", token.raw, (Sense(grammar.WHICH, ""),)), _PIECE_COST
     if token.kind == "path":
@@ -172,6 +172,23 @@ def _moving(tokens: Sequence[Token], at: int) -> list[_Candidate]:
     return [(at + 4, Piece("phrase", shown, (Sense(grammar.MOVING, "", (number, unit)),)), _PIECE_COST - 0.2)]
 
 
+def _limits(tokens: Sequence[Token], at: int, lexicon: Lexicon) -> list[_Candidate]:
+    """``2 seconds to load``, ``500 ms``: of the one property that is a length of time, in its unit."""
+    number, unit = number_of(tokens[at]), tokens[at + 1].stem if at + 1 < len(tokens) else ""
+    if number is None or unit not in _MILLIS or len(lexicon.timed) != 1:
+        return []
+    ((field, millis),) = lexicon.timed.items()
+    end = at + 2
+    if end + 1 < len(tokens) and tokens[end].text == "to" and tokens[end + 1].stem == stem_of(field.split("_")[0]):
+        end += 2
+    shown = " ".join(one.raw for one in tokens[at:end])
+    limit = (Sense(DIMENSION, f"properties.{field}", "number"), number * _MILLIS[unit] // millis)
+    return [(end, Piece("phrase", shown, (Sense(grammar.TIME_LIMIT, "", limit),)), _PIECE_COST - 0.1)]
+
+
+_MILLIS: Final = {"ms": 1, "millisecond": 1, "second": 1_000, "sec": 1_000, "s": 1_000}
+
+
 def _between(tokens: Sequence[Token], at: int) -> list[_Candidate]:
     """``between 20 and 40``."""
     if tokens[at].text != "between" or at + 3 >= len(tokens) or tokens[at + 2].text not in ("and", "to"):
@@ -205,9 +222,13 @@ def _phrases(tokens: Sequence[Token], at: int, lexicon: Lexicon) -> list[_Candid
         token = tokens[end]
         if token.kind == "sign":
             break
+        if end == at and token.kind == "path":
+            break  # a path is a page, and nothing that is called so
         more = stems_of(token.raw) if token.kind in ("name", "quoted", "path") else (token.stem,)
         stems += more
         bare += () if bare and token.text in _ARTICLES else more
+        if stems in _AS_WRITTEN and tuple(one.text for one in tokens[at : end + 1]) != _AS_WRITTEN[stems]:
+            continue
         if senses := lexicon.senses.get(stems) or (lexicon.senses.get(bare) if token.text not in _ARTICLES else None):
             shown = " ".join(one.raw for one in tokens[at : end + 1])
             kind: Kind = "stop" if senses[0].kind == grammar.FILLER else "phrase"
@@ -215,7 +236,12 @@ def _phrases(tokens: Sequence[Token], at: int, lexicon: Lexicon) -> list[_Candid
     return found
 
 
-_ARTICLES: Final = frozenset({"a", "an", "the", "our", "my", "their", "your", "its", "some", "any"})
+_AS_WRITTEN: Final = {stems_of(one): tuple(one.split()) for one in ("order by", "what are the", "what are our")}
+"""``order by revenue`` ranks, and ``orders by country`` does not; ``what is the revenue`` lists nothing."""
+_ARTICLES: Final = frozenset(
+    {"a", "an", "the", "our", "my", "their", "your", "its", "some", "any", "something", "anything", "it", "items", "item",
+     "products", "product", "things"}
+)  # fmt: skip
 """What may stand inside of a phrase: ``put it in the cart``, ``view a page``."""
 
 

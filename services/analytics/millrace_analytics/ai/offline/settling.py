@@ -16,6 +16,7 @@ def settle(slots: Slots) -> None:
         NotUnderstood: the parts do not fit together.
     """
     _settle_amounts(slots)
+    _settle_actors(slots)
     _settle_between(slots)
     _settle_limits(slots)
     settle_average(slots)
@@ -35,6 +36,23 @@ def _settle_amounts(slots: Slots) -> None:
         slots.measures[:] = [Sense(METRIC, "revenue")]  # "purchase amount by country"
     else:
         slots.measures[:] = others
+
+
+def _settle_actors(slots: Slots) -> None:
+    """``what did German customers spend``: what they spent, and nothing about how many they are."""
+    if (
+        slots.having is not None
+        or len(slots.measures) != 2
+        or slots.joined
+        or slots.counted
+        or slots.aggregate
+        or slots.per
+        or slots.is_ranked
+    ):
+        return
+    who, what = slots.measures
+    if who.kind == METRIC and who.name in DIVISORS - {"sessions"} and what.kind == METRIC and what.name == "revenue":
+        slots.measures.pop(0)
 
 
 def _is_of_purchases(sense: Sense) -> bool:
@@ -63,8 +81,7 @@ def _settle_limits(slots: Slots) -> None:
         if slots.listed_unit is not None:
             raise NotUnderstood(f"which {slots.listed_unit}s")
         return
-    if slots.counted:
-        raise NotUnderstood("how many keep a limit: they can be listed")
+    slots.is_how_many_keep = slots.counted
     if slots.listed_unit is not None:
         slots.grain = slots.listed_unit
         return
@@ -83,6 +100,8 @@ def settle_average(slots: Slots) -> None:
         return
     if slots.aggregate != "avg":
         return
+    if _is_of_each_person(slots):
+        slots.per, slots.by[:] = "people" if slots.by[0].name == "user_id" else "unique_visitors", []
     if not slots.per and slots.divisor and not slots.joined and len(slots.measures) == 2:
         slots.per = slots.divisor
         slots.measures.pop()
@@ -90,6 +109,12 @@ def settle_average(slots: Slots) -> None:
         _divide_by_first(slots)
     if slots.per:
         slots.aggregate = ""
+
+
+def _is_of_each_person(slots: Slots) -> bool:
+    """``how many purchases does each visitor make on average``."""
+    is_alone = len(slots.by) == 1 and slots.by[0].name in ("user_id", "visitor_id") and len(slots.measures) == 1
+    return is_alone and not slots.is_ranked and not slots.per and slots.measures[0].kind != DIMENSION
 
 
 def _is_by_somebody(slots: Slots) -> bool:

@@ -106,8 +106,12 @@ class Slots:
     listed_unit: Unit | None = None
     """``days`` with more than 10 orders."""
     how_often: bool = False
+    aggregates: list[str] = field(default_factory=list)
+    """Others beside the first (``minimum, maximum and average``)."""
     is_biggest: bool = False
     """Whether a rank stands right before what is measured (``the largest order by country``)."""
+    is_how_many_keep: bool = False
+    """Whether it asks how many keep a limit, and not which (``on how many days were there more than 20 orders``)."""
     is_mean: bool = False
     """Whether the average of the values of a series is asked for."""
     which_unit: Unit | None = None
@@ -211,7 +215,8 @@ def is_counted_behind(behind: Piece | None) -> bool:
 def is_of_groups(slots: Slots) -> bool:
     """Whether a number is a limit of what was named before, for each of the groups that stand before that."""
     measured = [one for one in slots.measures if one.kind != DIMENSION]
-    is_listed = bool(slots.by) or slots.listed_unit is not None or slots.measures[:1] != measured[:1]
+    is_named_first = slots.listed is not None and len(measured) > 1  # "visitors with revenue above 200"
+    is_listed = is_named_first or bool(slots.by) or slots.listed_unit is not None or slots.measures[:1] != measured[:1]
     if is_listed and measured and measured[-1].name == "purchases":
         raise NotUnderstood("whether a number is a limit of orders or of what they are worth: write “more than 5 orders”")
     return is_listed and bool(measured)
@@ -225,6 +230,7 @@ def listing_of(piece: Piece) -> Sense | None:
     return dimension
 
 
+NOUNS_OF_PURCHASE: Final = frozenset({"order", "purchase", "sale", "transaction"})
 PER: Final = ("per", "for each", "for every", "for one")
 OF_AN_ORDER: Final = frozenset({"properties.currency", "order_value"})
 PURCHASES: Final = frozenset({"purchases", "revenue", "average_order_value", "median_order_value"})

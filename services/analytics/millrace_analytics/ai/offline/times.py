@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from millrace_analytics.ai.offline.clock import weekday_at
 from millrace_analytics.ai.offline.days import MONTHS, Today, is_part, part_of
 from millrace_analytics.ai.offline.periods import texts_at, unit_at
 from millrace_analytics.ai.offline.words import Token, number_of, ordinal_of
@@ -81,10 +82,14 @@ class Times:
             return end, Last(last=1, unit=unit, align="to_date"), f"this {unit} up to now", "within"
         if word == "this" and texts_at(tokens, at + 1, 1) in (("past",), ("last",)):
             return self._relative(tokens, at + 1)
+        if weekday_at(tokens, at) is not None:
+            dated = self._absolute(tokens, at + (2 if texts_at(tokens, at + 1, 1) == (",",) else 1))
+            if dated is not None:
+                return dated  # "Sunday, March 15"
         if (near := self._near.near(tokens, at)) is not None:
             named = near[1].isoformat() if near[1] == near[2] else f"{near[1]} to {near[2]}"
             return near[0], _days(near[1], near[2]), named, "within"
-        return self._past(tokens, at) if word in _LAST else self._ago(tokens, at)
+        return self._past(tokens, at) if word in _LAST else None
 
     def _past(self, tokens: Sequence[Token], at: int) -> "_Found | None":
         """``last week``, ``past 30 days``, ``last 3 full weeks``."""
@@ -100,7 +105,10 @@ class Times:
         if count is None and texts_at(tokens, at + 1, 2) == ("couple", "of"):
             count, extra = 2, 2
         after = at + 1 + extra
-        while after < len(tokens) and tokens[after].text in ("full", "complete", "whole", "calendar"):
+        whole = ("full", "complete", "whole", "calendar")
+        if texts_at(tokens, at + 1, 1) and tokens[at + 1].text in whole and (unit := unit_at(tokens, at + 2)):
+            return at + 3, Last(last=1, unit=unit, align="complete"), f"the last whole {unit}", "within"
+        while after < len(tokens) and tokens[after].text in whole:
             if count and (unit := unit_at(tokens, after + 1)):
                 return after + 2, Last(last=count, unit=unit, align="complete"), f"the last {count} whole {unit}s", "within"
             after += 1
@@ -127,12 +135,6 @@ class Times:
         saturday = week + datetime.timedelta(days=5)
         return at + 2, _days(saturday, saturday + datetime.timedelta(days=1)), f"the weekend of {saturday}", "within"
 
-    def _ago(self, tokens: Sequence[Token], at: int) -> "_Found | None":
-        if texts_at(tokens, at, 3) == ("day", "before", "yesterday"):
-            day = self._today - datetime.timedelta(days=2)
-            return at + 3, _days(day, day), day.isoformat(), "within"
-        return None
-
     def _to_date(self, tokens: Sequence[Token], at: int) -> "_Found | None":
         unit = unit_at(tokens, at)
         if unit and texts_at(tokens, at + 1, 2) == ("to", "date"):
@@ -140,8 +142,6 @@ class Times:
         short: dict[str, RangeUnit] = {"ytd": "year", "mtd": "month", "qtd": "quarter", "wtd": "week"}
         if (named := short.get(tokens[at].text)) is not None:
             return at + 1, Last(last=1, unit=named, align="to_date"), f"this {named} up to now", "within"
-        if texts_at(tokens, at, 2) in (("all", "time"), ("all", "times")) or tokens[at].text in ("ever", "overall"):
-            return None
         return None
 
     def _part(self, tokens: Sequence[Token], at: int) -> "_Found | None":
@@ -173,6 +173,9 @@ class Times:
         if (one := self._day(tokens, at)) is not None:
             end, day = one
             return end, _days(day, day), day.isoformat(), "within"
+        if at >= len(tokens):
+            return None
+        at += 2 if texts_at(tokens, at, 2) == ("month", "of") else 0
         if (month := self._month(tokens, at)) is not None:
             end, year, number = month
             first = datetime.date(year, number, 1)
@@ -216,6 +219,8 @@ class Times:
         after = at + 1
         while after < len(tokens) and tokens[after].text in ("the", "on", "in"):
             after += 1
+        if word == "from" and self._absolute(tokens, after) is None:
+            return None  # "signups from yesterday" are those of that day
         if after >= len(tokens) or (found := self._since_what(tokens, after)) is None:
             return None
         end, asked, _, _ = found
@@ -248,7 +253,7 @@ class Times:
             return found
         if tokens[at].text in ("yesterday", "today"):
             return self._relative(tokens, at)
-        if (near := self._near.near(tokens, at)) is not None and near[1] == near[2]:
+        if (near := self._near.near(tokens, at, with_weekdays=False)) is not None and near[1] == near[2]:
             return near[0], _days(near[1], near[2]), near[1].isoformat(), "within"
         day = self._near.ordinal(tokens, at)
         return None if day is None else (day[0], _days(day[1], day[1]), day[1].isoformat(), "within")
@@ -266,6 +271,8 @@ class Times:
         if one is None:
             return None
         middle, asked, _, _ = one
+        if tokens[at].text != "between" and texts_at(tokens, middle, 1) == ("and",):
+            return self._next_day(tokens, middle + 1, asked)
         joining = ("and",) if tokens[at].text == "between" else ("to", "until", "till", "through")
         if middle >= len(tokens) or tokens[middle].text not in joining:
             return None
@@ -279,6 +286,15 @@ class Times:
         if first is None or last is None or first[0] > last[1]:
             return None
         return other[0], _days(first[0], last[1]), f"{first[0]} to {last[1]}", "within"
+
+    def _next_day(self, tokens: Sequence[Token], at: int, begun: Range) -> "_Found | None":
+        """``March 3rd and 4th``: two days, one behind the other."""
+        last = self._same_month(tokens, at, begun) if at < len(tokens) else None
+        days = self._days_of(begun)
+        if last is None or days is None or days[0] != days[1] or tokens[at].kind not in ("ordinal", "number"):
+            return None
+        span = self._days_of(last[1])
+        return last if span is not None and span[1] == span[0] + datetime.timedelta(days=1) else None
 
     def _last_of_span(self, tokens: Sequence[Token], at: int, begun: Range) -> "_Found | None":
         if at >= len(tokens):

@@ -38,6 +38,8 @@ class Reader(Told):
             NotUnderstood: the parts make no question.
             Ambiguous: they make several.
         """
+        if self.text.lower().lstrip().startswith("where ") and not slots.by and not slots.values and not slots.compare:
+            raise NotUnderstood("by what: name a country, a page or a source, as in “by country”")
         self._settle_hours(slots)
         groups = groups_of(slots)
         by = self._dimensions(slots)
@@ -107,10 +109,23 @@ class Reader(Told):
         if len(senses) > 1 and not slots.joined:
             raise NotUnderstood("how " + " and ".join(one.name for one in senses) + " belong together")
         found = [self.measure(one, slots) for one in senses]
+        if slots.aggregates:
+            found = self._each_aggregate(found, senses, slots)
         if slots.per:
             found = [per(one, slots.per) for one in found]
-        if len(found) > 1 and (slots.aggregate or slots.unique):
+        if len(senses) > 1 and (slots.aggregate or slots.unique):
             raise NotUnderstood("what is aggregated")
+        return found
+
+    def _each_aggregate(self, found: list[Measure], senses: list[Sense], slots: Slots) -> list[Measure]:
+        """``minimum, maximum and average order value``."""
+        if len(found) != 1 or slots.per or slots.share:
+            raise NotUnderstood("what is aggregated in which way")
+        first = slots.aggregate
+        for how in slots.aggregates:
+            slots.aggregate = how
+            found.append(self.measure(senses[0], slots))
+        slots.aggregate = first
         return found
 
     def _of_doers(self, senses: list[Sense], slots: Slots) -> Measure | None:
@@ -154,6 +169,8 @@ class Reader(Told):
         is_time = slots.which_unit is not None or fields[:1] in (["hour_of_day"], ["day_of_week"])
         if is_time and said & {"busiest", "quietest"}:
             return Sense(METRIC, "events")
+        if said & {"slowest", "fastest", "longest", "shortest", "quickest", "cheapest"}:
+            raise NotUnderstood("by what the order is: name it, as in “by average load time”")
         if fields and said & {"selling", "sellers"} and fields[0].startswith("properties."):
             self.assumptions.append("by the number of purchases")
             return Sense(METRIC, "purchases")
@@ -162,6 +179,8 @@ class Reader(Told):
             raise Ambiguous(
                 Unclear("It does not say by what they are the best.", (f"{text} by revenue", f"{text} by purchases"))
             )
+        if "traffic" in said and slots.segments:
+            return Sense(METRIC, "events")
         if slots.counted and not fields and slots.values:
             raise NotUnderstood("what is to be counted")
         if fields and fields[0] == "page_path":
@@ -190,12 +209,19 @@ class Reader(Told):
         if not slots.aggregate or isinstance(metric.measure, Formula):
             if slots.aggregate not in ("", "avg"):
                 raise NotUnderstood(f"the {slots.aggregate} of {metric.label}")
-            return MetricOf(measure="metric", metric=metric.name, name=metric.name)
+            return self._plain_metric(metric.name)
         if isinstance(metric.measure, (Number, Quantile)):
             return _aggregated(metric.measure.field, slots.aggregate, metric.measure.where, f"{slots.aggregate}_{metric.name}")
         if slots.aggregate == "sum" and "amount" not in self.text.lower():  # the sum of amounts is no count
             return MetricOf(measure="metric", metric=metric.name, name=metric.name)
         raise NotUnderstood(f"the {slots.aggregate} of {metric.label.lower()}: of what")
+
+    def _plain_metric(self, name: str) -> MetricOf:
+        """As the catalogue has it; ``total order value`` is no average."""
+        said = frozenset(re.findall("[a-z]+", self.text.lower()))
+        if name == "average_order_value" and "total" in said and not said & {"average", "avg", "aov", "mean", "typical"}:
+            name = "revenue"
+        return MetricOf(measure="metric", metric=name, name=name)
 
     def _of_field(self, sense: Sense, slots: Slots) -> Measure:
         asked = field_of(sense)
@@ -241,7 +267,7 @@ class Reader(Told):
         """Fields of which several values are named beside each other: each is one row then."""
         if slots.either or slots.share or (slots.counted and not slots.compare):
             return []
-        fields = [self._one_field(senses).name for senses in slots.values]
+        fields = [self._one_field(senses).name for senses in slots.values if not senses[0].label or slots.compare]
         return sorted({name for name in fields if fields.count(name) > 1})
 
     def filters(self, slots: Slots) -> Filter | None:
@@ -286,7 +312,9 @@ class Reader(Told):
         if slots.having is not None:
             if (not by) == (grain is None) or slots.share or slots.which_unit is not None:
                 raise NotUnderstood(f"what {slots.having[1]} is a limit of")
-            return grain, Kept.model_validate({"operator": slots.having[0], "number": slots.having[1]})
+            return grain, Kept.model_validate(
+                {"operator": slots.having[0], "number": slots.having[1], "counted": slots.is_how_many_keep}
+            )
         if slots.is_mean:
             if slots.running or slots.is_moving or slots.growth or slots.is_ranked or slots.which_unit is not None:
                 raise NotUnderstood("what of the average")
