@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Literal
 
-from millrace_analytics.ai.knowing import vocabulary_of
 from millrace_analytics.ai.ports import Asked, InSql, LanguageModel, ModelFailed, Planned, Reading, Unanswerable, Unclear
 from millrace_analytics.ai.results import Result, run_plan, run_sql
 from millrace_core.errors import MillraceError
@@ -34,7 +33,7 @@ async def score(world: World, model: LanguageModel, case: dict[str, Any]) -> Sco
     """Right where the answer is a gold one for every tenant of the fixture, or where none is expected and none came."""
     for tenant in TENANTS:
         warehouse = world.warehouse.of(tenant)
-        asked = Asked(tenant, case["question"], NOW, vocabulary=await vocabulary_of(warehouse))
+        asked = Asked(tenant, case["question"], NOW, vocabulary=await world.vocabulary(tenant))
         try:
             reading = await model.about(asked).read()
         except ModelFailed as failed:

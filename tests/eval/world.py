@@ -3,10 +3,12 @@
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from millrace_analytics.ai.knowing import vocabulary_of
+from millrace_analytics.ai.ports import Vocabulary
 from millrace_service.metrics import Metrics
 from millrace_warehouse.chdb.engine import ChdbEngine
 from millrace_warehouse.clickhouse import schema
@@ -26,6 +28,13 @@ class World:
 
     warehouse: Warehouse
     admin: Connection
+    known: dict[str, Vocabulary] = field(default_factory=dict)
+
+    async def vocabulary(self, tenant: str) -> Vocabulary:
+        """What the tenant's events are called: the fixture stays as it is, so it is looked up once."""
+        if tenant not in self.known:
+            self.known[tenant] = await vocabulary_of(self.warehouse.of(tenant))
+        return self.known[tenant]
 
     async def gold(self, tenant: str, sql: str) -> Sequence[Sequence[Any]]:
         """What the gold statement answers on the tenant's events alone."""

@@ -27,7 +27,7 @@ _SAYS_NOTHING: Final = (
 
 def is_funnel(pieces: Sequence[Piece]) -> bool:
     """Whether it is about steps: it says so, or names one event and then another."""
-    if any(piece.is_a(grammar.RETENTION, grammar.PATHS) for piece in pieces):
+    if any(piece.is_a(grammar.RETENTION, grammar.PATHS, grammar.RATIO) for piece in pieces):
         return False
     if any(piece.is_a(grammar.FUNNEL) for piece in pieces):
         return True

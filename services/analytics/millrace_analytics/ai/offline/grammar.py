@@ -51,6 +51,7 @@ WINDOW: Final = "window"
 FOLLOWING: Final = "following_unit"
 SESSION_LENGTH: Final = "session_length"
 IN_SECONDS: Final = "in_seconds"
+RATIO: Final = "ratio"
 HOW_OFTEN: Final = "how_often"
 RATE: Final = "rate"
 OR_LESS: Final = "or_less"
@@ -73,6 +74,7 @@ by: by, per, across, grouped by, group by, broken down by, break down by, broken
 which: which, what kind of, which of the, which of our, what are the, which of, what are our, which kind of
 how_many: how many, number of, count of, total number of, the number of, count, volume of, amount of,
   number of time, tally of, total count of, the count of, total number, how many time
+ratio: ratio of, ratio between, ratio
 how_often: how often, how frequently
 unique: unique, distinct, different
 top: top, most, highest, best, biggest, largest, most common, most popular, most frequent, leading, greatest, busiest,
@@ -216,7 +218,7 @@ visualize visualise draw curious interested wondering quick quickly overview sum
 obtain land originate live based located belong drive deliver contribute achieve recorded record yet still ourselves
 roughly approximately basically simply really very print output supply arrive exist observe placed place perform conducted
 available numbers respective particular given certain issue getting gets makes whether include contain involve right
-directly immediately straight attributed trigger everything using used percentile percentiles
+directly immediately straight attributed trigger differ vary everything using used percentile percentiles
 """.split()
 
 _MISLEADING: Final = frozenset(

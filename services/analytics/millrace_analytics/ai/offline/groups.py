@@ -102,7 +102,7 @@ def _short(sense: Sense) -> str:
 
 def counted_values(senses: Sequence[Sense], slots: Slots) -> tuple[Sense, Filter | None] | None:
     """``how many countries do our visitors come from``: the values of a field, of some events."""
-    if len(senses) != 2 or slots.joined or slots.aggregate or slots.per or not (slots.counted or slots.unique):
+    if len(senses) != 2 or slots.joined or slots.aggregate or slots.per or not slots.is_field_counted:
         return None
     field, other = senses
     is_field = field.kind == "dimension" and field.detail != "number"

@@ -192,6 +192,8 @@ class Names:
         is_average = sense.name == "average_order_value" and piece.text.lower().startswith("average")
         if is_average and slots.aggregate not in ("", "avg"):
             slots.aggregates.append("avg")  # "minimum, maximum and average order value"
+        is_counted_field = self._before is not None and self._before.is_a(grammar.HOW_MANY, grammar.UNIQUE)
+        slots.is_field_counted = slots.is_field_counted or (sense.kind == DIMENSION and is_counted_field)
         if sense.kind == SEGMENT:
             slots.segments.append(InSegment(segment=sense.name))
         elif sense.kind == VALUE:
@@ -251,4 +253,7 @@ class Names:
             return True
         if fields & OF_AN_ORDER and any(one.name == "purchases" for one in piece.all(METRIC)) and not self.slots.joined:
             return any(one.name in PURCHASES for one in self.slots.measures)  # "revenue, not of dollar orders"
-        return bool(self.slots.measures) and any(one.name in PEOPLE for one in piece.all(METRIC))
+        is_whose = bool(self.slots.measures) or [one.name for one in self.slots.by] == [
+            "page_path"
+        ]  # "top pages for mobile users"
+        return is_whose and any(one.name in PEOPLE for one in piece.all(METRIC))

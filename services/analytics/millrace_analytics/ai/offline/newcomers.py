@@ -7,7 +7,7 @@ from typing import Final, Literal
 from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.amounts import percent_of, plain
 from millrace_analytics.ai.offline.lexicon import METRIC, Sense
-from millrace_analytics.ai.offline.people import noun_of
+from millrace_analytics.ai.offline.people import is_return, noun_of
 from millrace_analytics.ai.offline.placing import SlotReader
 from millrace_analytics.ai.offline.ranging import never_before
 from millrace_analytics.ai.offline.scanning import Piece
@@ -27,7 +27,7 @@ _Who = Literal["new", "returning", "both", "repeat"]
 
 def is_about_new(pieces: Sequence[Piece]) -> bool:
     """Whether it asks for new people, or for those who had been there before."""
-    said = [piece for piece in pieces if piece.kind != "stop"]
+    said = [piece for piece in pieces if piece.kind != "stop" and not is_return(piece)]
     if any(one.is_a(grammar.NEW, grammar.RETURNING) and _is_somebody(other) for one, other in itertools.pairwise(said)):
         return True
     is_said_last = bool(said) and said[-1].is_a(grammar.NEW, grammar.RETURNING)  # "what share of visitors were new"

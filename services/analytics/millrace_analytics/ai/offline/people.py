@@ -65,7 +65,8 @@ def noun_of(piece: Piece) -> str:
 
 def is_return(piece: Piece) -> bool:
     """``came back``: that somebody did something again."""
-    return piece.is_a(grammar.RETENTION) and piece.text.lower().split()[-1] == "back"
+    said = piece.text.lower().split()
+    return (piece.is_a(grammar.RETENTION) and said[-1] == "back") or (piece.is_a(grammar.RETURNING) and said[-1] == "returned")
 
 
 def _is_page(piece: Piece) -> bool:

@@ -83,7 +83,7 @@ class SlotReader(Names):
     def _take_number(self, piece: Piece) -> None:
         if self._comparing is not None:
             self._compare(piece.number)
-        elif self._role == grammar.TOP and self.slots.top is None:
+        elif self.slots.top is None and (self._role == grammar.TOP or self._is_behind_rank()):
             self.slots.top = piece.number
         else:
             self._number = piece  # of "10 most common", "7 day moving average"
@@ -188,8 +188,8 @@ class SlotReader(Names):
                 slots.previous_is = sense.detail or slots.previous_is
             case grammar.RUNNING:
                 slots.running = True
-            case grammar.GROWTH:
-                slots.growth = True
+            case grammar.GROWTH | grammar.RATIO:
+                self._relate(sense.kind)
             case grammar.MOVING:
                 self._move(sense)
             case grammar.OR:
@@ -201,6 +201,16 @@ class SlotReader(Names):
             case _:
                 return False
         return True
+
+    def _relate(self, kind: str) -> None:
+        if self._is_behind_rank():
+            raise NotUnderstood(f"which {kind}")  # groups are ranked by what they are, and not by how they change
+        self.slots.growth = self.slots.growth or kind == grammar.GROWTH
+        self.slots.is_ratio = self.slots.is_ratio or kind == grammar.RATIO
+
+    def _is_behind_rank(self) -> bool:
+        """``visitors per page, top 5``."""
+        return self._before is not None and self._before.is_a(grammar.TOP, grammar.BOTTOM) and not self._before.is_content
 
     def _aggregate(self, how: str) -> None:
         if self.slots.aggregate not in ("", how):

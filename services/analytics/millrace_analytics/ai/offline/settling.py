@@ -2,7 +2,7 @@
 
 from millrace_analytics.ai.offline.clock import bare_hours
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, Sense
-from millrace_analytics.ai.offline.slots import DIVISORS, PEOPLE, PURCHASES, NotUnderstood, Slots
+from millrace_analytics.ai.offline.slots import DIVISORS, PEOPLE, PURCHASES, NotUnderstood, Slots, events_of
 from millrace_warehouse.metrics.catalogue import METRICS
 from millrace_warehouse.metrics.measures import Number
 
@@ -17,6 +17,8 @@ def settle(slots: Slots) -> None:
     """
     _settle_amounts(slots)
     _settle_actors(slots)
+    _settle_whose(slots)
+    _settle_ratio(slots)
     _settle_between(slots)
     _settle_limits(slots)
     settle_average(slots)
@@ -28,6 +30,8 @@ def _settle_amounts(slots: Slots) -> None:
     """``median purchase amount``: the amount is what is measured of a purchase, and nothing beside it."""
     amount = next((one for one in slots.measures if one.kind == DIMENSION and one.name == "order_value"), None)
     others = [one for one in slots.measures if one is not amount]
+    if amount is not None and not others and slots.per == "purchases":
+        slots.per, slots.aggregate = "", slots.aggregate or "avg"  # "average amount per purchase"
     if amount is None or len(others) != 1 or slots.joined or not _is_of_purchases(others[0]):
         return
     if slots.aggregate and others[0].name in ("purchases", "purchase", "revenue"):
@@ -51,8 +55,36 @@ def _settle_actors(slots: Slots) -> None:
     ):
         return
     who, what = slots.measures
-    if who.kind == METRIC and who.name in DIVISORS - {"sessions"} and what.kind == METRIC and what.name == "revenue":
+    is_amount = what.kind == METRIC and what.name == "revenue"
+    if who.kind == METRIC and who.name in DIVISORS - {"sessions"} and is_amount:
         slots.measures.pop(0)
+
+
+def _settle_whose(slots: Slots) -> None:
+    """``how much revenue did visitors from France generate``: whoever does something is somebody."""
+    if (
+        len(slots.measures) != 2
+        or slots.joined
+        or slots.aggregate
+        or slots.per
+        or slots.compare
+        or slots.share
+        or slots.is_ratio
+    ):
+        return
+    what, who = slots.measures
+    is_somebody = who.kind == METRIC and who.name in ("unique_visitors", "people", "users") and not slots.divisor
+    if is_somebody and what.kind == METRIC and (what.name == "revenue" or events_of(what) is not None):
+        slots.measures.pop()
+
+
+def _settle_ratio(slots: Slots) -> None:
+    """``ratio of signups to visitors``: the one for each of the other."""
+    if not slots.is_ratio:
+        return
+    if len(slots.measures) != 2 or any(one.kind != METRIC for one in slots.measures) or slots.per or slots.by:
+        raise NotUnderstood("the ratio of what to what")
+    slots.per, slots.joined = slots.measures.pop().name, False
 
 
 def _is_of_purchases(sense: Sense) -> bool:

@@ -110,6 +110,9 @@ class Slots:
     """Others beside the first (``minimum, maximum and average``)."""
     is_biggest: bool = False
     """Whether a rank stands right before what is measured (``the largest order by country``)."""
+    is_ratio: bool = False
+    is_field_counted: bool = False
+    """Whether the values of a field are to be counted (``how many countries``)."""
     is_how_many_keep: bool = False
     """Whether it asks how many keep a limit, and not which (``on how many days were there more than 20 orders``)."""
     is_mean: bool = False

@@ -228,7 +228,7 @@ class Reader(Told):
         name = name_of(sense.name)
         if slots.aggregate and sense.detail == "number":
             return _aggregated(asked, slots.aggregate, _OF_ORDERS.get(sense.name), f"{slots.aggregate}_{name}")
-        if slots.unique or (slots.counted and sense.detail != "number"):
+        if slots.unique or (slots.is_field_counted and sense.detail != "number"):
             return Unique(measure="unique", of=asked, name=f"unique_{name}")
         raise NotUnderstood(f"what about {sense.name}")
 
@@ -249,8 +249,10 @@ class Reader(Told):
 
     def _dimensions(self, slots: Slots) -> list[FieldName]:
         senses = list(slots.by)
-        if not slots.aggregate and not slots.unique and not slots.counted:
+        if not slots.aggregate and not slots.unique and not slots.is_field_counted:
             for one in [one for one in slots.measures if one.kind == DIMENSION]:
+                if one.detail == "time":
+                    raise NotUnderstood("whether a day or an hour is meant: write “which day” or “which hour”")
                 if one.detail == "number" and one.name not in ("hour_of_day", "day_of_week"):
                     raise NotUnderstood(
                         f"what about {one.name.removeprefix('properties.')}: its sum, its average or its median"
