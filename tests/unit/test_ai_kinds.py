@@ -124,6 +124,10 @@ def test_what_follows_a_series_or_groups(text: str, then: dict[str, Any]) -> Non
         ("total order value by country", ["revenue"], ["country"]),
         ("most purchased sku", ["purchases"], ["properties.sku"]),
         ("revenue from orders worth more than 50", ["revenue"], []),
+        ("all countries with their number of signups", ["signups"], ["country"]),
+        ("how much revenue did visitors from Germany generate", ["revenue"], []),
+        ("top 5 pages for mobile visitors", ["page_views"], ["page_path"]),
+        ("products that sold at least 50 times", ["purchases"], ["properties.sku"]),
     ],
 )
 def test_groups_are_what_is_asked_by_and_nothing_else(text: str, measures: list[str], by: list[str]) -> None:
@@ -149,6 +153,16 @@ def test_values_are_counted_where_they_are_to_be_different() -> None:
     }.items():
         (measure,) = question(text)["measures"]
         assert (measure["measure"], measure["of"]["name"]) == ("unique", field)
+
+
+def test_whose_events_they_are_is_a_filter() -> None:
+    assert question("revenue from signed-in users")["where"] == {"segment": "signed_in"}
+    assert question("events by anonymous visitors")["where"] == {"segment": "anonymous"}
+
+
+def test_a_ratio_is_of_the_one_for_each_of_the_other() -> None:
+    (measure,) = question("what's the ratio of signups to visitors")["measures"]
+    assert measure["parts"]["each"] == {"measure": "unique", "of": "visitor"}
 
 
 def test_people_who_did_something_are_counted_once_in_each_group() -> None:
@@ -178,6 +192,11 @@ def test_the_time_before_and_afterwards_are_of_the_same_thing() -> None:
         "users who signed up and bought within 24 hours",
         "time to first purchase",
         "how many products did we sell?",
+        "top page per country",
+        "average revenue by weekday",
+        "signups on each Monday in March",
+        "which country had the biggest increase in purchases last week?",
+        "when did we have the most page views?",
         "why did revenue drop?",
         "forecast revenue for April",
     ],

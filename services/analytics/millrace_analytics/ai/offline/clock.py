@@ -11,7 +11,7 @@ from millrace_warehouse.metrics.filters import AnyOf, Comparison, Filter
 
 _DAYS: Final = {name.lower(): number for number, name in enumerate(calendar.day_name, 1)}
 _PLURALS: Final = {f"{name}s": number for name, number in _DAYS.items()}
-_EACH: Final = frozenset({"a", "any", "every", "each"})
+_EACH: Final = frozenset({"a", "any"})
 _ON: Final = frozenset({"on", "during", "at", "for", "over"})
 _TO: Final = frozenset({"to", "through", "until", "till"})
 _BESIDE: Final = _ON | {"vs", "versus", "to", "with", "and", "or", "from", "between", "only", "of"}

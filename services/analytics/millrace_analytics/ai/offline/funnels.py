@@ -75,7 +75,7 @@ def _is_rate(piece: Piece) -> bool:
 
 def _is_table(piece: Piece) -> bool:
     said = piece.text.lower()
-    is_one = any(word in said for word in ("convert", "turn", "rate"))
+    is_one = any(word in said for word in ("convert", "turn", "rate", "went", "go from", "move from"))
     return piece.is_a(grammar.FUNNEL) and not (is_one and "funnel" not in said)
 
 

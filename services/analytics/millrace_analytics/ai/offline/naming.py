@@ -187,6 +187,16 @@ class Names:
         self._note_first(piece)
         if sense.name == "sessions" and slots.measures and piece.text.lower() in ("visited", "visiting"):
             return  # "how many people visited the site": whoever is counted was there
+        if (
+            sense.name == "users"
+            and piece.words > 1
+            and slots.measures
+            and not slots.joined
+            and not slots.compare
+            and not slots.per
+        ):
+            slots.segments.append(InSegment(segment="signed_in"))  # "revenue from signed-in users"
+            return
         if sense.name == "average_order_value" and piece.plural and piece.words > 1:
             sense, slots.aggregate = Sense(METRIC, "purchases"), "avg"  # "average purchases per day" are no amount
         is_average = sense.name == "average_order_value" and piece.text.lower().startswith("average")

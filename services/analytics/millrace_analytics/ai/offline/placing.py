@@ -64,6 +64,8 @@ class SlotReader(Names):
                 raise NotUnderstood(f"“{piece.text}”")
             case "when":
                 assert piece.when is not None
+                if self._role == grammar.BY and self._before is not None and self._before.is_a(grammar.BY):
+                    raise NotUnderstood(f"“{self._before.text} {piece.text}”")  # "each Monday" is many of them
                 slots.ranges.append(piece.when)
                 self._role = ""
             case "grain":

@@ -19,6 +19,7 @@ def settle(slots: Slots) -> None:
     _settle_actors(slots)
     _settle_whose(slots)
     _settle_ratio(slots)
+    _settle_groups(slots)
     _settle_between(slots)
     _settle_limits(slots)
     settle_average(slots)
@@ -123,6 +124,15 @@ def _settle_limits(slots: Slots) -> None:
     slots.by.append(slots.listed)
     if len(slots.measures) > 1:
         slots.measures.pop(0)
+
+
+def _settle_groups(slots: Slots) -> None:
+    """Groups that a rank or an average is of in more than one way."""
+    if slots.is_superlative and len(slots.by) > 1:
+        raise NotUnderstood("the largest of each group: those of all groups together are known")
+    is_by_time = any(one.name in ("hour_of_day", "day_of_week") for one in slots.by)
+    if is_by_time and slots.aggregate == "avg" and [one.name for one in slots.measures] == ["revenue"]:
+        raise NotUnderstood("the average of revenue by time: of orders, or of days")
 
 
 def settle_average(slots: Slots) -> None:
