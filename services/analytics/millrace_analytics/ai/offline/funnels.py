@@ -185,7 +185,7 @@ _HABITS: Final = (grammar.RETENTION, grammar.STICKINESS, grammar.LIFECYCLE)
 def is_habit(pieces: Sequence[Piece]) -> bool:
     """Whether it is about who comes back, how often, and who is new or gone."""
     if any(is_return(piece) for piece in pieces) and any(
-        event_of(piece) is not None or piece.is_a(grammar.FIRST_SEEN) for piece in pieces
+        event_of(piece) is not None or piece.is_a(grammar.FIRST_SEEN, grammar.ACTIVE) for piece in pieces
     ):
         return False  # that somebody came back then, after this
     return any(piece.is_a(*_HABITS) for piece in pieces)
