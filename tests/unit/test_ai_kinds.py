@@ -127,6 +127,7 @@ def test_what_follows_a_series_or_groups(text: str, then: dict[str, Any]) -> Non
         ("all countries with their number of signups", ["signups"], ["country"]),
         ("how much revenue did visitors from Germany generate", ["revenue"], []),
         ("top 5 pages for mobile visitors", ["page_views"], ["page_path"]),
+        ("which pages were visited by people from Germany", ["page_views"], ["page_path"]),
         ("products that sold at least 50 times", ["purchases"], ["properties.sku"]),
     ],
 )

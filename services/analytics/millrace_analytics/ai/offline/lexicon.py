@@ -67,8 +67,15 @@ class Lexicon:
         """Properties that are lengths of time, and the milliseconds of their unit."""
         self._catalogue()
         self._tenant(known)
+        self._prefer_what_was_sent(known)
         self.words: Final = frozenset(stem for phrase in self.senses for stem in phrase) - self.stops
         """What a slip of the pen may have been. A word that says nothing is none: what is taken for one is passed over."""
+
+    def _prefer_what_was_sent(self, known: Vocabulary) -> None:
+        """``checkout`` is the page of that name where the tenant has no such event."""
+        for senses in self.senses.values() if known.event_types else ():
+            if any(one.kind == VALUE for one in senses):
+                senses[:] = [one for one in senses if one.kind != EVENT or one.name in known.event_types]
 
     def _add(self, phrases: Iterable[str], sense: Sense) -> None:
         for phrase in phrases:

@@ -161,7 +161,12 @@ class Names:
     def _is_described(self, piece: Piece) -> bool:
         names = {one.name for one in (*piece.all(METRIC), *piece.all(DIMENSION))}
         is_somebody = bool(names & (PEOPLE.keys() - {"events", "page_views", "sessions"}))
-        return is_somebody and self._behind is not None and self._behind.is_a(grammar.WHO)
+        behind = self._behind
+        is_said = behind is not None and (
+            behind.is_a(grammar.WHO)
+            or ((piece.plural or piece.text.lower() == "people") and behind.is_a(VALUE, SEGMENT, grammar.NOT))
+        )
+        return is_somebody and is_said
 
     def _take_values(self, piece: Piece) -> None:
         slots = self.slots
@@ -185,16 +190,10 @@ class Names:
         slots = self.slots
         sense = self._sense_of(piece)
         self._note_first(piece)
-        if sense.name == "sessions" and slots.measures and piece.text.lower() in ("visited", "visiting"):
-            return  # "how many people visited the site": whoever is counted was there
-        if (
-            sense.name == "users"
-            and piece.words > 1
-            and slots.measures
-            and not slots.joined
-            and not slots.compare
-            and not slots.per
-        ):
+        if sense.name == "sessions" and piece.text.lower() in ("visited", "visiting"):
+            self._take_visited(sense)
+            return
+        if sense.name == "users" and piece.words > 1 and self._is_filter():
             slots.segments.append(InSegment(segment="signed_in"))  # "revenue from signed-in users"
             return
         if sense.name == "average_order_value" and piece.plural and piece.words > 1:
@@ -221,6 +220,17 @@ class Names:
         wants_number = bool(self.slots.aggregate) and dimension.detail == "number"
         wants_values = self.slots.unique and (not piece.is_a(METRIC) or self._is_different(dimension))
         return dimension if wants_number or wants_values else None
+
+    def _take_visited(self, sense: Sense) -> None:
+        """``which pages were visited``: how often; ``how many people visited the site``: whoever is counted was there."""
+        slots = self.slots
+        if not slots.measures:
+            slots.measures.append(Sense(METRIC, "page_views") if [one.name for one in slots.by] == ["page_path"] else sense)
+
+    def _is_filter(self) -> bool:
+        """Whether people that are named only say whose events are measured."""
+        slots = self.slots
+        return bool(slots.measures) and not slots.joined and not slots.compare and not slots.per
 
     def _sense_of(self, piece: Piece) -> Sense:
         """What is measured, of all that a phrase may mean."""

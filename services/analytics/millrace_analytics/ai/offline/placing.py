@@ -85,6 +85,9 @@ class SlotReader(Names):
     def _take_number(self, piece: Piece) -> None:
         if self._comparing is not None:
             self._compare(piece.number)
+        elif piece.text.lower() == "single":
+            if self.slots.by:
+                raise NotUnderstood("“single”")
         elif self.slots.top is None and (self._role == grammar.TOP or self._is_behind_rank()):
             self.slots.top = piece.number
         else:
@@ -230,6 +233,7 @@ class SlotReader(Names):
     def _rank(self, kind: str) -> None:
         slots = self.slots
         slots.is_ranked = slots.is_superlative = True
+        slots.is_rank_of_groups = bool(slots.by)
         slots.ascending = kind == grammar.BOTTOM
         if self._number is not None:
             if self._number.is_ordinal and self._number.number > 1:

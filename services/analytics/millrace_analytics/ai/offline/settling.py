@@ -208,5 +208,6 @@ def settle_superlative(slots: Slots) -> None:
     elif not rest and first.name in ("purchases", "purchase") and not slots.first_is_plural and slots.top in (None, 1):
         slots.measures[:] = [Sense(METRIC, "revenue")]
         slots.aggregate = "min" if slots.ascending else "max"
-        slots.is_ranked = slots.is_superlative = False
-        slots.top = None
+        if not slots.is_rank_of_groups:  # "which visitor had the largest order" ranks visitors
+            slots.is_ranked = slots.is_superlative = False
+            slots.top = None

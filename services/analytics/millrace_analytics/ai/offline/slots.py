@@ -110,6 +110,8 @@ class Slots:
     """Others beside the first (``minimum, maximum and average``)."""
     is_biggest: bool = False
     """Whether a rank stands right before what is measured (``the largest order by country``)."""
+    is_rank_of_groups: bool = False
+    """Whether groups stood before a rank (``which visitor had the largest order``)."""
     is_ratio: bool = False
     is_field_counted: bool = False
     """Whether the values of a field are to be counted (``how many countries``)."""
