@@ -114,6 +114,7 @@ def test_what_follows_a_series_or_groups(text: str, then: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     ("text", "measures", "by"),
     [
+        ("revenue per browser", ["revenue"], ["browser"]),
         ("orders by country", ["purchases"], ["country"]),
         ("What is the conversion rate of visitors from Germany?", ["conversion_rate"], []),
         ("clicks by users who are not logged in", ["clicks"], []),

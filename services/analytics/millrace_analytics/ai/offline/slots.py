@@ -174,8 +174,8 @@ def is_counted(metric: Sense) -> bool:
 
 def divides(piece: Piece, metric: Sense) -> bool:
     """Whether something may be divided by it: by people and sessions, and by what is counted (``carts for every purchase``)."""
-    if metric.name in DIVISORS:
-        return True
+    if metric.name in DIVISORS:  # a browser is a visitor to count, and "per browser" is by its name
+        return all(one.name in PERSON_DIMENSIONS | {"session_id"} for one in piece.all(DIMENSION))
     return isinstance(METRICS[metric.name].measure, Count) and not piece.is_a(DIMENSION) and not piece.plural
 
 
