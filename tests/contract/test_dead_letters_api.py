@@ -10,17 +10,14 @@ from typing import Any
 
 import pytest
 
-from millrace_core.errors import InvalidInput
 from millrace_core.ids import new_id
 from millrace_core.time import now_ms, warehouse_time
 from millrace_eventlog.records import DeadLetter
 from millrace_eventlog.settings import LogSettings
 from millrace_eventlog.wiring import open_log
 from millrace_service.metrics import Metrics
-from millrace_standalone.corrections import corrected
 from tests.support.access import Platform, bearer, platform
 from tests.support.pipeline import record
-from tests.support.warehouse import OpenWarehouse
 
 
 def _letter(number: int, tenant: str = "mine", **columns: Any) -> DeadLetter:
@@ -112,20 +109,6 @@ async def test_what_is_wrong_with_a_correction_is_said_and_the_letter_stays(serv
     assert (damaged.status_code, damaged.json()["code"]) == (400, "damaged_letter")
     assert await _letters(served) == before
     assert await served.as_server("GET", "/decisions") == []
-
-
-async def test_a_correction_that_the_warehouse_would_refuse_again_is_refused_at_once(warehouse: OpenWarehouse) -> None:
-    letter = _letter(1)
-    line = {**json.loads(letter.line), "timestamp": "2026-02-16 12:00:00.000", "country": "DE"}
-    probe, command = warehouse.writer.probe, warehouse.connection.command
-    await command("ALTER TABLE events_probe MODIFY COLUMN country UInt16")  # the text of a country is none
-    try:
-        with pytest.raises(InvalidInput, match="would refuse this, too") as refusal:
-            await corrected(letter, json.dumps(line), probe)
-    finally:
-        await command("ALTER TABLE events_probe MODIFY COLUMN country LowCardinality(String)")
-    assert refusal.value.code == "refused_by_warehouse"
-    assert json.loads(await corrected(letter, json.dumps(line, indent=4), probe)) == line
 
 
 async def test_letters_are_their_tenants_alone(served: Platform) -> None:

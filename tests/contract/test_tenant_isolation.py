@@ -35,7 +35,7 @@ _ASKED_OF_VIEWS: list[dict[str, Any]] = [{"id": f"view-{number}", "sql": sql} fo
 Worlds = dict[str, list[Outcome]]
 
 
-@pytest.fixture(scope="session", params=["embedded", "clickhouse"])
+@pytest.fixture(scope="module", params=["embedded", "clickhouse"])
 def worlds(request: pytest.FixtureRequest) -> Worlds:
     cases = [*_ATTACKS, *_LEGITIMATE, *_ASKED_OF_VIEWS]
     opened = request.getfixturevalue(request.param)

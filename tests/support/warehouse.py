@@ -1,8 +1,10 @@
-"""The real engine for tests: one for the whole run (a process can hold one open), its tables empty at the start of each test.
+"""The real engine for tests: one for each file (a process can hold one open folder at a time), its tables empty at the start of
+each test.
 
 Fixtures: ``engine`` (the opened Engine), ``warehouse`` (writer and admin on empty tables); ``ON_BOTH`` runs a test on a server,
-too. The loop of the session's fixtures
-is not a test's loop, so nothing that waits is kept between tests: connections and locks are made anew for each.
+too. The engine runs from a file's first test that needs it to the file's end, so no test of that file opens a platform in this
+process. The loop of the engine's fixture is not a test's loop, so nothing that waits is kept between tests: connections and
+locks are made anew for each.
 """
 
 import asyncio
@@ -60,7 +62,7 @@ ON_BOTH = pytest.mark.parametrize("opened_engine", ["embedded", "server"], indir
 """Runs a test, or all of a module, on the engine in the process and on one behind ClickHouse's HTTP interface."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChdbEngine]:
     folder: Path = tmp_path_factory.mktemp("warehouse")
 

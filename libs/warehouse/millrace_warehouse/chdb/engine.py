@@ -13,6 +13,7 @@ from typing import Final, Self
 
 import clickhouse_connect
 import structlog
+from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error as DriverError
 
 from millrace_core import metrics as names
@@ -65,6 +66,8 @@ class ChdbEngine:
         self._tenants = ThreadPoolExecutor(_TENANT_THREADS, thread_name_prefix="chdb-tenant")
         self._numbers = itertools.count(_FIRST_NUMBER)
         self._discarded = metrics.counter(names.WAREHOUSE_DISCARDED)
+        # Without a connection the engine stops, and the next one would start it and read every part again.
+        self._standing: Client | None = None
 
     @classmethod
     async def open(cls, folder: Path, metrics: Metrics) -> Self:
@@ -75,9 +78,11 @@ class ChdbEngine:
         """
         executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="chdb")
         engine = cls(folder, secrets.token_hex(24), executor, metrics)
+        opening = asyncio.get_running_loop().run_in_executor(executor, engine._prepare)
         try:
-            await asyncio.get_running_loop().run_in_executor(executor, engine._prepare)
+            engine._standing = await asyncio.shield(opening)
         except BaseException:
+            opening.add_done_callback(_close_unwanted)
             executor.shutdown(wait=False)
             raise
         return engine
@@ -108,6 +113,8 @@ class ChdbEngine:
         """Wait for running calls, then stop the threads; for a while only where a tenant's statement cannot be interrupted.
         Connections are to be closed before."""
         await asyncio.to_thread(self._executor.shutdown)
+        if self._standing is not None:
+            await asyncio.to_thread(self._standing.close)
         self._tenants.shutdown(wait=False, cancel_futures=True)
         ending = threading.Thread(target=self._tenants.shutdown, name="chdb-ending", daemon=True)
         ending.start()
@@ -115,17 +122,19 @@ class ChdbEngine:
         if ending.is_alive():
             _log.warning("queries_abandoned")
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> Client:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._config = write_configuration(self._folder, TABLES, self._marker, _SERVER, _TABLES)
             first = self._client(None, {"log_comment": self._marker})
             try:
                 first.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
-            finally:
+            except BaseException:
                 first.close()
+                raise
         except (DriverError, OSError) as error:
             raise StartRefused(f"the warehouse in {self._folder} cannot be opened: {_why(error)}") from error
+        return first
 
     def _kill(self, number: int) -> None:
         """End what runs on a tenant's connection: nobody waits for it any more."""
@@ -158,7 +167,7 @@ class ChdbEngine:
             raise failure_of(error) from error
         return ChdbConnection(client, executor, self._folder, self._discarded.inc, kill)
 
-    def _client(self, database: str | None, settings: Mapping[str, int | str]) -> clickhouse_connect.driver.client.Client:
+    def _client(self, database: str | None, settings: Mapping[str, int | str]) -> Client:
         return clickhouse_connect.get_client(
             dsn=f"chdb://{self.files}",
             database=database,
@@ -174,7 +183,7 @@ def _behind_us(limits: Mapping[str, int | str]) -> Mapping[str, int | str]:
     return limits if nice is None else {**limits, _NICE: min(19, int(nice) + os.getpriority(os.PRIO_PROCESS, 0))}
 
 
-def _close_unwanted(opening: "asyncio.Future[clickhouse_connect.driver.client.Client]") -> None:
+def _close_unwanted(opening: "asyncio.Future[Client]") -> None:
     """Nobody waits for it any more, and an engine with an open connection never lets go of its folder."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()

@@ -25,6 +25,8 @@ _DAY_MS: Final = 24 * HOUR_MS
 _SETTLE_SECONDS: Final = 2.0
 _LOOKS: Final = 3
 _REBUILDS: Final = 5
+_FIRST: Final = "events"
+"""The migration that makes the tables of a new warehouse."""
 _COUNTS_DIFFERENTLY: Final = "visitors"
 """The migration behind which rollups count otherwise than those that stand."""
 _AUDITED_HOURS: Final = 3
@@ -87,6 +89,8 @@ class ClickHouseAdmin:
             await schema.set_retention(connection, self._ttl_days, self._layout)
         except EngineFailure as failure:
             raise own_error(failure) from failure
+        if _FIRST in done:  # nothing was stored yet that could be counted
+            return done
         if _COUNTS_DIFFERENTLY in done:  # what is audited next is to be counted in the new way, too
             now = now_ms()
             await self.repair(now - _AUDITED_HOURS * HOUR_MS, now)

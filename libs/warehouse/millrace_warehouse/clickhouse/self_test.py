@@ -9,6 +9,7 @@ from typing import Final
 from millrace_core.errors import StartRefused
 from millrace_warehouse.clickhouse.engine import Connection, Engine
 from millrace_warehouse.clickhouse.failures import EngineFailure
+from millrace_warehouse.clickhouse.standing import StandingConnection
 from millrace_warehouse.gate.tables import READABLE
 from millrace_warehouse.migrations.tables import LIVE, OUTCOMES, TABLES
 
@@ -30,7 +31,8 @@ async def check_barrier(engine: Engine) -> None:
     canary = f"canary.{secrets.token_hex(8)}"
     month = f"{random.choice(_YEARS)}{random.randint(1, 12):02}"  # noqa: S311
     try:
-        admin = await engine.admin()
+        ours = StandingConnection(engine.admin)
+        admin = await ours.get()
         await _drop_stale(engine, admin)
         time = f"{month[:4]}-{month[4:]}-01 00:00:00"
         await admin.command(
@@ -44,41 +46,49 @@ async def check_barrier(engine: Engine) -> None:
         try:
             await _check_tables(engine, admin, canary)
         finally:
-            await _drop(engine, await engine.admin(), month)
-        await admin.close()
+            await _drop(engine, await ours.get(), month)
+            await ours.close()
     except EngineFailure as failure:
         raise StartRefused(f"the warehouse's isolation cannot be tested (engine code {failure.code})") from failure
 
 
 async def _check_tables(engine: Engine, admin: Connection, canary: str) -> None:
     own, other = await engine.tenant(canary, {}), await engine.tenant("another.tenant", {})
+    unmarked = StandingConnection(engine.nobody)
+    seen, own_seen, other_seen = [await _counts(each, canary) for each in (admin, own, other)]
     for table in _TESTED:
-        count = f"SELECT count() FROM {table} WHERE customer_id = '{canary}'"
-        if await admin.text(count) == "0":
+        if not seen[table]:
             raise StartRefused(f"the warehouse's view of {table} is not filled: the row policies shut ourselves out")
-        if await own.text(count) == "0":
+        if not own_seen[table]:
             raise StartRefused(
                 f"the warehouse hides rows of {table} from their own tenant: its row policies are not the right ones"
             )
-        if await other.text(count) != "0" or await _unmarked_sees(engine, count):
+        if other_seen[table] or await _unmarked_sees(unmarked, _count(table, canary)):
             raise StartRefused(f"the warehouse shows rows of {table} to other tenants: its row policies are not applied")
     if granted := _SOURCES.search(await other.text("SHOW GRANTS")):
         raise StartRefused(f"the warehouse grants access to {granted[0]}: its configuration is not applied")
-    for connection in (own, other):
+    for connection in (own, other, unmarked):
         await connection.close()
 
 
-async def _unmarked_sees(engine: Engine, count: str) -> bool:
+def _count(table: str, canary: str) -> str:
+    return f"SELECT count() FROM {table} WHERE customer_id = '{canary}'"
+
+
+async def _counts(connection: Connection, canary: str) -> dict[str, int]:
+    """How many rows of the canary a connection sees in each table."""
+    found = await connection.text(f"SELECT {', '.join(f'({_count(table, canary)})' for table in _TESTED)}")
+    return dict(zip(_TESTED, map(int, found.split("\t")), strict=True))
+
+
+async def _unmarked_sees(unmarked: StandingConnection, count: str) -> bool:
     """Whether nobody's connection counts a row; an error is no count."""
-    connection = await engine.nobody()
     try:
-        return await connection.text(count) != "0"
+        return await (await unmarked.get()).text(count) != "0"
     except EngineFailure as failure:
         if not failure.code:  # the engine did not even refuse
             raise
         return False
-    finally:
-        await connection.close()
 
 
 async def _drop_stale(engine: Engine, admin: Connection) -> None:
