@@ -99,9 +99,8 @@ def create_app(
         repeating: where answers are kept for an ``Idempotency-Key``; None keeps none.
         public: paths that need no credential.
     """
-    app = FastAPI(title=title, version=version, redoc_url=None)
-    for router in routers:
-        app.include_router(router)
+    # Not by include_router, which builds every route, its parameters and its models a second time.
+    app = FastAPI(title=title, version=version, redoc_url=None, routes=[each for router in routers for each in router.routes])
     app.add_exception_handler(MillraceError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

@@ -1,6 +1,8 @@
 """Errors as problem details (RFC 9457), where a family documents them so."""
 
 from collections.abc import Mapping
+from copy import deepcopy
+from functools import cache
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -27,8 +29,13 @@ class Problem(BaseModel):
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For a route's ``responses``: these statuses answer a problem."""
-    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+    content = {"application/problem+json": {"schema": deepcopy(_schema())}}  # FastAPI adds to what it is given
     return {status: {"description": STATUS_NAMES[status], "content": content} for status in statuses}
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return Problem.model_json_schema()
 
 
 def error_response(

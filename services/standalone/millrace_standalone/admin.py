@@ -16,12 +16,12 @@ from millrace_records.cache.ports import Messages
 from millrace_records.ports import Records
 from millrace_service.metrics import Metrics
 from millrace_standalone.admin_access import Operator, admin_check
-from millrace_standalone.admin_backup import backup_router
-from millrace_standalone.admin_keys import changes_router, keys_router
-from millrace_standalone.admin_letters import Count, letters_router
-from millrace_standalone.admin_privacy import privacy_router
-from millrace_standalone.admin_tenants import decisions_router, tenants_router
-from millrace_standalone.admin_users import users_router
+from millrace_standalone.admin_backup import add_backup
+from millrace_standalone.admin_keys import add_changes, add_keys
+from millrace_standalone.admin_letters import Count, add_letters
+from millrace_standalone.admin_privacy import add_privacy
+from millrace_standalone.admin_tenants import add_decisions, add_tenants
+from millrace_standalone.admin_users import add_users
 from millrace_standalone.backup import Backups
 from millrace_standalone.corrections import Probe
 from millrace_warehouse.ports import WarehouseAdmin
@@ -73,15 +73,15 @@ def admin_router(
         backups: makes them where all of it is this process's.
     """
     router = APIRouter(prefix="/admin/v1", dependencies=[Depends(admin_check(credentials))], include_in_schema=False)
-    router.include_router(letters_router(log, records, probe))
-    router.include_router(tenants_router(records, messages))
-    router.include_router(decisions_router(records))
-    router.include_router(keys_router(records.access, access_changed))
-    router.include_router(users_router(records.access, access_changed, public_url))
-    router.include_router(changes_router(records.access))
-    router.include_router(privacy_router(privacy, records))
+    add_letters(router, log, records, probe)
+    add_tenants(router, records, messages)
+    add_decisions(router, records)
+    add_keys(router, records.access, access_changed)
+    add_users(router, records.access, access_changed, public_url)
+    add_changes(router, records.access)
+    add_privacy(router, privacy, records)
     if backups is not None:
-        router.include_router(backup_router(backups))
+        add_backup(router, backups)
 
     @router.get("/status")
     async def read_status(_: Operator) -> dict[str, Any]:

@@ -19,9 +19,8 @@ class Wanted(BaseModel):
     folder: Path
 
 
-def backup_router(backups: Backups) -> APIRouter:
-    """The route, without the prefix and the check of the token."""
-    router = APIRouter()
+def add_backup(router: APIRouter, backups: Backups) -> None:
+    """The route; prefix and check of the token are the router's."""
 
     @router.post("/backup")
     async def make(wanted: Wanted, caller: Operator) -> dict[str, Any]:
@@ -31,5 +30,3 @@ def backup_router(backups: Backups) -> APIRouter:
             raise InvalidInput("The folder has to be named from the root on.", code="folder_refused")
         manifest, waited = await backups.make(wanted.folder)
         return {"files": len(manifest.files), "bytes": manifest.bytes, "inserts_waited_seconds": round(waited, 3)}
-
-    return router

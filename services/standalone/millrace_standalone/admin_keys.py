@@ -69,14 +69,13 @@ class TrailPage(BaseModel):
     text: str = Field("", max_length=320, pattern=_TEXT, description="What the subject or the actor has in it.")
 
 
-def keys_router(access: AccessPorts, changed: Callable[[], Awaitable[None]]) -> APIRouter:
-    """The routes, without the prefix and the check of the credential. A secret is in the answer that makes it, and nowhere
+def add_keys(router: APIRouter, access: AccessPorts, changed: Callable[[], Awaitable[None]]) -> None:
+    """The routes; prefix and check of the credential are the router's. A secret is in the answer that makes it, and nowhere
     else.
 
     Args:
         changed: to be called when a key was changed.
     """
-    router = APIRouter()
 
     @router.get("/keys")
     async def list_keys(caller: Asking, tenant: str | None = None) -> list[dict[str, Any]]:
@@ -114,12 +113,9 @@ def keys_router(access: AccessPorts, changed: Callable[[], Awaitable[None]]) -> 
         response.headers["Cache-Control"] = "no-store"
         return {**shown_key(key), "key": secret}
 
-    return router
 
-
-def changes_router(access: AccessPorts) -> APIRouter:
+def add_changes(router: APIRouter, access: AccessPorts) -> None:
     """Likewise."""
-    router = APIRouter()
 
     @router.get("/changes")
     async def list_changes(caller: Asking, asked: Annotated[TrailPage, Query()]) -> list[dict[str, Any]]:
@@ -143,8 +139,6 @@ def changes_router(access: AccessPorts) -> APIRouter:
             }
             for one in found
         ]
-
-    return router
 
 
 def shown_key(key: Key) -> dict[str, Any]:

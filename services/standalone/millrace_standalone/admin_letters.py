@@ -59,13 +59,12 @@ class Count(BaseModel):
     count: int
 
 
-def letters_router(log: LogPorts, records: Records, probe: Probe) -> APIRouter:
-    """The routes, without the prefix and the check of the token.
+def add_letters(router: APIRouter, log: LogPorts, records: Records, probe: Probe) -> None:
+    """The routes; prefix and check of the token are the router's.
 
     Args:
         probe: why the warehouse would refuse rows, or None.
     """
-    router = APIRouter()
     letters = log.dead_letters
 
     @router.get("/dead-letters")
@@ -101,8 +100,6 @@ def letters_router(log: LogPorts, records: Records, probe: Probe) -> APIRouter:
     async def drop_letters(asked: LetterIds, caller: Asking) -> Count:
         found = [_own(letter, caller) for one in asked.ids if (letter := await _letter(letters, one)) is not None]
         return await _settle(log, records, found, "dropped")
-
-    return router
 
 
 async def _settle(log: LogPorts, records: Records, letters: Sequence[DeadLetter], action: Action) -> Count:

@@ -42,9 +42,8 @@ class ToErase(Whose):
     dry_run: bool = False
 
 
-def privacy_router(privacy: PrivacyRequests, records: Records) -> APIRouter:
-    """The routes, without the prefix and the check of the token."""
-    router = APIRouter()
+def add_privacy(router: APIRouter, privacy: PrivacyRequests, records: Records) -> None:
+    """The routes; prefix and check of the token are the router's."""
 
     async def found_for(whose: Whose, caller: Caller) -> Found:
         tenant = tenant_of(caller, whose.tenant, "admin")
@@ -79,8 +78,6 @@ def privacy_router(privacy: PrivacyRequests, records: Records) -> APIRouter:
     ) -> list[dict[str, Any]]:
         asked = admin_of(caller, tenant)
         return [_shown(one) for one in await records.erasures.erasures(tenant=asked, after=after, limit=limit)]
-
-    return router
 
 
 def _told(found: Found) -> dict[str, Any]:

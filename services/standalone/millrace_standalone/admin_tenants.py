@@ -63,9 +63,9 @@ class Removed(BaseModel):
     removed: bool
 
 
-def tenants_router(records: Records, messages: Messages) -> APIRouter:
-    """The routes, without the prefix and the check of the token. A change is told to who keeps the limits."""
-    router, changing = APIRouter(), asyncio.Lock()
+def add_tenants(router: APIRouter, records: Records, messages: Messages) -> None:
+    """The routes; prefix and check of the token are the router's. A change is told to who keeps the limits."""
+    changing = asyncio.Lock()
 
     @router.get("/tenants")
     async def list_tenants(caller: Asking) -> list[dict[str, Any]]:
@@ -103,12 +103,9 @@ def tenants_router(records: Records, messages: Messages) -> APIRouter:
         await messages.publish(TENANTS_CHANGED)
         return Removed(removed=True)
 
-    return router
 
-
-def decisions_router(records: Records) -> APIRouter:
+def add_decisions(router: APIRouter, records: Records) -> None:
     """Likewise."""
-    router = APIRouter()
 
     @router.get("/decisions")
     async def list_decisions(
@@ -130,8 +127,6 @@ def decisions_router(records: Records) -> APIRouter:
             }
             for one in await records.decisions(tenant=admin_of(caller, tenant), after=after, limit=limit)
         ]
-
-    return router
 
 
 def _check_operator(caller: Caller, tenant: str) -> None:

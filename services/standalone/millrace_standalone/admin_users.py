@@ -66,14 +66,14 @@ class _People:
         return await password_link(self._tickets, user, caller.who, self._public_url)
 
 
-def users_router(access: AccessPorts, tell: Callable[[], Awaitable[None]], public_url: str) -> APIRouter:
-    """The routes, without the prefix and the check of the credential.
+def add_users(router: APIRouter, access: AccessPorts, tell: Callable[[], Awaitable[None]], public_url: str) -> None:
+    """The routes; prefix and check of the credential are the router's.
 
     Args:
         tell: to be called when a user was changed.
     """
-    people, router = _People(access, tell, public_url), APIRouter()
-    router.include_router(_roles_router(people))
+    people = _People(access, tell, public_url)
+    _add_roles(router, people)
 
     @router.get("/users")
     async def list_users(caller: Asking, tenant: str | None = None) -> list[dict[str, Any]]:
@@ -99,12 +99,8 @@ def users_router(access: AccessPorts, tell: Callable[[], Awaitable[None]], publi
         user = dataclasses.replace(await people.named(email), disabled_at=now_ms())
         return await people.changed(user, caller, "user_disabled")
 
-    return router
 
-
-def _roles_router(people: _People) -> APIRouter:
-    router = APIRouter()
-
+def _add_roles(router: APIRouter, people: _People) -> None:
     @router.put("/users/{email}/roles/{tenant}")
     async def give_role(email: str, tenant: _Tenant, given: Given, caller: Asking) -> dict[str, Any]:
         tenant_of(caller, tenant, "admin")
@@ -121,8 +117,6 @@ def _roles_router(people: _People) -> APIRouter:
             raise NotFound(f"{user.email} has no role in {tenant}.")
         left = {name: role for name, role in user.roles.items() if name != tenant}
         return await people.changed(dataclasses.replace(user, roles=left), caller, "roles_changed")
-
-    return router
 
 
 def _email(given: str) -> str:

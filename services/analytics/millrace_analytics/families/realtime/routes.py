@@ -19,8 +19,7 @@ from millrace_web.disconnects import while_connected
 
 def realtime_router(asking: SqlAsking, dashboards: Dashboards, live: LiveResponses) -> APIRouter:
     """``/query``, ``/query/check``, ``/dashboard/realtime/{customer_id}``, ``/events/stream/{customer_id}``."""
-    router = APIRouter(tags=["realtime"])
-    router.include_router(sql_router(asking))
+    router = sql_router(asking)
 
     @router.get("/dashboard/realtime/{customer_id}", response_model=Dashboard, responses=error_responses(400, 401, 403, 503))
     async def dashboard(customer_id: Tenant, caller: Asking, request: Request) -> Response:
