@@ -40,7 +40,7 @@ class _Watched(LossyWriter):
     async def insert(self, rows: bytes | Sequence[bytes], token: str) -> None:
         """As of LossyWriter."""
         if not self._up.is_set():
-            self.tried[token] = len(rows) if isinstance(rows, bytes) else sum(len(row) for row in rows)
+            self.tried[token] = len(rows) if isinstance(rows, bytes) else sum(map(len, rows))
         await super().insert(rows, token)
 
 
