@@ -55,7 +55,8 @@ class Sampled(Asked):
             return self
         if self.sample < _SMALLEST or abs(1 / self.one_in - self.sample) > self.sample / 50:
             raise ValueError("sample is one of a whole number, up to 10,000: 0.5, 0.33, 0.25, 0.2, 0.1, 0.05, 0.01, 0.001")
-        if named := sorted(NAMES.intersection(one.name for one in self._grouped())):
+        named = sorted(NAMES.intersection(one.name for one in self._grouped()))
+        if named and self.one_in > 1:
             raise ValueError(f"a sample has some of the people only: it cannot be grouped by {named[0]}")
         return self
 
