@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel
 
 from millrace_core.errors import Unavailable
@@ -49,6 +49,13 @@ class _Counter:
             if asked.text == "busy" and number == 1:
                 raise Unavailable("not now")
             return {"count": number}
+
+        @router.post("/dashboards")
+        async def dashboards(
+            tenant: Annotated[str | None, Header(alias="X-Tenant-ID")] = None, if_match: Annotated[str | None, Header()] = None
+        ) -> dict[str, Any]:
+            self.count += 1
+            return {"count": self.count, "tenant": tenant, "seen": if_match}
 
         @router.post("/secret")
         async def secret(response: Response) -> dict[str, int]:
@@ -99,6 +106,27 @@ async def test_a_key_is_of_one_path_and_of_who_sends_it(http: httpx.AsyncClient)
     assert (await _post(http, Authorization="Bearer other")).json()["count"] == 2
     assert (await _post(http, "/count?x=1")).json()["count"] == 3
     assert (await _post(http, "/secret")).json()["count"] == 4
+
+
+async def test_a_key_is_of_one_tenant(http: httpx.AsyncClient) -> None:
+    for _ in range(2):
+        told = [(await _post(http, "/dashboards", **{"X-Tenant-ID": tenant})).json() for tenant in ("ta", "tb")]
+        assert [(one["tenant"], one["count"]) for one in told] == [("ta", 1), ("tb", 2)]
+
+
+@pytest.mark.parametrize("other", [{"If-Match": '"2"'}, {"Content-Type": "application/json; charset=utf-8"}])
+async def test_what_a_request_says_in_its_headers_has_to_be_the_same(http: httpx.AsyncClient, other: dict[str, str]) -> None:
+    said = {"If-Match": '"1"', "Content-Type": "application/json"}
+    assert [(await _post(http, "/dashboards", **said)).json()["count"] for _ in range(2)] == [1, 1]
+    changed = await _post(http, "/dashboards", **{**said, **other})
+    assert (changed.status_code, changed.json()["code"]) == (409, "idempotency_key_reused")
+    assert (await _post(http, "/dashboards", **said, **{"Cache-Control": "no-cache"})).json()["count"] == 1
+
+
+async def test_no_two_requests_run_together_to_one_name(http: httpx.AsyncClient, counter: _Counter) -> None:
+    for path, key in (("/count?a=1", "k"), ("/count", "ka=1"), ("/count", "k")):
+        await _post(http, path, key)
+    assert counter.count == 3
 
 
 async def test_a_secret_or_a_fault_is_not_kept(http: httpx.AsyncClient) -> None:

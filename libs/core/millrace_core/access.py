@@ -63,6 +63,21 @@ class Caller:
         return next(iter(self.rights)) if len(self.rights) == 1 and ALL_TENANTS not in self.rights else None
 
 
+@dataclass(frozen=True, slots=True)
+class NotedCaller(Caller):
+    """A caller that notes which of its rights were asked for and found, so that they can be looked at again later."""
+
+    used: set[tuple[Right, str]]
+    """Each a right and the tenant."""
+
+    def may(self, right: Right, tenant: str) -> bool:
+        """As ``Caller.may``."""
+        found = Caller.may(self, right, tenant)  # super() does not know a class with slots
+        if found:
+            self.used.add((right, tenant))
+        return found
+
+
 ANYONE: Final = Caller("anyone", {ALL_TENANTS: RIGHTS_OF_SCOPES["admin"] - {"admin"}})
 """Whoever reaches an open server: everything but its administration."""
 

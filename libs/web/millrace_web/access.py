@@ -52,6 +52,7 @@ ACCESS_COOKIE: Final = "millrace_access"
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
+ADMINISTRATION: Final = "/admin/v1/"
 STREAMS: Final = ("/events/stream/", "/ingest/live/")
 """Where ``?token=`` is taken, as EventSource cannot set a header."""
 
@@ -141,12 +142,20 @@ class RequireCaller:
 
     Args:
         credentials: None lets everyone in.
+        administrators: those of :data:`ADMINISTRATION`, which take one on an open server, too; None leaves it to its routes.
         public: paths that everyone may ask beside :data:`PUBLIC_PATHS`.
     """
 
-    def __init__(self, app: AsgiApp, credentials: Credentials | None, public: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        app: AsgiApp,
+        credentials: Credentials | None,
+        administrators: Credentials | None = None,
+        public: Collection[str] = (),
+    ) -> None:
         self._app = app
         self._credentials = credentials
+        self._administrators = administrators or credentials
         self._everyones = PUBLIC_PATHS | LOGIN_PATHS | set(public)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -163,14 +172,15 @@ class RequireCaller:
 
     def _caller(self, scope: Message) -> Caller | None:
         path = scope["path"]
-        if self._credentials is None:
+        credentials = self._administrators if path.startswith(ADMINISTRATION) else self._credentials
+        if credentials is None:
             return ANYONE
         if path in self._everyones:
             return None
         headers = dict(scope["headers"])
         if path.startswith(STREAMS) and not presented_in(headers) and (token := _token_in(scope)):
-            return self._credentials.stream_caller(token)
-        return self._credentials.caller(credential_in(scope["method"], headers))
+            return credentials.stream_caller(token)
+        return credentials.caller(credential_in(scope["method"], headers))
 
 
 def _token_in(scope: Message) -> str:

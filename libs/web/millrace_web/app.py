@@ -87,6 +87,7 @@ def create_app(
     origins: Collection[str] = (),
     hosts: Collection[str] = (),
     credentials: Credentials | None = None,
+    administrators: Credentials | None = None,
     repeating: Repeating | None = None,
     public: Collection[str] = (),
 ) -> FastAPI:
@@ -96,6 +97,7 @@ def create_app(
         origins: other origins whose pages may read the answers.
         hosts: host names besides the loopback ones; ``*`` allows every name.
         credentials: who may come in; None lets everyone in.
+        administrators: who may administer, also where everyone may come in.
         repeating: where answers are kept for an ``Idempotency-Key``; None keeps none.
         public: paths that need no credential.
     """
@@ -110,7 +112,7 @@ def create_app(
         app.add_middleware(Idempotency, cache=repeating.cache, seconds=repeating.seconds, patience=repeating.patience)
     app.add_middleware(BodyLimit)
     # Before a body is read, behind what answers preflights.
-    app.add_middleware(RequireCaller, credentials=credentials, public=public)
+    app.add_middleware(RequireCaller, credentials=credentials, administrators=administrators, public=public)
     if origins:
         app.add_middleware(
             CORSMiddleware,

@@ -1,30 +1,39 @@
 """Answers that are repeated when a client posts the same request again with the same ``Idempotency-Key``.
 
-The tracking routes have their own, by events. Here a request is named by its key, its path and who sends it. An answer that
+The tracking routes have their own, by events. Here a request is named by its key, who sends it, for which tenant, and its path
+with its query; what it says besides (its body, that body's type, a condition) has to be the same again. ``Cache-Control`` is
+none of that: how fresh an answer has to be does not make it another request, whose effect would come twice. An answer that
 holds a secret (``Cache-Control: no-store``) is not kept, and neither is a refusal or a fault that may be over by the next try.
+
+What is kept is given to who may have it now: each right that the routes found when they made the answer has to be there still.
 
 Of requests that come to one process at once, one is done and the others wait for its answer.
 """
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
 import msgspec
-from starlette.responses import JSONResponse
 
-from millrace_core.access import Caller
+from millrace_core.access import ANYONE, Caller, NotedCaller, Right, tenant_of
 from millrace_core.errors import Conflict, InvalidInput, MillraceError
-from millrace_web.errors import error_body, status_of
-from millrace_web.requests import AsgiApp, Message, Receive, Send, request_id_of
+from millrace_web.errors import error_headers, status_of
+from millrace_web.problems import error_response
+from millrace_web.requests import AsgiApp, Message, Receive, Send
 
 _HEADER: Final = b"idempotency-key"
 _LONGEST_KEY: Final = 255
 _LARGEST: Final = 256 * 1024  # bytes of an answer
 _NOT_KEPT: Final = frozenset({401, 403, 429})
+WHOSE_HEADERS: Final = (b"x-tenant-id",)
+"""Headers by which a request is about another tenant: the same key is another one there."""
+SAID_HEADERS: Final = (b"content-type", b"if-match")
+"""Headers that are a part of what a request says, as its body is. A test goes through those that the routes take."""
+_CREDENTIALS: Final = (b"authorization", b"x-api-key")
 
 
 class AnswerCache(Protocol):
@@ -44,6 +53,8 @@ class _Kept(msgspec.Struct, array_like=True):
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
+    rights: list[tuple[Right, str]] = []
+    """That the answer needs, each with the tenant."""
 
 
 class Idempotency:
@@ -72,13 +83,13 @@ class Idempotency:
             await self._answer(_checked(key), scope, receive, send)
         except MillraceError as error:
             status = status_of(error)
-            body = error_body(status, error.code, error.message, request_id_of(scope))
-            await JSONResponse(body, status)(scope, receive, send)
+            answer = error_response(scope, status, error.code, error.message, headers=error_headers(error))
+            await answer(scope, receive, send)
 
     async def _answer(self, key: str, scope: Message, receive: Receive, send: Send) -> None:
         message = await receive()  # whole: the limit of bodies has read it
-        content = hashlib.sha256(message.get("body", b"")).digest()
-        name = f"answer:{_name(key, scope)}"
+        content = _digest(message.get("body", b""), *_all(scope, SAID_HEADERS))
+        name = f"answer:{_name(key, _caller_in(scope), scope)}"
         async with self._turn(name):
             await self._answer_once(name, content, message, scope, receive, send)
 
@@ -103,15 +114,15 @@ class Idempotency:
     async def _answer_once(
         self, name: str, content: bytes, message: Message, scope: Message, receive: Receive, send: Send
     ) -> None:
+        caller = _caller_in(scope)
         known = await self._cache.get(name)
         if known is not None:
-            kept = msgspec.msgpack.decode(known, type=_Kept)
-            if kept.content != content:
-                raise Conflict("this Idempotency-Key was used for another request", code="idempotency_key_reused")
-            await send({"type": "http.response.start", "status": kept.status, "headers": list(kept.headers)})
-            await send({"type": "http.response.body", "body": kept.body})
+            await _repeat(msgspec.msgpack.decode(known, type=_Kept), content, caller, send)
             return
         answered = _Kept(content, 500, [], b"")
+        noted = None
+        if caller is not None:
+            scope["state"]["caller"] = noted = NotedCaller(caller.who, caller.rights, set())
         waiting = [message]
 
         async def receive_again() -> Message:
@@ -123,6 +134,7 @@ class Idempotency:
             elif len(answered.body) <= _LARGEST:
                 answered.body += sent.get("body", b"")
             if not sent.get("more_body", False) and sent["type"] == "http.response.body" and _may_keep(answered):
+                answered.rights = sorted(noted.used) if noted is not None else []
                 await self._cache.put(name, msgspec.msgpack.encode(answered), self._seconds)
             await send(sent)
 
@@ -142,14 +154,49 @@ def _checked(given: bytes) -> str:
     return key
 
 
-def _name(key: str, scope: Message) -> str:
-    """Of a request: nobody is answered what someone else was."""
+async def _repeat(kept: _Kept, content: bytes, caller: Caller | None, send: Send) -> None:
+    """Give a kept answer.
+
+    Raises:
+        Forbidden: the caller lacks by now what it needs, as the route would say.
+        Conflict: ``idempotency_key_reused``.
+    """
+    if caller is not None:
+        for right, tenant in kept.rights:
+            tenant_of(caller, tenant, right)
+    if kept.content != content:
+        raise Conflict("this Idempotency-Key was used for another request", code="idempotency_key_reused")
+    await send({"type": "http.response.start", "status": kept.status, "headers": list(kept.headers)})
+    await send({"type": "http.response.body", "body": kept.body})
+
+
+def _caller_in(scope: Message) -> Caller | None:
     caller: Caller | None = scope.get("state", {}).get("caller")
-    credential = b"\0".join(value for name, value in scope["headers"] if name in (b"authorization", b"x-api-key"))
-    digest = hashlib.sha256(credential)
-    digest.update(f"\0{caller.who if caller is not None else ''}\0{scope['path']}\0{key}".encode())
-    digest.update(scope.get("query_string", b""))
-    return digest.hexdigest()
+    return caller
+
+
+def _name(key: str, caller: Caller | None, scope: Message) -> str:
+    """Of a request: nobody is answered what someone else was. Who is known is told by that: a login's next token is no one
+    else's; who is not, by what was sent."""
+    is_known = caller is not None and caller.who != ANYONE.who
+    who = [caller.who.encode()] if caller is not None and is_known else _all(scope, _CREDENTIALS)
+    place = (scope["path"].encode(), scope.get("query_string", b""))
+    whose = _digest(*_all(scope, WHOSE_HEADERS))
+    return _digest(b"known" if is_known else b"unknown", _digest(*who), whose, *place, key.encode()).hex()
+
+
+def _all(scope: Message, names: Collection[bytes]) -> list[bytes]:
+    """The values of these headers, each with its name."""
+    return [name + b":" + value for name, value in scope["headers"] if name in names]
+
+
+def _digest(*parts: bytes) -> bytes:
+    """Of the parts, each with its length: no other parts run together to the same."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.digest()
 
 
 def _may_keep(answered: _Kept) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from millrace_core.access import ALL_TENANTS, SERVER, Caller, tenant_of
+from millrace_core.access import ALL_TENANTS, ANYONE, SERVER, Caller, tenant_of
 from millrace_core.errors import Forbidden
 from millrace_web.access import Asking, Credentials, credential_in
 
@@ -35,10 +35,13 @@ class ServerToken:
 
 
 def admin_check(credentials: Credentials) -> Callable[[Request], None]:
-    """A dependency of every admin route, in open mode, too: it has a credential, whoever may come in else."""
+    """A dependency of every admin route, in open mode, too: it has a credential, whoever may come in else. Whom the application
+    knows already stays who it is: it notes what they may, for answers that are kept (``millrace_web.idempotency``)."""
 
     def check(request: Request) -> None:
-        request.state.caller = credentials.caller(credential_in(request.method, dict(request.headers.raw)))
+        known: Caller | None = getattr(request.state, "caller", None)
+        if known is None or known.who == ANYONE.who:
+            request.state.caller = credentials.caller(credential_in(request.method, dict(request.headers.raw)))
 
     return check
 

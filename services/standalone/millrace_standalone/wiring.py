@@ -320,6 +320,7 @@ def _app(
         origins=settings.cors_origins,
         hosts=hosts,
         credentials=asked,
+        administrators=credentials,
         repeating=Repeating(cache.cache, settings.answers_hours * 3600),
         public=public,
     )

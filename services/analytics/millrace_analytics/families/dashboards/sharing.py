@@ -104,11 +104,12 @@ def _add_shared(router: APIRouter, dashboards: Dashboards, values: WidgetAsking,
         return await values_of(request, values, looking, dashboard, wanted)
 
     @router.post("/shared/values", responses=problem_responses(400, 401, 403, 404, 503))
-    async def shared_values_of(found: Linked, asked: SharedValuesRequest, request: Request) -> Values:
+    async def shared_values_of(found: Linked, asked: SharedValuesRequest, request: Request, response: Response) -> Values:
         """What its widgets show of another time, where whoever may change the dashboard lets guests look at that. Its filter of
         events stays."""
         dashboard, link = found
         looking = Looking(dashboard.tenant, f"link:{link.id}", is_guest=True)
+        response.headers["Cache-Control"] = "no-store"  # nor kept for an Idempotency-Key: the link may be over by then
         return await values_of(request, values, looking, dashboard, asked.widgets, _for_guests(dashboard, asked.range))
 
 
