@@ -71,7 +71,11 @@ function Page() {
     );
   }
   const signOut = async () => {
-    await remove("auth/v1/session");
+    try {
+      await remove("auth/v1/session");
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 401)) throw error; // 401: the session is over already
+    }
     setOut(true);
   };
   if (!("tenant" in opened.data)) {

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.access import Platform, bearer, platform
+from tests.support.access import ODD_COOKIES, Platform, bearer, platform
 
 _EMAIL, _PASSWORD = "ada@example.com", "correct horse battery"
 _HERE = {"Sec-Fetch-Site": "same-origin"}
@@ -115,7 +115,31 @@ async def test_signing_out_ends_the_session_everywhere(served: Platform) -> None
     served.http.cookies.clear()
     nobody = await served.http.post("/auth/v1/session/refresh", headers=_HERE)
     assert (nobody.status_code, nobody.json()["code"]) == (401, "unauthorized")
+    for left in ({}, cookies):
+        served.http.cookies.update(left)
+        none = await served.http.delete("/auth/v1/session", headers=_HERE)
+        assert (none.status_code, none.json()["code"]) == (401, "unauthorized")  # nothing was ended
+
+
+async def test_the_access_token_alone_is_enough_to_sign_out(served: Platform) -> None:
+    await _sign_in(served)
+    cookies = dict(served.http.cookies)
+    served.http.cookies.delete("millrace_session")
     assert (await served.http.delete("/auth/v1/session", headers=_HERE)).status_code == 200
+    served.http.cookies.update(cookies)
+    assert (await served.http.post("/auth/v1/session/refresh", headers=_HERE)).status_code == 401
+
+
+@pytest.mark.parametrize("odd", ODD_COOKIES)
+async def test_cookies_of_other_applications_are_in_nobodys_way(served: Platform, odd: str) -> None:
+    await _sign_in(served)
+    own = "; ".join(f"{name}={value}" for name, value in served.http.cookies.items())
+    served.http.cookies.clear()
+    headers = [(b"cookie", f"{odd}; {own}; {odd}".encode()), (b"sec-fetch-site", b"same-origin")]
+    assert (await served.http.get("/auth/v1/me", headers=headers)).status_code == 200
+    assert (await served.http.post("/auth/v1/session/refresh", headers=headers)).status_code == 200
+    assert (await served.http.delete("/auth/v1/session", headers=headers)).status_code == 200
+    assert (await served.http.get("/auth/v1/me", headers=headers)).status_code == 401
 
 
 async def test_who_is_disabled_is_out(served: Platform) -> None:

@@ -15,6 +15,19 @@ from millrace_standalone.settings import StandaloneSettings
 from millrace_standalone.wiring import _Dispatch, open_platform
 
 SERVER_TOKEN = "of-this-start"
+ODD_COOKIES = (
+    'prefs={"theme":"dark"}',
+    "a[b]=1",
+    "nameless",
+    "=1",
+    'n="abc',
+    "städte=köln",
+    "a=b=c",
+    "x y=1",
+    ";;",
+    "$Version=1",
+)
+"""What other applications of the same host set, too."""
 
 
 @dataclass

@@ -3,11 +3,11 @@
 import base64
 import binascii
 from collections.abc import Collection, Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Annotated, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from fastapi import Depends, Request
+from starlette.requests import cookie_parser
 
 from millrace_core.access import ANYONE, Caller
 from millrace_core.errors import Forbidden, MillraceError, Unauthorized
@@ -99,12 +99,10 @@ def _user_name(encoded: str) -> str:
 
 
 def cookie_in(headers: Mapping[bytes, bytes], name: str) -> str:
-    """A cookie of a request; empty where there is none."""
-    try:
-        found = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(name)
-    except CookieError:
-        return ""
-    return found.value if found is not None else ""
+    """A cookie of a request; empty where there is none. What other applications of the same host have set may look like
+    anything, and is passed over. Of several with one name it is the first, which browsers send for the longest path (RFC 6265, 5.4)."""
+    sent = headers.get(b"cookie", b"").decode("latin-1").split(";")
+    return cookie_parser(";".join(reversed(sent))).get(name, "")
 
 
 def check_same_origin(headers: Mapping[bytes, bytes]) -> None:

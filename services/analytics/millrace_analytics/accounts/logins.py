@@ -95,18 +95,24 @@ class Logins:
         """
         return self._logged_in(await self._ports.sessions.of(digest_of(token)), token)
 
-    async def leave(self, token: str) -> None:
-        """End a browser's session, everywhere; one that has ended or never was is left so.
+    async def leave(self, refresh_token: str, access_token: str) -> bool:
+        """End a browser's session, everywhere: that of the one token, else that of the other. False where neither is of a
+        session that goes on.
 
         Raises:
             RecordsUnavailable: try again later.
         """
         try:
-            session = await self._ports.sessions.of(digest_of(token))
+            session = await self._ports.sessions.of(digest_of(refresh_token))
         except Unauthorized:
-            return
+            try:
+                await self.log_out(access_token, self._access.caller(access_token).who)
+            except Unauthorized:
+                return False
+            return True
         await self._ports.sessions.end(session.id, f"user:{session.user_id}")
         await self._access.changed()
+        return True
 
     async def log_out(self, access_token: str, who: str) -> None:
         """End the session of a token, everywhere.

@@ -31,13 +31,14 @@ async def _from_here(request: Request) -> None:
     check_same_origin(dict(request.headers.raw))
 
 
+_NOBODY: Final = "Nobody is signed in here."
 _FromHere: Final = [Depends(_from_here)]
 
 
 def _refresh_token(request: Request) -> str:
     token = cookie_in(dict(request.headers.raw), REFRESH_COOKIE)
     if not token:
-        raise Unauthorized("Nobody is signed in here.")
+        raise Unauthorized(_NOBODY)
     return token
 
 
@@ -62,11 +63,13 @@ def sessions_router(logins: Logins, days: float, public_url: str) -> APIRouter:
         """Another access token, as a cookie. Several tabs may ask at once."""
         return cookies.go_on(request, response, await logins.go_on(token))
 
-    @router.delete("", responses=error_responses(403, 503))
+    @router.delete("", responses=error_responses(401, 403, 503))
     async def end(request: Request, response: Response) -> Done:
-        """Sign out: the session ends everywhere, and the cookies are taken away."""
-        if token := cookie_in(dict(request.headers.raw), REFRESH_COOKIE):
-            await logins.leave(token)
+        """Sign out: the session ends everywhere, and the cookies are taken away. 401 where the cookies are of no session that
+        goes on, as then none has been ended."""
+        sent = dict(request.headers.raw)
+        if not await logins.leave(cookie_in(sent, REFRESH_COOKIE), cookie_in(sent, ACCESS_COOKIE)):
+            raise Unauthorized(_NOBODY)
         cookies.clear(response)
         return Done()
 
