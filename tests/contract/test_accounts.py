@@ -250,6 +250,29 @@ async def test_a_stream_ends_with_the_right_to_it(has_events: bool, tmp_path: Pa
     assert "event_type" not in answer.text
 
 
+@pytest.mark.parametrize("way", ["logout", "new password"])
+async def test_streams_end_with_the_session_that_opened_them(way: str, tmp_path: Path) -> None:
+    async with platform(tmp_path / "data", stream_heartbeat_seconds=0.2) as served:
+        headers = await _member(served, "owner@example.com", "owner")
+        token = (await served.http.post("/auth/v1/stream-token", json={}, headers=headers)).json()["token"]
+        paths = ("/events/stream/shop", "/ingest/live/shop")
+        opened = [asyncio.create_task(served.http.get(path, headers=headers)) for path in paths]
+        opened += [asyncio.create_task(served.http.get(path, params={"token": token})) for path in paths]
+        async with asyncio.timeout(60):
+            while "millrace_sse_connections 4.0" not in (await served.http.get("/metrics")).text:
+                await asyncio.sleep(0.02)
+            if way == "logout":
+                assert (await served.http.post("/auth/v1/logout", headers=headers)).status_code == 200
+            else:
+                link = (await served.as_server("POST", "/users/owner@example.com/password"))["link"]
+                given = {"token": link.removeprefix("/setup?token="), "password": "another long password"}
+                assert (await served.http.post("/auth/v1/password", json=given)).status_code == 200
+            answers = await asyncio.gather(*opened)  # which there are when the streams have ended
+            late = [await served.http.get(path, params={"token": token}) for path in paths]
+    assert [one.status_code for one in answers] == [200] * 4
+    assert [(one.status_code, one.json()["code"]) for one in late] == [(401, "invalid_token")] * 2
+
+
 async def test_without_a_mail_server_no_mail_is_promised(served: Platform) -> None:
     answer = await served.http.post("/auth/v1/password-forgotten", json={"email": _EMAIL})
     assert (answer.status_code, answer.json()["code"]) == (404, "mail_not_configured")

@@ -219,25 +219,44 @@ async def test_a_streams_token_is_good_for_looking_at_one_tenant(world: World) -
     secret, key = _key(scopes=("admin",))
     await world.ports.keys.add(key, "server")
     await world.here.changed()
-    who = world.here.caller(secret).who
-    caller = world.here.stream_caller(world.here.stream_token(who, "shop", 60))
-    assert caller.rights == {"shop": frozenset({"view"})}
+    caller = world.here.caller(secret)
+    looking = world.here.stream_caller(world.here.stream_token(caller, "shop", 60))
+    assert looking.rights == {"shop": frozenset({"view"})}
     for wrong in (
-        world.here.stream_token(who, "blog", 60),
-        world.here.stream_token(who, "shop", -1),
-        world.here.stream_token("anyone", "shop", 60),
+        world.here.stream_token(caller, "blog", 60),
+        world.here.stream_token(caller, "shop", -1),
+        world.here.stream_token(ANYONE, "shop", 60),
         world.here.user_token(key.id, "s1", 60),
-        world.here.stream_token(who, "shop", 60)[:-2],
+        world.here.stream_token(caller, "shop", 60)[:-2],
     ):
         with pytest.raises(Unauthorized):
             world.here.stream_caller(wrong)
     with pytest.raises(Unauthorized):
-        world.here.caller(world.here.stream_token(who, "shop", 60))
-    token = world.here.stream_token(who, "shop", 60)
+        world.here.caller(world.here.stream_token(caller, "shop", 60))
+    token = world.here.stream_token(caller, "shop", 60)
     await world.ports.keys.revoke(key.id, "server")
     await world.here.changed()
     with pytest.raises(Unauthorized):
         world.here.stream_caller(token)
+
+
+async def test_a_streams_token_ends_with_the_session_that_asked_for_it(world: World) -> None:
+    ada = User(new_id(), "ada@example.com", "hash", {"shop": "analyst"}, now_ms())
+    await world.ports.users.add(ada, "server")
+    for session in ("s1", "s2"):
+        await world.ports.sessions.begin(Session(session, ada.id, now_ms() + _HOUR), f"of-{session}")
+    await world.there.refresh()
+    first, second = (world.there.caller(world.there.user_token(ada.id, session, 60)) for session in ("s1", "s2"))
+    tokens = [world.there.stream_token(one, "shop", 60) for one in (first, second)]
+    assert [world.there.stream_caller(one).session for one in tokens] == ["s1", "s2"]
+    await world.ports.sessions.end("s1", "server")
+    await world.there.refresh()
+    with pytest.raises(Unauthorized):
+        world.there.stream_caller(tokens[0])
+    with pytest.raises(Unauthorized):
+        world.there.of(first.who, first.session)
+    assert world.there.stream_caller(tokens[1]).may("view", "shop")
+    assert world.there.of(second.who, second.session).may("view", "shop")
 
 
 async def test_a_token_that_someone_else_signed_is_none(world: World, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 import string
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from millrace_core.errors import Forbidden, InvalidInput
@@ -48,6 +48,8 @@ class Caller:
     """``key:<id>``, ``user:<id>``, ``server`` (the token of server.json) or ``anyone`` (open mode)."""
     rights: Mapping[str, frozenset[Right]]
     """By tenant, or by ``ALL_TENANTS``."""
+    session: str = ""
+    """The id of the login that the credential is of; empty where it is of none."""
 
     def may(self, right: Right, tenant: str) -> bool:
         """Whether this caller has the right over the tenant."""
@@ -67,7 +69,7 @@ class Caller:
 class NotedCaller(Caller):
     """A caller that notes which of its rights were asked for and found, so that they can be looked at again later."""
 
-    used: set[tuple[Right, str]]
+    used: set[tuple[Right, str]] = field(default_factory=set)
     """Each a right and the tenant."""
 
     def may(self, right: Right, tenant: str) -> bool:

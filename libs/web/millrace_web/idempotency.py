@@ -122,7 +122,7 @@ class Idempotency:
         answered = _Kept(content, 500, [], b"")
         noted = None
         if caller is not None:
-            scope["state"]["caller"] = noted = NotedCaller(caller.who, caller.rights, set())
+            scope["state"]["caller"] = noted = NotedCaller(caller.who, caller.rights, caller.session)
         waiting = [message]
 
         async def receive_again() -> Message:

@@ -184,7 +184,7 @@ def _may_go_on(access: AccessCheck | None, caller: Caller, tenant: str) -> bool:
     if access is None:
         return True
     try:
-        return access.of(caller.who).may("view", tenant)
+        return access.of(caller.who, caller.session).may("view", tenant)
     except Unauthorized:
         return False
 

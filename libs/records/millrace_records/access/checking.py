@@ -9,7 +9,7 @@ import contextlib
 import hmac
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -96,12 +96,14 @@ class AccessCheck:
         self._used[known.key.id] = now
         return known
 
-    def of(self, who: str) -> Caller:
-        """A caller as it stands now, by ``Caller.who``.
+    def of(self, who: str, session: str = "") -> Caller:
+        """A caller as it stands now, by ``Caller.who`` and ``Caller.session``.
 
         Raises:
-            Unauthorized: ``invalid_token``: the key or the user is not there any more.
+            Unauthorized: ``invalid_token``: the key or the user is not there any more, or the session has ended.
         """
+        if self._snapshot is not None and session in self._snapshot.ended_sessions:
+            raise _gone()
         if who == SERVER.who:
             return SERVER
         kind, _, name = who.partition(":")
@@ -123,14 +125,14 @@ class AccessCheck:
             RecordsUnavailable: the records have not answered since the start.
         """
         claims = claims_of(self._known().secret, "stream", token)
-        caller = self.of(claims.who)
+        caller = self.of(claims.who, claims.session)
         if not caller.may("view", claims.scope):
             raise _gone()
-        return Caller(claims.who, {claims.scope: frozenset({"view"})})
+        return Caller(claims.who, {claims.scope: frozenset({"view"})}, claims.session)
 
-    def stream_token(self, who: str, tenant: str, seconds: float) -> str:
-        """A token for one tenant's streams."""
-        return token_of(self._known().secret, "stream", who, tenant, seconds)
+    def stream_token(self, caller: Caller, tenant: str, seconds: float) -> str:
+        """A token for one tenant's streams, which ends with the caller's session."""
+        return token_of(self._known().secret, "stream", caller.who, tenant, seconds, caller.session)
 
     def user_token(self, user_id: str, session_id: str, seconds: float) -> str:
         """A token of a login."""
@@ -183,7 +185,7 @@ class AccessCheck:
         user = self._users.get(claims.who)
         if user is None or claims.expires_at <= self._clock() / 1000 or claims.scope in snapshot.ended_sessions:
             raise _gone()
-        return user
+        return replace(user, session=claims.scope)
 
     def _take(self, snapshot: Snapshot) -> None:
         known = [_known_key(key) for key in snapshot.keys]

@@ -24,11 +24,13 @@ class Claims:
     """Of a user's token the id of the session, of a stream's the tenant."""
     expires_at: float
     """Seconds since the epoch."""
+    session: str
+    """The id of the session that a token was made in; empty where a key was its credential."""
 
 
-def token_of(secret: str, purpose: Purpose, who: str, scope: str, seconds: float) -> str:
+def token_of(secret: str, purpose: Purpose, who: str, scope: str, seconds: float, session: str = "") -> str:
     """A token that is good for so many seconds."""
-    claims = {"aud": purpose, "sub": who, "scope": scope, "exp": time.time() + seconds}
+    claims = {"aud": purpose, "sub": who, "scope": scope, "exp": time.time() + seconds, "sid": session}
     return jwt.encode(claims, secret, algorithm=_ALGORITHM)
 
 
@@ -44,4 +46,4 @@ def claims_of(secret: str, purpose: Purpose, token: str) -> Claims:
         )
     except jwt.InvalidTokenError as error:
         raise Unauthorized("This token is not valid, or not any more.", code="invalid_token") from error
-    return Claims(purpose, str(told["sub"]), str(told["scope"]), float(told["exp"]))
+    return Claims(purpose, str(told["sub"]), str(told["scope"]), float(told["exp"]), str(told.get("sid", "")))

@@ -65,7 +65,7 @@ def _read_routes(router: APIRouter, access: AccessCheck, stream_seconds: int) ->
         """A token for `EventSource`, which cannot set a header: `/events/stream/…?token=…`."""
         tenant = tenant_of(caller, given.customer_id, "view")
         response.headers["Cache-Control"] = _NO_STORE
-        return StreamToken(token=access.stream_token(caller.who, tenant, stream_seconds), expires_in=stream_seconds)
+        return StreamToken(token=access.stream_token(caller, tenant, stream_seconds), expires_in=stream_seconds)
 
 
 def _tokens(logged_in: LoggedIn, response: Response) -> Tokens:
