@@ -1,5 +1,6 @@
 """Links to dashboards: who has one sees that dashboard and its values without signing in, and nothing else."""
 
+import asyncio
 import datetime
 import json
 from collections.abc import AsyncIterator
@@ -76,6 +77,39 @@ async def test_a_link_shows_the_dashboard_and_its_values_and_not_what_they_ask(
     ]
     whole = json.dumps([told, values])
     assert [word for word in ("SELECT", "events_raw WHERE", "mine", "statements", "config", "opens") if word in whole] == []
+
+
+async def test_a_guest_is_not_told_whom_a_widget_asks_about(served: Platform, path: str, owner: dict[str, str]) -> None:
+    whose = {"customer_id": "mine", "visitor_id": "anon-77"}
+    sent = [
+        {**whose, "user_id": "ada@example.com", "event_type": "identify"},
+        *({**whose, "event_type": name} for name in ("signup", "purchase")),
+    ]
+    ingest = bearer(await served.secret(scopes=["ingest"])) if "Authorization" in owner else {}
+    answer = await served.http.post("/track/batch", json={"events": sent}, headers=ingest)
+    assert answer.status_code == 200, answer.text
+    signup, purchase = ({"field": "event_type", "value": name} for name in ("signup", "purchase"))
+    funnel = {"kind": "funnel", "steps": [{"where": signup}, {"where": purchase}], "times": True}
+    widgets = [
+        {"id": "journey", "config": {"question": {"kind": "journey", "person": "anon-77"}}},
+        {"id": "funnel", "config": {"question": {**funnel, "people": {"step": 2, "dropped": False}}}},
+        {"id": "paths", "config": {"question": {"kind": "paths", "event": signup}}},
+    ]
+    assert (await served.http.put(path, json={"widgets": widgets}, headers=owner)).status_code == 200
+    async with asyncio.timeout(60):
+        while True:
+            own = [one["answer"] for one in (await served.http.get(f"{path}/values", headers=owner)).json()["values"]]
+            if own[0]["extra"].get("person") == "ada@example.com" and len(own[0]["rows"]) == 3:
+                break
+            await asyncio.sleep(0.1)
+    assert own[1]["extra"]["people"] == ["ada@example.com"]
+    token = (await _share(served, path, owner))["token"]
+    opened = await _opened(served, token, "/values")
+    told = [one["answer"] for one in opened.json()["values"]]
+    assert [set(one) - set(other) for one, other in zip(own, told, strict=True)] == [{"source", "statements"}] * 3
+    assert [set(one["extra"]) for one in told] == [set(), {"times"}, {"direction"}]
+    assert [(one["kind"], len(one["rows"])) for one in told] == [(one["kind"], len(one["rows"])) for one in own]
+    assert [word for word in ("ada@example.com", "anon-77", "events_raw") if word in opened.text] == []
 
 
 async def test_the_token_of_a_link_opens_nothing_else(served: Platform, path: str, owner: dict[str, str]) -> None:

@@ -133,7 +133,9 @@ class WidgetValues(BaseModel):
     """What a widget shows now."""
 
     widget_id: str
-    answer: dict[str, Any] | None = Field(description="Of a question: as `POST /api/v1/questions` answers it.")
+    answer: dict[str, Any] | None = Field(
+        description="Of a question: as `POST /api/v1/questions` answers it; guests are told what is shown."
+    )
     rows: dict[str, Any] | None = Field(description="Of SQL: `columns`, `data`, `row_count`, `truncated`.")
     value: float | int | str | None = Field(description="The number, where it is a single one.")
     change: str | None = Field(description="Against the time before, where that was asked for.")

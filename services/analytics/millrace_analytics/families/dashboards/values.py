@@ -16,7 +16,7 @@ from millrace_analytics.families.dashboards.filters import DashboardFilters, fil
 from millrace_analytics.families.dashboards.meaning import question_of
 from millrace_analytics.families.dashboards.schemas import WidgetError, WidgetValues
 from millrace_analytics.families.dashboards.widgets import Widget
-from millrace_analytics.families.questions.shaping import body_of
+from millrace_analytics.families.questions.shaping import body_of, for_guests
 from millrace_analytics.questioning import Questioning
 from millrace_core.errors import MillraceError, TooManyRequests
 from millrace_records.statements import StatementRecords
@@ -34,7 +34,7 @@ class Looking:
 
     Attributes:
         is_fresh: what is kept is not good enough.
-        is_guest: came by a link: is told no statement, and of an error no more than its code.
+        is_guest: came by a link: is told what widgets show and nothing of what they ask, and of an error no more than its code.
     """
 
     tenant: str
@@ -85,9 +85,7 @@ class WidgetAsking:
         started = time.perf_counter()
         found = await self._questioning.ask(looking.tenant, question, is_fresh=looking.is_fresh)
         body = body_of(found, self._questioning.clock(), time.perf_counter() - started)
-        if looking.is_guest:
-            del body["statements"]
-        return _of_answer(widget, found, body, follows=follows)
+        return _of_answer(widget, found, for_guests(body) if looking.is_guest else body, follows=follows)
 
 
 def _told(widget_id: str, **given: Any) -> WidgetValues:

@@ -2,12 +2,23 @@
 
 import dataclasses
 import datetime
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from millrace_analytics.asking.questions import Answered
 from millrace_core.time import parse_time
 from millrace_warehouse.metrics.answers import Table
 from millrace_warehouse.metrics.catalogue import DIMENSIONS, EVENT_TYPES, METRICS, SEGMENTS
+
+_GUESTS: Final = frozenset(
+    {
+        "success", "kind", "columns", "rows", "errors", "times", "series", "truncated", "range", "time_zone", "sampled",
+        "sample", "freshness", "previous", "previous_range", "extra", "stale", "execution_time_ms",
+    }
+)  # fmt: skip
+"""What is drawn, and how true it is. Neither what was asked, nor of which table."""
+_GUESTS_EXTRA: Final = frozenset({"times", "direction"})
+"""Neither the person of a journey nor the people of a funnel."""
 
 
 def body_of(found: Answered, now: int, seconds: float) -> dict[str, Any]:
@@ -40,6 +51,12 @@ def body_of(found: Answered, now: int, seconds: float) -> dict[str, Any]:
         "stale": found.outcome == "stale",
         "execution_time_ms": round(seconds * 1000, 2),
     }
+
+
+def for_guests(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a body is told those who came by a link. What is not known here is not told."""
+    told = {name: value for name, value in body.items() if name in _GUESTS}
+    return {**told, "extra": {name: value for name, value in body["extra"].items() if name in _GUESTS_EXTRA}}
 
 
 def _table(table: Table) -> dict[str, Any]:
