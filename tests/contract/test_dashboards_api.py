@@ -361,6 +361,17 @@ async def test_a_tenant_may_ask_for_its_dashboards_so_often(served: Platform) ->
     assert int(late.headers["retry-after"]) >= 1
 
 
+async def test_both_documents_count_against_the_same_limit(tmp_path: Path) -> None:
+    async with platform(tmp_path / "data", query_dashboards_a_minute=2) as served:
+        headers = bearer(await served.secret(scopes=["query"]))
+        both = ("/api/v1/dashboards", "/api/v1/analytics/dashboards")
+        made = [await served.http.post(path, json={"name": "Board"}, headers=headers) for path in both]
+        assert [one.status_code for one in made] == [201, 201]
+        late = [await served.http.post(path, json={"name": "Late"}, headers=headers) for path in both]
+        late.append(await served.http.get(f"{both[1]}/{made[1].json()['dashboard_id']}", headers=headers))
+    assert [(one.status_code, one.json()["code"]) for one in late] == [(429, "asking_rate_limited")] * 3
+
+
 async def test_a_post_that_is_repeated_makes_one_dashboard(served: Platform) -> None:
     headers = {**bearer(await served.secret(scopes=["query"])), "Idempotency-Key": "once"}
     first, again = [await served.http.post("/api/v1/dashboards", json={"name": "Once"}, headers=headers) for _ in range(2)]

@@ -9,7 +9,7 @@ from millrace_analytics.asking.responses import is_fresh
 from millrace_analytics.families.commerce.schemas import TenantHeader
 from millrace_analytics.families.dashboards.filters import DashboardFilters
 from millrace_analytics.families.dashboards.keeping import Dashboards, widgets_of
-from millrace_analytics.families.dashboards.routes import etag_of, values_of
+from millrace_analytics.families.dashboards.routes import Whose, etag_of, values_of
 from millrace_analytics.families.dashboards.schemas import CreateRequest, Id, WidgetError, WidgetValues
 from millrace_analytics.families.dashboards.values import Looking, WidgetAsking
 from millrace_analytics.families.dashboards.widgets import (
@@ -25,7 +25,6 @@ from millrace_analytics.families.dashboards.widgets import (
     WidgetType,
     Words,
 )
-from millrace_core.access import tenant_of
 from millrace_core.time import iso_time
 from millrace_records.dashboards import Dashboard
 from millrace_warehouse.metrics.ranges import Unit
@@ -104,7 +103,7 @@ class ProductDashboard(BaseModel):
     last_updated: str
 
 
-def product_dashboards_router(dashboards: Dashboards, values: WidgetAsking) -> APIRouter:
+def product_dashboards_router(dashboards: Dashboards, values: WidgetAsking, whose: Whose) -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/api/v1/analytics/dashboards", tags=["product", "dashboards"])
 
@@ -113,7 +112,7 @@ def product_dashboards_router(dashboards: Dashboards, values: WidgetAsking) -> A
         asked: ProductRequest, caller: Asking, request: Request, response: Response, tenant: TenantHeader = None
     ) -> ProductDashboard:
         """Keep a new dashboard; it is one of `/api/v1/dashboards`, too. Answers it with its values."""
-        whom = tenant_of(caller, tenant, "query")
+        whom = await whose(caller, tenant, "query")
         whole = CreateRequest(
             name=asked.name,
             description=asked.description,
@@ -125,12 +124,12 @@ def product_dashboards_router(dashboards: Dashboards, values: WidgetAsking) -> A
         response.headers["ETag"] = etag_of(made)
         return await _valued(request, values, Looking(whom, caller.who), made)
 
-    @router.get("/{dashboard_id}", responses=problem_responses(400, 401, 403, 404, 503))
+    @router.get("/{dashboard_id}", responses=problem_responses(400, 401, 403, 404, 429, 503))
     async def one(
         dashboard_id: Id, caller: Asking, request: Request, response: Response, tenant: TenantHeader = None
     ) -> ProductDashboard:
         """A dashboard with the current values of its widgets."""
-        whom = tenant_of(caller, tenant, "view")
+        whom = await whose(caller, tenant, "view")
         found = await dashboards.records.one(whom, dashboard_id)
         response.headers["ETag"] = etag_of(found)
         return await _valued(request, values, Looking(whom, caller.who, is_fresh=is_fresh(request)), found)

@@ -44,15 +44,20 @@ Whose = Callable[[Caller, str | None, Right], Awaitable[str]]
 """Says which tenant a request is about, and counts it."""
 
 
-def dashboards_router(dashboards: Dashboards, values: WidgetAsking, check: WidgetCheck, limit: AskingLimit) -> APIRouter:
-    """The routes."""
-    router = APIRouter(prefix="/api/v1/dashboards", tags=["dashboards"])
+def counting(limit: AskingLimit) -> Whose:
+    """Counts against this limit, whichever document's routes are asked."""
 
     async def whose(caller: Caller, named: str | None, right: Right) -> str:
         tenant = tenant_of(caller, named, right)
         await limit.take(tenant)
         return tenant
 
+    return whose
+
+
+def dashboards_router(dashboards: Dashboards, values: WidgetAsking, check: WidgetCheck, whose: Whose) -> APIRouter:
+    """The routes."""
+    router = APIRouter(prefix="/api/v1/dashboards", tags=["dashboards"])
     _add_list(router, dashboards, whose)
     _add_documents(router, dashboards, whose)
     _add_one(router, dashboards, whose)

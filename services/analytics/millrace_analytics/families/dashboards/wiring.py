@@ -9,7 +9,7 @@ from millrace_analytics.asking.sql import SqlAsking
 from millrace_analytics.families.dashboards.checking import WidgetCheck
 from millrace_analytics.families.dashboards.keeping import Dashboards
 from millrace_analytics.families.dashboards.product import product_dashboards_router
-from millrace_analytics.families.dashboards.routes import dashboards_router
+from millrace_analytics.families.dashboards.routes import counting, dashboards_router
 from millrace_analytics.families.dashboards.sharing import sharing_router
 from millrace_analytics.families.dashboards.values import WidgetAsking
 from millrace_analytics.questioning import Questioning
@@ -39,8 +39,9 @@ def dashboard_routers(parts: DashboardParts) -> list[APIRouter]:
     check = WidgetCheck(parts.questioning, parts.asking, saved)
     dashboards = Dashboards(parts.records, check)
     values = WidgetAsking(parts.questioning, parts.asking, saved)
+    whose = counting(parts.limit)
     return [
-        dashboards_router(dashboards, values, check, parts.limit),
+        dashboards_router(dashboards, values, check, whose),
         sharing_router(dashboards, values, parts.zones),
-        product_dashboards_router(dashboards, values),
+        product_dashboards_router(dashboards, values, whose),
     ]
