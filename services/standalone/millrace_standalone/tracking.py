@@ -132,7 +132,7 @@ class TrackingClient:
 
 def _retry_after(answer: httpx.Response) -> float | None:
     text = answer.headers.get("retry-after", "")
-    return min(float(text), _LONGEST_PAUSE) if text.isdigit() else None
+    return min(float(text), _LONGEST_PAUSE) if text.isdecimal() else None
 
 
 def _reason(answer: httpx.Response) -> tuple[str, str]:

@@ -72,7 +72,8 @@ class KafkaOptions:
 
 def _is_address(broker: str) -> bool:
     host, _, port = broker.rpartition(":")
-    return bool(host) and port.isdigit() and "@" not in host
+    is_port = port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65_536
+    return bool(host) and is_port and "@" not in host
 
 
 def _security(settings: LogSettings) -> dict[str, Any]:

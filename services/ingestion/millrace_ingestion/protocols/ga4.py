@@ -132,7 +132,7 @@ def _event_of(item: _Item, envelope: _Envelope) -> NativeEvent | Refused:
 def _milliseconds(micros: int | str | None) -> int | str | None:
     """From microseconds; what is no number is left for acceptance to refuse."""
     if isinstance(micros, str):
-        return int(micros) // 1000 if micros.isdigit() and len(micros) < 20 else micros[:64]
+        return int(micros) // 1000 if micros.isascii() and micros.isdigit() and len(micros) < 20 else micros[:64]
     return None if micros is None else micros // 1000
 
 

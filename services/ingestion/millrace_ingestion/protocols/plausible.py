@@ -5,7 +5,6 @@ and user agent that lasts a day. The tracker never tries again, and tells its ca
 """
 
 from typing import Any, Final
-from urllib.parse import urldefrag
 
 import msgspec
 
@@ -112,7 +111,7 @@ def _event_of(item: _Item, url: str, domain: str, request: WireRequest) -> Nativ
         event_name=name,
         visitor_id=visitor_of(request.salt, domain, request.address, request.header(b"user-agent")),
         properties=properties,
-        page_url=url if keeps_fragment else urldefrag(url).url,
+        page_url=url if keeps_fragment else url.partition("#")[0],
         referrer=item.referrer or item.short_referrer,
     )
 

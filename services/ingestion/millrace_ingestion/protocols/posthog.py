@@ -16,14 +16,17 @@ from millrace_ingestion.protocols.native import NOT_SENT, Batch, NativeEvent
 from millrace_ingestion.protocols.reading import (
     DECODING_ERRORS,
     Identifier,
+    Limits,
     Moment,
     Name,
     Refused,
     Text,
     check_count,
+    outline_of,
     read_one,
     split_batch,
 )
+from millrace_ingestion.protocols.splitting import split_events
 from millrace_ingestion.protocols.wire import (
     Decoded,
     Reply,
@@ -113,12 +116,21 @@ class _Split(msgspec.Struct):
     sent_at: Any = None
 
 
+class _Outline(msgspec.Struct, rename={"own_token": "$token"}):
+    batch: msgspec.Raw = NOT_SENT
+    event: msgspec.Raw = NOT_SENT
+    api_key: Any = None
+    token: Any = None
+    own_token: Any = None
+
+
 class _OnlyId(msgspec.Struct):
     uuid: str
 
 
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_split = msgspec.json.Decoder(_Split).decode
+_decode_outline = msgspec.json.Decoder(_Outline).decode
 _decode_item = msgspec.json.Decoder(Item).decode
 _decode_known = msgspec.json.Decoder(Known).decode
 _decode_id = msgspec.json.Decoder(_OnlyId).decode
@@ -165,14 +177,14 @@ class PostHog:
         """The events of a body, whose key they agree on."""
         envelope, items, is_single = _items(request)
         events: list[NativeEvent | Refused] = []
-        keys = [as_text(envelope.api_key) or as_text(envelope.token)]
+        keys = [shared := as_text(envelope.api_key) or as_text(envelope.token)]
         for item in items:
             if isinstance(item, Refused):
                 events.append(item)
                 continue
             known = _known(item)
             if isinstance(known, Known):
-                keys.append(_key_of(item, known))
+                keys.append(_key_of(item, _NOTHING_KNOWN if shared else known))  # a property `token` may be anything then
                 if item.event not in _NOT_EVENTS:
                     events.append(event_of(item, known, request))
             else:
@@ -216,10 +228,7 @@ def _items(request: WireRequest) -> tuple[_Envelope | _Split, Sequence[Item | Re
     if body.lstrip()[:1] == b"[":
         body = b'{"batch":' + body + b"}"
     elif b'"batch"' not in body:
-        item = read_one(body, _decode_item, limits, _id_of)
-        if isinstance(item, Refused) and item.reason.code in ("invalid_json", "invalid_utf8"):
-            raise item.reason
-        return _Envelope([]), [item], True
+        return _alone(body, limits)
     if len(body) <= limits.event_bytes:  # so no event can be larger
         try:
             typed = _decode_envelope(body)
@@ -228,9 +237,29 @@ def _items(request: WireRequest) -> tuple[_Envelope | _Split, Sequence[Item | Re
         else:
             check_count(len(typed.batch), limits)
             return typed, typed.batch, False
+    if not _is_batch(body):
+        return _alone(body, limits)
     texts, split = split_batch(body, _decode_split, "batch")
     check_count(len(texts), limits)
     return split, [read_one(text, _decode_item, limits, _id_of) for text in texts], False
+
+
+def _alone(body: bytes, limits: Limits) -> tuple[_Envelope, Sequence[Item | Refused], bool]:
+    item = read_one(body, _decode_item, limits, _id_of)
+    if not isinstance(item, Refused):
+        return _Envelope([]), [item], True
+    if item.reason.code in ("invalid_json", "invalid_utf8"):
+        raise item.reason
+    outline = outline_of(body, _decode_outline) or _Outline()  # whose it is can be read, even so
+    return _Envelope([], outline.api_key, as_text(outline.token) or outline.own_token), [item], True
+
+
+def _is_batch(body: bytes) -> bool:
+    """Whether a body with the word in it is a batch: an object with a list `batch` of its own, or at least no event."""
+    outline = outline_of(body, _decode_outline)
+    if outline is None:
+        return split_events(body, "batch") is not None
+    return bytes(memoryview(outline.batch)[:1]) == b"[" or (outline.batch is not NOT_SENT and outline.event is NOT_SENT)
 
 
 def _known(item: Item) -> Known | InvalidInput:

@@ -78,6 +78,18 @@ def fields_of(text: Text) -> dict[str, msgspec.Raw]:
         return _decode_object(mended)
 
 
+def outline_of(body: bytes, decode: Callable[[bytes], Read]) -> Read | None:
+    """What ``decode`` makes of a body's own fields; None where it cannot be read whole.
+
+    What a body is stands in its own fields only: a property of an event may be called like any of them.
+    """
+    try:
+        return decode(body)
+    except DECODING_ERRORS:
+        mended = replace_lone_surrogates(body)
+        return None if mended is None else outline_of(mended, decode)
+
+
 def check_count(count: int, limits: Limits) -> None:
     """Raise where a batch has too many events.
 
@@ -126,12 +138,17 @@ def split_list(body: bytes, limits: Limits) -> Sequence[Text]:
         texts, _ = split_batch(b'{"batch":' + body + b"}", _decode_bare, "batch")
     elif body.startswith(b"{"):
         lines = [line for line in body.split(b"\n", limits.events + 1) if line.strip()]
-        is_lines = len(lines) > 1 and all(line.lstrip().startswith(b"{") and line.rstrip().endswith(b"}") for line in lines)
-        texts = lines if is_lines else [body]
+        texts = lines if _are_events(lines) else [body]
     else:
         raise InvalidInput("the body is no JSON of events", code="invalid_json")
     check_count(len(texts), limits)
     return texts
+
+
+def _are_events(lines: Sequence[bytes]) -> bool:
+    """Whether lines are an event each: most of them are an object by themselves, which those of one object's text are not."""
+    whole = sum(line.lstrip().startswith(b"{") and line.rstrip().endswith(b"}") for line in lines)
+    return len(lines) > 1 and 2 * whole >= len(lines)
 
 
 def _split_by_braces(

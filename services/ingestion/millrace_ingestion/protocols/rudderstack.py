@@ -7,11 +7,10 @@ A pixel's answer is a GIF whatever happens.
 import base64
 from typing import Any, Final
 
-import msgspec
-
 from millrace_core.errors import MillraceError
 from millrace_ingestion.protocols import segment
 from millrace_ingestion.protocols.native import Batch
+from millrace_ingestion.protocols.reading import Refused
 from millrace_ingestion.protocols.wire import Decoded, Reply, WireRequest, encode
 from millrace_ingestion.verdicts import Verdicts
 
@@ -66,8 +65,9 @@ def _read_pixel(request: WireRequest, call: str) -> Decoded:
         said = {name[len(part) + 1 :]: value for name, value in request.query.items() if name.startswith(f"{part}.")}
         if said:
             fields[part] = said
-    item = msgspec.json.decode(encode(fields), type=segment.Item)
-    return Decoded(Batch([segment.event_of(item, call, {})]), [request.query.get("writeKey", "")], "message_id")
+    item = segment.read_item(encode(fields), request.limits)
+    event = item if isinstance(item, Refused) else segment.event_of(item, call, {})
+    return Decoded(Batch([event]), [request.query.get("writeKey", "")], "message_id")
 
 
 def _source_config(key: str) -> dict[str, Any]:

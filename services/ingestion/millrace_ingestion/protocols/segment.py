@@ -131,7 +131,7 @@ def read_batch(request: WireRequest) -> Decoded:
 
 def read_single(request: WireRequest, call: str) -> Decoded:
     """The one event of a call. Its key is that of HTTP Basic, of the body, or ``?writeKey=``."""
-    item = read_one(request.body.removeprefix(BOM), _decode_item, request.limits, _id_of)
+    item = read_item(request.body.removeprefix(BOM), request.limits)
     key = request.basic_user() or request.query.get("writeKey", "")
     if isinstance(item, Refused):
         if item.reason.code == "invalid_json":
@@ -151,7 +151,12 @@ def _items(body: bytes, limits: Limits) -> tuple[_Typed | _Split, Sequence[Item 
             return typed, typed.batch
     texts, split = split_batch(body, _decode_split, "batch")
     check_count(len(texts), limits)
-    return split, [read_one(text, _decode_item, limits, _id_of) for text in texts]
+    return split, [read_item(text, limits) for text in texts]
+
+
+def read_item(text: Text, limits: Limits) -> Item | Refused:
+    """One event's text."""
+    return read_one(text, _decode_item, limits, _id_of)
 
 
 def event_of(item: Item, call: str, shared: Mapping[str, msgspec.Raw]) -> NativeEvent | Refused:

@@ -13,8 +13,9 @@ from millrace_core.errors import InvalidInput
 from millrace_ingestion.protocols.amplitude import AMPLITUDE
 from millrace_ingestion.protocols.mixpanel import MIXPANEL
 from millrace_ingestion.protocols.posthog import POSTHOG
-from millrace_ingestion.protocols.reading import BOM, DECODING_ERRORS
+from millrace_ingestion.protocols.reading import BOM, DECODING_ERRORS, outline_of
 from millrace_ingestion.protocols.routes import Route
+from millrace_ingestion.protocols.splitting import split_events
 from millrace_ingestion.protocols.wire import WireProtocol, WireRequest
 from millrace_ingestion.protocols.wrappings import unwrap
 
@@ -55,23 +56,28 @@ _decode_outline = msgspec.json.Decoder(_Outline | list[_Outline]).decode
 def protocol_of(route: Route, request: WireRequest) -> WireProtocol:
     """The protocol of a request to this route."""
     if route.path == "/batch" and b'"events"' in request.body:
-        try:
-            found = _decode_batch(request.body.removeprefix(BOM))
-        except DECODING_ERRORS:
-            return POSTHOG
-        return AMPLITUDE if found.events and not found.batch else POSTHOG
+        return AMPLITUDE if _is_amplitudes(request.body.removeprefix(BOM)) else POSTHOG
     if route is TRACK:
         return protocol_of_track(request) or POSTHOG
     return route.protocol
 
 
+def _is_amplitudes(body: bytes) -> bool:
+    found = outline_of(body, _decode_batch)
+    if found is not None:
+        return bool(found.events) and not found.batch
+    try:  # one of its events is no JSON, which is to keep none of the others out
+        return split_events(body, "events") is not None and split_events(body, "batch") is None
+    except InvalidInput:
+        return False
+
+
 def protocol_of_track(request: WireRequest) -> WireProtocol | None:
     """The protocol of a request to ``/track`` that is not native by its look; None where it is nobody else's either."""
     try:
-        found = _decode_outline(unwrap(request))
-    except (InvalidInput, *DECODING_ERRORS):
+        first = _first_outline(unwrap(request))
+    except InvalidInput:
         return None
-    first = (found[0] if found else None) if isinstance(found, list) else found
     if first is None or not (first.event or first.batch or first.api_key or first.token or first.own_token):
         return None
     try:
@@ -80,3 +86,18 @@ def protocol_of_track(request: WireRequest) -> WireProtocol | None:
         return POSTHOG
     is_mixpanels = said.token is not None and (said.distinct_id is not None or said.time is not None)
     return MIXPANEL if is_mixpanels else POSTHOG
+
+
+def _first_outline(body: bytes) -> _Outline | None:
+    """The outline of an object, or of the first event of a list that has one: a broken event keeps none of the others out."""
+    found = outline_of(body, _decode_outline)
+    if isinstance(found, _Outline):
+        return found
+    if found is not None:
+        return found[0] if found else None
+    is_list = body.lstrip()[:1] == b"["
+    split = split_events(b'{"batch":' + body + b"}" if is_list else body, "batch")
+    if split is None:
+        return None
+    outlines = (outline_of(text, _decode_outline) for text in (split.events if is_list else [split.envelope]))
+    return next((each for each in outlines if isinstance(each, _Outline)), None)

@@ -14,7 +14,7 @@ def _days(_context: click.Context, _parameter: click.Parameter, given: Sequence[
     found = {}
     for one in given:
         event_type, _, days = one.rpartition("=")
-        if not event_type or not days.isdigit():
+        if not event_type or not (days.isdecimal() and len(days) < 10):
             raise click.BadParameter(f"{one}: write it like purchase=730")
         found[event_type] = int(days)
     return found
