@@ -87,6 +87,7 @@ def _csv(folder: Path, rows: int) -> Path:
     ]
     lines[3] = "2026-10-01T00:00:03Z,,page_view,/,3"
     lines[5] = "no time,visitor-5,page_view,/,5"
+    lines[7] = '2026-10-01T00:00:07Z,"visitor"-7,page_view,/,7'
     file.write_text("at,visitor_id,event_type,page,amount\n" + "\n".join(lines) + "\n")
     return file
 
@@ -98,14 +99,19 @@ def test_a_csv_is_imported_and_its_bad_rows_are_listed(server: Server, tmp_path:
 
     assert done.code == 1  # some rows were rejected
     rejected = [json.loads(line) for line in (tmp_path / "visits.csv.rejected.ndjson").read_text().splitlines()]
-    assert [(row["line"], row["code"]) for row in rejected] == [(5, "missing_identity"), (7, "invalid_timestamp")]
+    assert [(row["line"], row["code"]) for row in rejected] == [
+        (5, "missing_identity"),
+        (7, "invalid_timestamp"),
+        (9, "invalid_csv"),
+    ]
+    assert rejected[2]["row"] == '2026-10-01T00:00:07Z,"visitor"-7,page_view,/,7'
     assert rejected[1]["row"]["visitor_id"] == "visitor-5"
     assert str(tmp_path / "visits.csv.rejected.ndjson") in done.err
-    assert ask(server, "csv", "count(), uniqExact(page_path), toString(min(timestamp))") == [198, 9, "2026-10-01 00:00:00.000"]
+    assert ask(server, "csv", "count(), uniqExact(page_path), toString(min(timestamp))") == [197, 9, "2026-10-01 00:00:00.000"]
 
     again = millrace(*command)
     assert again.code == 1
-    assert ask(server, "csv", "count()") == [198]
+    assert ask(server, "csv", "count()") == [197]
 
 
 def test_an_import_that_is_killed_goes_on_from_where_it_was(server: Server, tmp_path: Path) -> None:

@@ -98,6 +98,59 @@ def test_what_was_read_before_the_damage_counts(tmp_path: Path) -> None:
     assert 100 < len(rows) < 5000
 
 
+@pytest.mark.parametrize("at", [2, 3, 12, 13, 40, 2_000])
+@pytest.mark.parametrize("name", ["a.ndjson.gz", "a.csv.gz", "a.gz"])
+def test_a_damaged_file_is_refused_in_words_wherever_the_damage_is(tmp_path: Path, at: int, name: str) -> None:
+    text = "".join(f"{number * 7919:x},{number}\n" for number in range(5000)).encode()
+    packed = bytearray(gzip.compress(text, mtime=0))
+    packed[at] ^= 255
+    packed[at + 1] ^= 255
+    path = _file(tmp_path, name, bytes(packed))
+
+    with pytest.raises(InvalidInput, match=r"cannot be (unpacked|read)"):
+        _rows(path)
+
+
+def _told(rows: list[Row]) -> list[tuple[int, list[str] | None, bytes]]:
+    return [(row.line, row.cells, b"" if row.wrong is None else row.text) for row in rows]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ('1,"a"b,e\n2,b,e\n', [(2, None, b'1,"a"b,e'), (3, ["2", "b", "e"], b"")]),
+        ('1,"a,e\r\n2,b,e\r\n3,c,e', [(2, None, b'1,"a,e'), (3, ["2", "b", "e"], b""), (4, ["3", "c", "e"], b"")]),
+        ('1,"a,e\n2,"b",e\n3,c\n', [(2, None, b'1,"a,e'), (3, ["2", "b", "e"], b""), (4, ["3", "c"], b"")]),
+        (
+            '1,"a\nmore"x,e\n2,"b\nb",e\n',
+            [(2, None, b'1,"a'), (3, None, b'more"x,e'), (5, ["2", "b\nb", "e"], b"")],
+        ),
+        ('1,a,e\n2,b,"', [(2, ["1", "a", "e"], b""), (3, None, b'2,b,"')]),
+        ("1,a\rb,e\n2,b,e\n", [(2, None, b"1,a\rb,e"), (3, ["2", "b", "e"], b"")]),
+        ('"\n' * 3 + "2,b,e\n", [(3, ["\n"], b""), (4, None, b'"'), (5, ["2", "b", "e"], b"")]),
+    ],
+)
+def test_a_row_whose_quotes_are_wrong_takes_no_other_row_with_it(
+    tmp_path: Path, rows: str, told: list[tuple[int, list[str] | None, bytes]], packed: bool
+) -> None:
+    text = ("id,note,type\n" + rows).encode()
+    path = _file(tmp_path, "a.csv.gz" if packed else "a.csv", gzip.compress(text) if packed else text)
+    found = _rows(path)
+
+    assert _told(found) == told
+    for number, row in enumerate(found):
+        assert _told(_rows(path, row.end))[-1:] == (told[-1:] if number + 1 < len(found) else [])
+
+
+def test_a_quote_that_is_never_closed_costs_one_row_of_a_large_file(tmp_path: Path) -> None:
+    path = _file(tmp_path, "a.csv", 'id,note\n0,"open\n' + "".join(f"{number},{'x' * 900}\n" for number in range(12_000)))
+    rows = _rows(path)
+
+    assert [row.line for row in rows if row.wrong is not None] == [2]
+    assert len(rows) == 12_001
+
+
 def test_an_endless_line_is_cut_and_the_next_row_is_whole(tmp_path: Path) -> None:
     path = _file(tmp_path, "a.ndjson", b'{"a":"' + b"x" * (9 * 2**20) + b'"}\n{"a":2}\n')
 

@@ -60,7 +60,7 @@ def import_file(
     properties. Stopped in the middle, the same command goes on from there. A row without event_id gets one made of the file and
     the row, so that an import that is run again adds nothing; a file is known by how it begins, so rows of several files that
     begin alike need an event_id. Rows that are not taken are in FILE.rejected.ndjson, beside the
-    state.
+    state; a row of CSV whose quotes are wrong is one of them, and keeps none of the others out.
     """
     state = state or file.with_name(file.name + ".import")
     kept = StateFile(state)

@@ -55,6 +55,8 @@ class Mapper:
         Raises:
             InvalidInput: the row is no event.
         """
+        if row.wrong is not None:
+            raise row.wrong
         values = self._cells(row.cells) if row.cells is not None else self._object(row.text)
         event = _sorted_in(values)
         if self._customer is not None:
