@@ -6,7 +6,7 @@ import { isFirstRun, may, SessionContext, type Session, type Tenant, type Tenant
 import { Empty, ErrorNote, Waiting } from "./parts/basics";
 import { Side, TopBar } from "./parts/side";
 import { SignIn } from "./parts/signin";
-import { FIRST, VIEWS } from "./views";
+import { FIRST, viewNamed, type View } from "./views";
 import { SharedDashboard } from "./views/shared";
 
 const lastTenant = remembered("tenant");
@@ -105,11 +105,11 @@ function Shell({ session, onSignOut }: { session: Session; onSignOut: () => void
   const [isOpen, setOpen] = useState(false);
   const main = useRef<HTMLElement>(null);
   const before = useRef(place.view);
-  const view = VIEWS[place.view];
+  const view = viewNamed(place.view);
 
   useEffect(() => {
-    if (!view) go(linkTo(isFirstRun(session) ? "start" : FIRST), "replace");
-    document.title = `${view?.title ?? "Millrace"} · Millrace`;
+    if (place.view === "") go(linkTo(isFirstRun(session) ? "start" : FIRST), "replace");
+    document.title = `${view?.title ?? "No such view"} · Millrace`;
     if (before.current !== place.view) {
       before.current = place.view;
       setOpen(false);
@@ -118,8 +118,7 @@ function Shell({ session, onSignOut }: { session: Session; onSignOut: () => void
     }
   }, [place.view]);
 
-  if (!view) return null;
-  const allowed = may(session.tenant, view.needs);
+  if (place.view === "") return null;
   return (
     <div class="shell">
       <header class="frame">
@@ -138,16 +137,30 @@ function Shell({ session, onSignOut }: { session: Session; onSignOut: () => void
       </header>
       <main class="main" ref={main} tabIndex={-1}>
         <div class="view" key={`${place.view} ${session.tenant.customer_id}`}>
-          {allowed ? (
-            <view.show />
-          ) : (
-            <Empty icon="info" title={`${view.title} is not for you here`}>
-              Your role in {session.tenant.customer_id} lets you look at dashboards and streams. An owner can let you ask
-              questions as well.
-            </Empty>
-          )}
+          <Shown view={view} tenant={session.tenant} />
         </div>
       </main>
     </div>
+  );
+}
+
+function Shown({ view, tenant }: { view: View | undefined; tenant: Tenant }) {
+  if (!view) {
+    const back = (
+      <a class="button" href={linkTo(FIRST)}>
+        Go to Live
+      </a>
+    );
+    return (
+      <Empty icon="info" title="No such view" actions={back}>
+        The address names none of the page's views. It may have been cut off or mistyped.
+      </Empty>
+    );
+  }
+  if (may(tenant, view.needs)) return <view.show />;
+  return (
+    <Empty icon="info" title={`${view.title} is not for you here`}>
+      Your role in {tenant.customer_id} lets you look at dashboards and streams. An owner can let you ask questions as well.
+    </Empty>
   );
 }

@@ -100,6 +100,36 @@ def test_every_view_is_a_click_away_and_has_its_title_and_address(visit: Visit) 
     expect(page.get_by_role("heading", name="Get started", level=1)).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    "address", ["%", "live%zz", "constructor", "__proto__", "toString", "nothing", "live/more", "%F0%9F%90%88"]
+)
+def test_an_address_that_names_no_view_says_so_and_leads_back(chromium: Browser, shop: Server, address: str) -> None:
+    with visiting(chromium, shop.url, _SHOP) as visit:
+        page = visit.open(address)
+        expect(page.get_by_text("No such view")).to_be_visible()
+        expect(page).to_have_title("No such view · Millrace")
+        page.get_by_role("link", name="Go to Live").click()
+        expect(page.get_by_role("heading", name="Live", exact=True, level=1)).to_be_visible()
+        assert f"tenant={_SHOP}" in page.url
+
+
+@pytest.mark.parametrize(
+    ("view", "params", "shown"),
+    [
+        ("settings", {"part": "constructor"}, "Settings"),
+        ("explore", {"f": "[[1,2,3]]", "range": "toString", "m": "count"}, "Explore"),
+        ("funnels", {"s": '[["page_view",[1,2,3]],5]'}, "Funnels"),
+        ("retention", {"unit": "constructor", "span": "x"}, "Cohorts"),
+    ],
+)
+def test_a_part_of_an_address_that_means_nothing_leaves_the_view_standing(
+    chromium: Browser, shop: Server, view: str, params: dict[str, str], shown: str
+) -> None:
+    with visiting(chromium, shop.url, _SHOP) as visit:
+        page = visit.open(view, **params)
+        expect(page.get_by_role("heading", name=shown, exact=True)).to_be_visible()
+
+
 def test_the_page_is_walked_with_the_keyboard_alone(chromium: Browser, shop: Server) -> None:
     with visiting(chromium, shop.url, _SHOP) as visit:
         page = visit.open("live")

@@ -11,7 +11,16 @@ const KEPT = ["tenant"];
 
 export function placeNow(): Place {
   const [view = "", query = ""] = location.hash.replace(/^#\/?/, "").split("?", 2);
-  return { view: decodeURIComponent(view), params: new URLSearchParams(query) };
+  return { view: decoded(view), params: new URLSearchParams(query) };
+}
+
+/** Read as it stands where it is no encoding: somebody typed it, and it names no view. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** A link to a view, with what stays of now. */

@@ -168,7 +168,7 @@ export function filtersOf(conditions: readonly Condition[], names: Names | null)
 export function readConditions(text: string | null): Condition[] {
   try {
     const read = JSON.parse(text ?? "[]") as unknown;
-    return Array.isArray(read) ? (read as string[][]).map(([field = "", operator = "eq", value = ""]) => ({ field, operator, value })) : [];
+    return Array.isArray(read) ? (read as string[][]).map(([field = "", operator = "eq", value = ""]) => ({ field: String(field), operator: String(operator), value: String(value) })) : [];
   } catch {
     return [];
   }

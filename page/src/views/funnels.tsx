@@ -32,7 +32,7 @@ function readSteps(text: string | null): Step[] {
     const read = JSON.parse(text ?? "[]") as [string, ...string[][]][];
     return read.map(([event, ...conditions]) => ({
       event: String(event),
-      conditions: conditions.map(([field = "", operator = "eq", value = ""]) => ({ field, operator, value })),
+      conditions: conditions.map(([field = "", operator = "eq", value = ""]) => ({ field: String(field), operator: String(operator), value: String(value) })),
     }));
   } catch {
     return [];

@@ -50,3 +50,6 @@ export const VIEWS: Readonly<Record<string, View>> = {
 };
 
 export const FIRST = "live";
+
+/** The view of this name; what every object has besides (`constructor`) is none. */
+export const viewNamed = (name: string): View | undefined => (Object.hasOwn(VIEWS, name) ? VIEWS[name] : undefined);

@@ -21,7 +21,7 @@ export function Settings() {
   const { tenant } = useSession();
   const { params } = usePlace();
   const asked = params.get("part") ?? "";
-  const part: Part = asked in PARTS ? (asked as Part) : "tenant";
+  const part: Part = Object.hasOwn(PARTS, asked) ? (asked as Part) : "tenant";
   const Show = PARTS[part].show;
   const others = [...params.keys()].filter((name) => name !== "tenant" && name !== "part");
   return (
