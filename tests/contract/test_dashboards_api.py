@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -110,10 +111,25 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(server: Server)
         late = call(server, method, path, json=body, headers={"If-Match": seen})
         assert (late.status_code, late.json()["code"]) == (412, "dashboard_changed")
         assert "version 2" in late.json()["detail"]
-    assert call(server, "GET", path).json()["name"] == "First"
+    for never in ('"0"', '"3"'):
+        for method, body in (("PUT", {"name": "Second"}), ("DELETE", None)):
+            other = call(server, method, path, json=body, headers={"If-Match": never})
+            assert (other.status_code, other.json()["code"]) == (412, "dashboard_changed"), (method, never)
+    found = call(server, "GET", path).json()
+    assert (found["name"], found["version"]) == ("First", 2)
     assert call(server, "PUT", path, json={"name": "Third"}, headers={"If-Match": "*"}).json()["version"] == 3
     wrong = call(server, "PUT", path, json={"name": "x"}, headers={"If-Match": '"soon"'})
     assert (wrong.status_code, wrong.json()["code"]) == (400, "invalid_if_match")
+
+
+def test_of_many_who_change_it_at_once_without_a_condition_each_does_and_the_last_one_stays(server: Server) -> None:
+    path = "/" + create(server, "Crowded", _REVENUE)
+    with ThreadPoolExecutor(30) as pool:
+        done = list(pool.map(lambda n: call(server, "PUT", path, json={"name": f"by {n}"}), range(30)))
+    assert [one.status_code for one in done] == [200] * 30, [one.text for one in done if one.status_code != 200]
+    last = max((one.json() for one in done), key=lambda told: told["version"])
+    assert last["version"] == 31
+    assert call(server, "GET", path).json() == last
 
 
 def test_a_deleted_dashboard_is_brought_back_as_it_was(server: Server) -> None:

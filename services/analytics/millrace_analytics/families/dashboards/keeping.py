@@ -1,11 +1,14 @@
 """Keeps dashboards. What a widget asks is looked at when it comes, and not again while it stays as it is: a dashboard can be
 arranged although something that one of its widgets names is gone."""
 
+import asyncio
 import dataclasses
 import json
+import random
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from pydantic import TypeAdapter
 
@@ -21,7 +24,9 @@ from millrace_warehouse.metrics.ranges import Range
 
 LARGEST: Final = 256 * 1024
 """Bytes of a dashboard, as it is kept."""
-_TRIES: Final = 5
+_TRIES: Final = 20
+_PAUSE_SECONDS: Final = 0.02
+"""Before the next try, on the average and times how many there were."""
 _RANGES: Final[TypeAdapter[list[Range]]] = TypeAdapter(list[Range])
 
 
@@ -35,6 +40,8 @@ class Dashboards:
     def __init__(self, records: Records | None, check: WidgetCheck) -> None:
         self._records = records.dashboards if records is not None else None
         self._check = check
+        # A lock lives as long as somebody holds it or waits for it.
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     @property
     def records(self) -> DashboardRecords:
@@ -68,19 +75,28 @@ class Dashboards:
 
         Raises:
             NotFound: ``unknown_dashboard``.
-            PreconditionFailed: ``dashboard_changed``.
+            PreconditionFailed: ``dashboard_changed``, where a version is given.
             InvalidInput, QueryError, TooLarge: as ``create``.
+            RecordsUnavailable: also where other processes changed it each time that it was tried.
         """
-        for left in range(_TRIES, 0, -1):
-            now = await self.records.one(tenant, dashboard_id)
-            changed = await self._changed(now, asked) if version in (None, now.version) else now
-            given = dataclasses.replace(changed, actor=who, updated_at=now_ms(), version=version or now.version)
-            try:
-                return await self.records.replace(given)
-            except PreconditionFailed:
-                if version is not None or left == 1:
-                    raise
-        raise AssertionError
+        if version is not None:
+            return await self._replace(tenant, dashboard_id, asked, who, version)
+        # One after the other in this process, so that the last one wins; tries are for those that other processes change.
+        async with self._turns.setdefault((tenant, dashboard_id), asyncio.Lock()):
+            for number in range(_TRIES):
+                try:
+                    return await self._replace(tenant, dashboard_id, asked, who, None)
+                except PreconditionFailed:
+                    await asyncio.sleep(random.uniform(0, 2 * _PAUSE_SECONDS * (number + 1)))  # noqa: S311 (only spreads them)
+        raise RecordsUnavailable("Too many change this dashboard at once: send it again.")
+
+    async def _replace(self, tenant: str, dashboard_id: str, asked: UpdateRequest, who: str, version: int | None) -> Dashboard:
+        """Change the version that was seen, or the one that stands when it is read. Raises as ``update``."""
+        now = await self.records.one(tenant, dashboard_id)
+        # Nothing is looked at for a version that is over: the store refuses it and says who was faster.
+        changed = await self._changed(now, asked) if version in (None, now.version) else now
+        seen = now.version if version is None else version
+        return await self.records.replace(dataclasses.replace(changed, actor=who, updated_at=now_ms(), version=seen))
 
     async def _changed(self, now: Dashboard, asked: UpdateRequest) -> Dashboard:
         content = now.content
