@@ -138,6 +138,25 @@ def test_what_is_wrong_with_a_file_is_an_error_as_usual(server: Server) -> None:
         assert (answer.status_code, answer.json()["code"]) == (400, code)
 
 
+@pytest.mark.parametrize("sql", [
+    "SELECT 1, 1", "SELECT 1 AS a, 1 AS a", "SELECT 1 AS a, 2 AS a", f"SELECT visitor_id, * {_MINE}",
+    "SELECT a.number AS n, b.number AS n FROM numbers(2) AS a CROSS JOIN numbers(2) AS b", "SELECT 1 AS a, 1 AS a LIMIT 0",
+])  # fmt: skip
+def test_columns_of_the_same_name_are_refused_wherever_they_are_asked(server: Server, sql: str) -> None:
+    """A row is an object, in which a name has one value: whichever it were, the other would be gone."""
+    values = ["shop"] if "?" in sql else None
+    for form in ("json", "csv", "jsonl", "arrow", "parquet"):
+        answer = ask(server, sql, values, format=form)
+        assert (answer.status_code, answer.json()["code"]) == (400, "duplicate_columns"), (form, answer.text)
+    look = ask(server, sql, values, "/query/check").json()
+    assert [one["code"] for one in look["errors"]] == ["duplicate_columns"]
+
+
+def test_a_join_tells_columns_of_the_same_name_apart(server: Server) -> None:
+    answer = ask(server, "SELECT a.*, b.* FROM numbers(1) AS a JOIN numbers(1) AS b ON a.number = b.number")
+    assert answer.json()["columns"] == ["number", "b.number"]
+
+
 def test_a_look_says_what_a_statement_would_do(server: Server) -> None:
     good = ask(
         server, "SELECT count() AS n, {a:UInt8} AS a FROM events_raw WHERE customer_id = 'shop'", {"a": 1}, "/query/check"

@@ -2,7 +2,8 @@
 about the statement itself goes out, cleaned."""
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from millrace_core.errors import MillraceError, QueryError
@@ -41,11 +42,13 @@ NAMED_CODES: Final[Mapping[int, tuple[str, str]]] = {
     43: ("invalid_sql", "A function is called with an argument of the wrong type"),
     53: ("invalid_sql", "Two types do not fit"),
     62: ("invalid_sql", "The statement cannot be parsed"),
+    179: ("duplicate_columns", "Two expressions have the same name"),
     184: ("invalid_sql", "An aggregate function stands where none may"),
     215: ("invalid_sql", "A column is neither grouped by nor aggregated"),
     386: ("invalid_sql", "Two types have nothing in common"),
 }
 """What is wrong with a statement whatever rows there are: each names what it is about."""
+_ALIAS: Final = re.compile(r" for alias ([A-Za-z_][A-Za-z0-9_.]{0,80})\. In scope ")
 _QUOTED: Final = re.compile(r"[`']([A-Za-z_][A-Za-z0-9_.]{0,80})[`']")
 
 
@@ -61,5 +64,20 @@ def statement_error(failure: EngineFailure) -> MillraceError:
 
 def name_in(failure: EngineFailure) -> str | None:
     """The name that a failure is about: the first quoted one is the statement's own; hints about other tables come after it."""
-    found = _QUOTED.search(failure.text)
+    found = _ALIAS.search(failure.text) or _QUOTED.search(failure.text)
     return found[1] if found else None
+
+
+def repeated(columns: Sequence[str]) -> str | None:
+    """The first name that several columns have; None where each has its own."""
+    return next((name for name, times in Counter(columns).items() if times > 1), None)
+
+
+def check_columns(columns: Sequence[str]) -> None:
+    """Return where each column has a name of its own: rows are told as objects, in which a name stands for one value.
+
+    Raises:
+        QueryError: ``duplicate_columns``.
+    """
+    if (name := repeated(columns)) is not None:
+        raise QueryError(f"Two columns are called {name}: give each a name of its own with AS.", code="duplicate_columns")
