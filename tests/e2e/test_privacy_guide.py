@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,26 @@ def test_nobodys_erasure_is_complete(calm_server: Server, tmp_path: Path) -> Non
     out = tmp_path / "export.jsonl"
     assert millrace("privacy", "export", "shop", "--user", "nobody", "--out", out, "--data-dir", calm_server.data_dir).code == 0
     assert out.read_bytes() == b""
+
+
+def test_of_somebody_who_is_erased_three_times_at_once_each_row_is_counted_once(calm_server: Server) -> None:
+    events = [{"customer_id": "shop", "visitor_id": "thrice", "event_type": "x", "properties": {"n": n}} for n in range(100)]
+    plain.post(f"{calm_server.url}/track/batch", json={"events": events}, timeout=30).raise_for_status()
+    calm_server.wait_until_stored()
+    token = json.loads((calm_server.data_dir / "server.json").read_text())["token"]
+    admin, headers = f"{calm_server.url}/admin/v1/privacy", {"authorization": f"Bearer {token}"}
+
+    def erase(_: int) -> dict[str, Any]:
+        body = {"tenant": "shop", "visitor_id": "thrice"}
+        answer = plain.post(f"{admin}/erase", json=body, headers=headers, timeout=60)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    with ThreadPoolExecutor(3) as pool:
+        told = list(pool.map(erase, range(3)))
+    listed = {one["id"]: one for one in plain.get(f"{admin}/erasures", headers=headers, timeout=30).json()}
+    assert sorted(one["rows"]["events_raw"] for one in told) == [0, 0, 100]
+    assert all(one["complete"] and listed[one["erasure"]]["rows"] == one["rows"] for one in told)
 
 
 def test_no_file_of_the_server_holds_a_whole_address(server: Server) -> None:

@@ -5,7 +5,7 @@ An erasure is written down first, by hashes, and finished by whoever starts next
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import msgspec
@@ -54,7 +54,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an erasure has done."""
+    """What an erasure has done.
+
+    Attributes:
+        found: the person, and how many rows this erasure has deleted: of several at once each row is one's alone.
+    """
 
     found: Found
     erasure: Erasure
@@ -129,7 +133,7 @@ class PrivacyRequests:
         salt = await self.records.erasures.salt(person.tenant)
         digests = [USER + digest_of(salt, name) for name in person.users]
         digests += [VISITOR + digest_of(salt, name) for name in person.visitors]
-        asked = Erasure(person.tenant, salt, tuple(digests), person.before, actor, self.clock(), rows=found.rows)
+        asked = Erasure(person.tenant, salt, tuple(digests), person.before, actor, self.clock())
         erasure = await self.records.erasures.begin(asked)
         self.tombstones.add([erasure])
         await self.messages.publish(ERASURES_CHANGED)
@@ -138,15 +142,17 @@ class PrivacyRequests:
             await asyncio.sleep(_SPREAD_SECONDS)
         async with self._one:
             passes, remaining = 0, dict(found.rows)
+            erased = dict.fromkeys(found.rows, 0)  # of somebody who is erased twice at once the other may have had them
             while passes == 0 or (passes < _PASSES and any(remaining.values())):
-                await self._pass(erasure)
+                rows = await self._pass(erasure)
+                erased = {name: max(count, rows.get(name, 0)) for name, count in erased.items()}
                 remaining = {**await self.warehouse.people.count(person), LETTERS: len(await self._letters(erasure))}
                 passes += 1
         if not any(remaining.values()):
             await self.records.erasures.settle(erasure.id, "erased", actor)
         log = await self._forget(erasure)
         self.on_step("erasure.after-forget")
-        return Outcome(found, erasure, remaining, self.warehouse.people.question(person), log)
+        return Outcome(replace(found, rows=erased), erasure, remaining, self.warehouse.people.question(person), log)
 
     async def finish(self) -> None:
         """Go on with every erasure that was begun, and look once more at those of a while ago.
@@ -159,7 +165,7 @@ class PrivacyRequests:
                 continue
             async with self._one:
                 self.tombstones.add([erasure])
-                found = await self._pass(erasure)
+                found = any((await self._pass(erasure)).values())
             forgotten = await self._forget(erasure)
             if erasure.state == "begun":
                 await self.records.erasures.settle(erasure.id, "erased")
@@ -195,9 +201,10 @@ class PrivacyRequests:
             secret = ""
         return [name, hashed_value(secret, name)] if secret else [name]
 
-    async def _pass(self, erasure: Erasure) -> bool:
-        """Delete everything that is there, whether or not it was tried before; whether there was anything. The hours are
-        written down before: once the rows are gone nobody knows whose rollups to compute."""
+    async def _pass(self, erasure: Erasure) -> Mapping[str, int]:
+        """Delete everything that is there, whether or not it was tried before; how many rows of each table that was. The hours
+        are written down before: once the rows are gone nobody knows whose rollups to compute. So are the counts, which are not
+        those of ``find``: an erasure that had to wait for its turn may find nothing any more."""
         people, erased = self.warehouse.people, erased_of(erasure)
         stored, letters = await people.count(erased), await self._letters(erasure)
         known = next((one for one in await self._unfinished(erasure.tenant) if one.id == erasure.id), erasure)
@@ -214,7 +221,7 @@ class PrivacyRequests:
         self.on_step("erasure.after-rebuild")
         await self.log.dead_letters.drop([letter.id for letter in letters])
         self.on_step("erasure.after-letters")
-        return any(rows.values())
+        return rows
 
     async def _count_anew(self, tenant: str, hours: Sequence[int]) -> None:
         await self.warehouse.people.recount(tenant, hours)
