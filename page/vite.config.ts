@@ -1,4 +1,14 @@
-import { defineConfig, loadEnv } from "vite";
+import { defineConfig, loadEnv, type Plugin } from "vite";
+
+/** Dark colours for whoever has them where no script says so: the form of /setup, which runs none, and the page until it does. */
+const darkWithoutScript: Plugin = {
+  name: "dark-without-script",
+  enforce: "pre",
+  transform: {
+    filter: { id: /style\/tokens\.css$/ },
+    handler: (code) => code.replace(/:root\[data-theme="dark"\] (\{[^}]*\})/, "$&\n@media (prefers-color-scheme: dark) { :root:not([data-theme]) $1 }"),
+  },
+};
 
 export default defineConfig(({ mode }) => {
   // `npm run dev` beside a running `millrace up`: the APIs are that server's.
@@ -6,6 +16,7 @@ export default defineConfig(({ mode }) => {
   return {
     base: "./", // relative to the page's own address, so that it works under any path prefix
     publicDir: false,
+    plugins: [darkWithoutScript],
     server: { proxy: { "^/(?!src|node_modules|@|index\\.html|\\?|$)": server } },
     build: {
       outDir: "dist",

@@ -54,13 +54,27 @@ def visit(chromium: Browser, server: Server) -> Iterator[Visit]:
         yield made
 
 
+def _expect_the_pages_look(visit: Visit) -> None:
+    """Of a form without script: the page's font, colours, light and dark, and nothing that axe finds."""
+    page, button = visit.page, visit.page.get_by_role("button", name="Become the owner")
+    assert page.evaluate("document.fonts.ready.then(() => document.fonts.check('14px \"Inter Variable\"'))")
+    for scheme, accent, below in (("light", "15, 118, 110", "246, 247, 245"), ("dark", "69, 196, 180", "15, 18, 17")):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        expect(button).to_have_css("background-color", f"rgb({accent})")
+        expect(page.locator("body")).to_have_css("background-color", f"rgb({below})")
+        assert visit.findings() == []
+    page.emulate_media(color_scheme="light")
+
+
 def test_the_first_owner_signs_in_makes_a_key_and_sees_its_first_event(visit: Visit, server: Server) -> None:
     page = visit.page
     page.goto(_first_owner_link(server))
+    _expect_the_pages_look(visit)
     page.get_by_label("Email").fill(_EMAIL)
     page.get_by_label("Password").fill(_PASSWORD)
     page.get_by_role("button", name="Become the owner").click()
-    page.get_by_role("link", name="sign in").click()
+    expect(page.get_by_role("heading", name="Your password is set")).to_be_visible()
+    page.get_by_role("link", name="Sign in").click()
     expect(page.get_by_role("heading", name="Sign in to Millrace")).to_be_visible()
     assert visit.findings() == []
     _sign_in(page, _EMAIL, "not the password")

@@ -60,6 +60,8 @@ async def test_the_first_owner_is_made_by_the_form_behind_the_printed_link_once(
     form = await served.http.get("/setup", params={"purpose": "first_owner", "token": token})
     assert token in form.text
     assert "<script" not in form.text
+    assert "<style" not in form.text
+    assert "unsafe" not in form.headers["content-security-policy"]
     assert "default-src 'none'" in form.headers["content-security-policy"]
     assert form.headers["referrer-policy"] == "no-referrer"
     headers = await _owner(served)

@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
+from millrace_analytics.web.look import Look
 from millrace_analytics.web.serving import Page
 from millrace_service.health import Health
 from millrace_service.metrics import Metrics
@@ -79,6 +80,15 @@ async def test_files_are_kept_for_ever_as_their_names_change_with_them(folder: P
     assert answer.headers["content-type"].startswith(kind)
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer.headers.get("content-encoding") == ("gzip" if name.endswith("js") else None)
+
+
+def test_forms_beside_the_page_take_its_stylesheets_and_its_icon_and_no_script(folder: Path) -> None:
+    sheet = '<link rel="stylesheet" crossorigin href="./assets/index-abc.css">'
+    icon = '<link rel="icon" type="image/svg+xml" href="./assets/icon-abc.svg" />'
+    preloaded = '<link rel="modulepreload" href="./assets/more-abc.js">'
+    (folder / "index.html").write_text(f'{icon}<script type="module" src="./assets/index-abc.js"></script>{preloaded}{sheet}')
+    assert Page(folder).look == Look(icon + sheet, "./assets/icon-abc.svg")
+    assert Page(folder / "nothing").look == Look()
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "index.html", "index-abc.js.br", "..%2f..%2fserving.py", ".", "%00"])

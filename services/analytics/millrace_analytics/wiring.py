@@ -44,6 +44,7 @@ from millrace_analytics.questioning import Questioning
 from millrace_analytics.settings import AccountSettings, AnalyticsSettings
 from millrace_analytics.tenant_catalogue import TenantCatalogue
 from millrace_analytics.tenant_zones import TenantZones
+from millrace_analytics.web.look import Look
 from millrace_core.access import Caller
 from millrace_core.errors import RecordsUnavailable, Unauthorized
 from millrace_eventlog.ports import LogPorts
@@ -94,9 +95,13 @@ class Accounts:
 
 
 async def build_accounts(
-    settings: AccountSettings, ports: AccessPorts, access: AccessCheck, limits: Limits, public_url: str
+    settings: AccountSettings, ports: AccessPorts, access: AccessCheck, limits: Limits, public_url: str, look: Look
 ) -> Accounts:
-    """Logins on these ports."""
+    """Logins on these ports.
+
+    Args:
+        look: of the page, which the form for passwords takes.
+    """
     mail = Mail(settings.smtp_url) if settings.smtp_url else None
     logins = Logins(settings, ports, access, limits, mail, public_url)
     try:
@@ -107,7 +112,7 @@ async def build_accounts(
     routers = [
         accounts_router(logins, access, settings.stream_token_seconds),
         sessions_router(logins, settings.login_days, public_url),
-        setup_router(logins),
+        setup_router(logins, look),
     ]
     return Accounts(routers, mail, first_owner)
 

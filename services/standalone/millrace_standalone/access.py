@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Final
 
+from millrace_analytics.web.look import Look
 from millrace_analytics.wiring import Accounts, build_accounts
 from millrace_core.errors import RecordsUnavailable
 from millrace_records.access.checking import AccessCheck
@@ -31,11 +32,12 @@ async def open_accounts(
     records: Records,
     access: AccessCheck,
     cache: CachePorts,
+    look: Look,
 ) -> Accounts:
-    """Logins, where they are asked for; mail that is under way arrives before the end."""
+    """Logins, where they are asked for, and their forms in the page's look; mail that is under way arrives before the end."""
     if not settings.requires_keys:
         return NO_ACCOUNTS
-    accounts = await build_accounts(settings, records.access, access, cache.limits, settings.public_url)
+    accounts = await build_accounts(settings, records.access, access, cache.limits, settings.public_url, look)
     if accounts.mail is not None:
         stack.push_async_callback(accounts.mail.close)
     return accounts

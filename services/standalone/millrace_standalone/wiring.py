@@ -91,8 +91,8 @@ async def open_platform(
         await enter(beside(tracking.limits.follow(records, cache.messages), *answering.work))
         credentials = ServerToken(lambda: process.admin_token, access)
         status = status_of(log, warehouse.admin, records, service.consumer, health, metrics)
-        accounts = await open_accounts(stack, settings, records, access, cache)
         page = Page()
+        accounts = await open_accounts(stack, settings, records, access, cache, page.look)
         identity = health_router(analytics.SERVICE, health, metrics, status, ai_enabled=model.is_enabled, page=page.for_browser)
         admin = _admin(
             settings, credentials, status, log, warehouse, records, cache=cache, metrics=metrics, service=service, access=access
@@ -188,16 +188,15 @@ async def open_analytics(settings: AnalyticsProcessSettings) -> AsyncIterator[Pr
         log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, uses={"follow", "look_up"}))
         warehouse = await stack.enter_async_context(open_warehouse(settings, settings, settings.data_dir, metrics))
         cache = await _open_cache(stack, settings, metrics, health)
-        access, accounts, records = None, NO_ACCOUNTS, None
+        access, accounts, records, page = None, NO_ACCOUNTS, None, Page()
         if settings.records_are_served:  # also without keys: the days of a tenant are those of its time zone
             records = await stack.enter_async_context(open_records(settings, settings.data_dir))
         if records is not None and settings.requires_keys:
             access = await open_access(stack, records, cache)
-            accounts = await open_accounts(stack, settings, records, access, cache)
+            accounts = await open_accounts(stack, settings, records, access, cache, page.look)
         model = await stack.enter_async_context(open_model(settings, records, metrics))
         answering = analytics.build(settings, warehouse, log, cache, metrics, health, access, records, model=model)
         await stack.enter_async_context(beside(*answering.work))
-        page = Page()
         identity = health_router(analytics.SERVICE, health, metrics, ai_enabled=model.is_enabled, page=page.for_browser)
         routers = [identity, page.router(), *answering.routers, *accounts.routers]
         app = _app(settings, metrics, routers, access, cache, page.public_paths)

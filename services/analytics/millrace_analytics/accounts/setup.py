@@ -1,6 +1,8 @@
-"""``/setup``: the form behind a link that works once, for the first owner or for a password. No script, nothing loaded."""
+"""``/setup``: the form behind a link that works once, for the first owner or for a password. No script; of the page only how
+it looks."""
 
 import html
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -9,51 +11,49 @@ from fastapi.responses import HTMLResponse
 
 from millrace_analytics.accounts.logins import Logins
 from millrace_analytics.accounts.passwords import SHORTEST
+from millrace_analytics.web.look import Look
 from millrace_core.errors import MillraceError
 from millrace_web.errors import status_of
 
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_STYLE: Final = (
-    ":root{color-scheme:light dark;--bg:light-dark(#f6f7f5,#0f1211);--card:light-dark(#fff,#171b19);"
-    "--line:light-dark(#c9cec7,#3c4540);--text:light-dark(#1a1d1a,#e9ece9);--muted:light-dark(#5c635d,#9fa8a2);"
-    "--accent:light-dark(#0f766e,#45c4b4);--on:light-dark(#fff,#06201c);--bad:light-dark(#ab2b22,#f08a80)}"
-    "body{font:15px/1.5 ui-sans-serif,system-ui,sans-serif;background:var(--bg);color:var(--text);margin:0;min-height:100vh;"
-    "display:grid;place-content:center;grid-template-columns:minmax(0,24rem);padding:0 1rem;box-sizing:border-box}"
-    "main{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1.5rem}"
-    "h1{font-size:1.25rem;letter-spacing:-.02em;margin:0 0 .5rem}p{margin:0;color:var(--muted)}a{color:var(--accent)}"
-    "label{display:block;margin:1rem 0 .3rem;font-size:.85rem;color:var(--muted)}"
-    "input,button{font:inherit;color:inherit;width:100%;padding:.5rem .75rem;box-sizing:border-box;border-radius:7px;"
-    "border:1px solid var(--line);background:var(--card)}"
-    "button{margin-top:1.5rem;border-color:transparent;background:var(--accent);color:var(--on);font-weight:550;cursor:pointer}"
-    ":focus-visible{outline:2px solid var(--accent);outline-offset:2px}p.wrong{color:var(--bad);margin-top:.5rem}"
+_FRAME: Final = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    '<meta name="color-scheme" content="light dark"><meta name="robots" content="noindex"><title>{title} · Millrace</title>'
+    '{links}</head><body><main class="alone">{shown}</main></body></html>'
 )
+_HEAD: Final = "{icon}<h1>{title}</h1><p>{said}</p>"
+_ICON: Final = '<img src="{icon}" alt="" width="40" height="40">'
 _EMAIL: Final = (
-    '<label for="email">Email</label>'
-    '<input id="email" name="email" type="email" autocomplete="username" required value="{email}">'
+    '<label class="field"><span>Email</span>'
+    '<input class="input" name="email" type="email" autocomplete="username" required value="{email}"></label>'
 )
 _FORM: Final = (
-    '<form method="post" action="setup"><input type="hidden" name="token" value="{token}">'
-    '<input type="hidden" name="for" value="{purpose}">{email}<label for="password">Password</label>'
-    '<input id="password" name="password" type="password" autocomplete="new-password" minlength="{shortest}" required>'
-    "<button>{button}</button></form>"
+    '<form class="card signin" method="post" action="setup">{head}<input type="hidden" name="token" value="{token}">'
+    '<input type="hidden" name="for" value="{purpose}">{email}<label class="field">'
+    "<span>Password, of {shortest} characters or more</span>"
+    '<input class="input" name="password" type="password" autocomplete="new-password" minlength="{shortest}" required></label>'
+    '{wrong}<button class="button first">{button}</button></form>'
 )
+_WRONG: Final = '<div class="note bad" role="alert"><p><strong>{message}</strong></p></div>'
+_DONE: Final = '<div class="card signin">{head}<a class="button first" href="./">Sign in</a></div>'
 _MOST_FIELDS: Final = 10
 
 
-def setup_router(logins: Logins) -> APIRouter:
+def setup_router(logins: Logins, look: Look) -> APIRouter:
     """The routes."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/setup")
     async def show(token: str = "", purpose: str = "password") -> HTMLResponse:
-        return _page(200, *_texts(purpose), _form(token, purpose, ""))
+        return _form(look, {"token": token, "for": purpose})
 
     @router.post("/setup")
     async def take(request: Request) -> HTMLResponse:
@@ -62,48 +62,51 @@ def setup_router(logins: Logins) -> APIRouter:
             given = {name: values[0] for name, values in parse_qs(text, max_num_fields=_MOST_FIELDS).items()}
         except ValueError:
             given = {}
-        return await _taken(logins, given)
+        try:
+            await _take(logins, given)
+        except MillraceError as error:
+            return _form(look, given, error)
+        said = "You can sign in now, with your email and this password."
+        return _page(200, look, "Your password is set", _DONE.format(head=_head(look, "Your password is set", said)))
 
     return router
 
 
-async def _taken(logins: Logins, given: dict[str, str]) -> HTMLResponse:
-    token, password, email = given.get("token", ""), given.get("password", ""), given.get("email", "")
-    purpose = given.get("for", "password")
-    title, said = _texts(purpose)
-    try:
-        if purpose == "first_owner":
-            await logins.make_first_owner(token, email, password)
-        else:
-            await logins.set_password(token, password)
-    except MillraceError as error:
-        wrong = f'{said}</p><p class="wrong" role="alert">{html.escape(error.message)}'
-        return _page(status_of(error), title, wrong, _form(token, purpose, email))
-    return _page(200, "Done", 'You can <a href="./">sign in</a> now, with your email and this password.', "")
+async def _take(logins: Logins, given: Mapping[str, str]) -> None:
+    token, password = given.get("token", ""), given.get("password", "")
+    if _is_owner(given):
+        await logins.make_first_owner(token, given.get("email", ""), password)
+    else:
+        await logins.set_password(token, password)
 
 
-def _texts(purpose: str) -> tuple[str, str]:
-    """Title, and what is to be done."""
-    if purpose == "first_owner":
-        return "The first owner", "Whoever sends this form owns everything on this server, and can let others in."
-    return "Set your password", "Every session of before ends."
+def _is_owner(given: Mapping[str, str]) -> bool:
+    return given.get("for") == "first_owner"
 
 
-def _form(token: str, purpose: str, email: str) -> str:
-    is_owner = purpose == "first_owner"
-    return _FORM.format(
-        token=html.escape(token, quote=True),
-        purpose="first_owner" if is_owner else "password",
-        email=_EMAIL.format(email=html.escape(email, quote=True)) if is_owner else "",
+def _form(look: Look, given: Mapping[str, str], error: MillraceError | None = None) -> HTMLResponse:
+    """The form with what was filled in, but for the password; ``error`` is what was wrong with it."""
+    if _is_owner(given):
+        title, button = "The first owner", "Become the owner"
+        said = "Whoever sends this form owns everything on this server, and can let others in."
+    else:
+        title, button, said = "Set your password", "Set the password", "Every session of before ends."
+    form = _FORM.format(
+        head=_head(look, title, said),
+        token=html.escape(given.get("token", ""), quote=True),
+        purpose="first_owner" if _is_owner(given) else "password",
+        email=_EMAIL.format(email=html.escape(given.get("email", ""), quote=True)) if _is_owner(given) else "",
         shortest=SHORTEST,
-        button="Become the owner" if is_owner else "Set the password",
+        wrong="" if error is None else _WRONG.format(message=html.escape(error.message)),
+        button=button,
     )
+    return _page(200 if error is None else status_of(error), look, title, form)
 
 
-def _page(status: int, title: str, said: str, form: str) -> HTMLResponse:
-    """``said`` is HTML of ours, in which what others sent is escaped."""
-    body = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Millrace: {title}</title><style>{_STYLE}</style><main><h1>{title}</h1><p>{said}</p>{form}</main></html>"
-    )
-    return HTMLResponse(body, status, _HEADERS)
+def _head(look: Look, title: str, said: str) -> str:
+    return _HEAD.format(icon=_ICON.format(icon=look.icon) if look.icon else "", title=title, said=said)
+
+
+def _page(status: int, look: Look, title: str, shown: str) -> HTMLResponse:
+    """``shown`` is HTML of ours, in which what others sent is escaped."""
+    return HTMLResponse(_FRAME.format(title=title, links=look.links, shown=shown), status, _HEADERS)

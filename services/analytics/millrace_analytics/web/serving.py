@@ -11,6 +11,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
+from millrace_analytics.web.look import Look
 from millrace_core.errors import NotFound
 from millrace_web.static import Forms, file_response, read_forms
 
@@ -55,6 +56,11 @@ class Page:
         place = folder if folder is not None else files("millrace_analytics").joinpath("web", "static")
         self._index = read_forms(place, _INDEX)
         self._assets = _assets(place) if place.is_dir() else {}
+
+    @property
+    def look(self) -> Look:
+        """Its stylesheets and icon, for forms that stand beside it."""
+        return Look.of_index(self._index["identity"].content) if self._index else Look()
 
     @property
     def public_paths(self) -> Collection[str]:
