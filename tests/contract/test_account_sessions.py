@@ -121,6 +121,16 @@ async def test_signing_out_ends_the_session_everywhere(served: Platform) -> None
         assert (none.status_code, none.json()["code"]) == (401, "unauthorized")  # nothing was ended
 
 
+async def test_logging_out_takes_the_cookie_as_every_route_does(served: Platform) -> None:
+    await _sign_in(served)
+    refused = await served.http.post("/auth/v1/logout")
+    assert (refused.status_code, refused.json()["code"]) == (403, "cross_site_request")
+    assert (await served.http.get("/auth/v1/me")).status_code == 200
+    assert (await served.http.post("/auth/v1/logout", headers=_HERE)).status_code == 200
+    assert (await served.http.get("/auth/v1/me")).status_code == 401
+    assert (await served.http.post("/auth/v1/session/refresh", headers=_HERE)).status_code == 401
+
+
 async def test_the_access_token_alone_is_enough_to_sign_out(served: Platform) -> None:
     await _sign_in(served)
     cookies = dict(served.http.cookies)

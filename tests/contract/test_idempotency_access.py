@@ -21,10 +21,10 @@ async def served(tmp_path: Path) -> AsyncIterator[Platform]:
         yield opened
 
 
-async def _token(served: Platform, role: str = "analyst") -> dict[str, str]:
-    """The header of a login of Ada's, who has this role in two tenants."""
-    for tenant in ("ta", "tb"):
-        await served.as_server("POST", "/users", json={"tenant": tenant, "email": _EMAIL, "role": role})
+async def _token(served: Platform) -> dict[str, str]:
+    """The header of a login of Ada's, who asks for two tenants."""
+    await served.as_server("POST", "/users", json={"tenant": "ta", "email": _EMAIL, "role": "analyst"})
+    await served.as_server("PUT", f"/users/{_EMAIL}/roles/tb", json={"role": "analyst"})
     link = (await served.as_server("POST", f"/users/{_EMAIL}/password"))["link"]
     await served.http.post("/auth/v1/password", json={"token": link.partition("token=")[2], "password": _PASSWORD})
     return await _signed_in(served)

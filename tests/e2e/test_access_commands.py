@@ -1,6 +1,9 @@
 """A server where credentials are required, as its operator meets it: the printed link, keys, users, an import, the trail."""
 
 import re
+import shlex
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,14 +38,17 @@ def _track(server: Server, key: str) -> int:
     return plain.post(f"{server.url}/track", json=_EVENT, headers=bearer(key), timeout=30).status_code
 
 
-def test_the_first_start_prints_a_link_that_makes_the_first_owner(server: Server) -> None:
+def _printed(server: Server, pattern: str) -> re.Match[str]:
+    """Once it is printed."""
     deadline = time.monotonic() + 30
-    while (
-        found := re.search(rf"{re.escape(server.url)}/setup\?purpose=first_owner&token=\w+\n", server.log.read_text())
-    ) is None:
+    while (found := re.search(pattern, server.log.read_text())) is None:
         assert time.monotonic() < deadline, server.tail()
         time.sleep(0.05)
-    link = found[0].strip()
+    return found
+
+
+def test_the_first_start_prints_a_link_that_makes_the_first_owner(server: Server) -> None:
+    link = _printed(server, rf"{re.escape(server.url)}/setup\?purpose=first_owner&token=\w+\n")[0].strip()
     assert plain.get(link, timeout=30).status_code == 200
     fields = {
         "for": "first_owner",
@@ -52,6 +58,17 @@ def test_the_first_start_prints_a_link_that_makes_the_first_owner(server: Server
     }
     assert plain.post(f"{server.url}/setup", data=fields, timeout=60).status_code == 200
     assert "ada@example.com" in _run(server, "user", "list")
+
+
+def test_the_lines_that_it_greets_with_work_as_they_stand(server: Server) -> None:
+    said = _printed(server, r"(?s)A key first:.+A whole shop:.+?\n")[0]
+    key, event, stream, hour = re.findall(r"(?:A key first|First event|Live stream|Last hour):\s+(.+)", said)
+    assert (stream.split()[:2], '--key "$KEY"' in said) == (["curl", "-N"], True)
+    own = f"{shlex.quote(sys.executable)} -m millrace_standalone key"
+    lines = [key.replace("millrace key", own, 1), *(f"{line} -fsS" for line in (event, hour))]
+    done = subprocess.run(["bash", "-euc", "\n".join(lines)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert '"success":true' in done.stdout
 
 
 def test_a_key_is_printed_once_works_and_ends(server: Server) -> None:

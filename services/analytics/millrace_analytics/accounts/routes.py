@@ -8,7 +8,7 @@ from millrace_analytics.accounts.logins import LoggedIn, Logins
 from millrace_analytics.accounts.schemas import Done, Forgotten, Login, Me, NewPassword, Refresh, StreamOf, StreamToken, Tokens
 from millrace_core.access import tenant_of
 from millrace_records.access.checking import AccessCheck
-from millrace_web.access import Asking, presented_in
+from millrace_web.access import Asking, credential_in
 from millrace_web.app import error_responses
 
 _NO_STORE: Final = "no-store"
@@ -32,10 +32,10 @@ def accounts_router(logins: Logins, access: AccessCheck, stream_seconds: int) ->
         """The next pair of tokens; the one of before ends the session if it is used again."""
         return _tokens(await logins.refresh(given.refresh_token), response)
 
-    @router.post("/logout", responses=error_responses(401, 503))
+    @router.post("/logout", responses=error_responses(401, 403, 503))
     async def log_out(request: Request, caller: Asking) -> Done:
-        """End the session, everywhere."""
-        await logins.log_out(presented_in(dict(request.headers.raw)), caller.who)
+        """End the session of the token, or of the session's cookie, everywhere."""
+        await logins.log_out(credential_in(request.method, dict(request.headers.raw)), caller.who)
         return Done()
 
     @router.post("/password", responses=error_responses(400, 401, 503))

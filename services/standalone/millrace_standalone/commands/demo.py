@@ -1,14 +1,14 @@
 """``millrace demo``: a believable web shop, past and present."""
 
-import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from millrace_core.time import now_ms
+from millrace_standalone.commands.numbers import Number
 from millrace_standalone.commands.progress import Progress
 from millrace_standalone.commands.server_options import checked_key, data_dir_option, key_option, server_url, url_option
 from millrace_standalone.demo.shop import Shop, live_shop, past_shop
@@ -22,30 +22,19 @@ _LIVE_SECONDS: Final = 0.25
 """How often what just happened is sent."""
 
 
-class _Number(click.FloatRange):
-    """A number in a range; ``nan`` is in every range of click's."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number."""
-        number = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is no number", param, ctx)
-        return float(number)
-
-
 @click.command()
 @click.option("--customer", default="demo_tenant", show_default=True, help="Whose shop it is.")
 @click.option(
     "--rate",
-    type=_Number(0, 2000),
+    type=Number(0, 2000),
     default=2.0,
     show_default=True,
     help="Events a second, live; 0 only fills the past.",
 )
-@click.option("--days", type=_Number(0, 1800), default=7.0, show_default=True, help="How far back the past goes.")
+@click.option("--days", type=Number(0, 1800), default=7.0, show_default=True, help="How far back the past goes.")
 @click.option(
     "--events-per-day",
-    type=_Number(1, 10_000_000),
+    type=Number(1, 10_000_000),
     default=50_000,
     show_default=True,
     help="Events of an average day of the past.",

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from millrace_standalone.admin_client import AdminClient
+from millrace_standalone.commands.numbers import Number
 from millrace_standalone.commands.server_options import needs_admin
 
 
@@ -28,7 +29,7 @@ def key() -> None:
     "--origin", "origins", multiple=True, help="Of a write key: a page that may use it, like https://shop.example.com."
 )
 @click.option("--name", default="", help="For people.")
-@click.option("--expires-days", type=float, help="It ends by itself after so many days.")
+@click.option("--expires-days", type=Number(0, 36_500, min_open=True), help="It ends by itself after so many days.")
 @needs_admin
 def create_key(
     client: AdminClient,
@@ -56,7 +57,13 @@ def list_keys(client: AdminClient, tenant: str | None) -> None:
 
 @key.command("rotate")
 @click.argument("key_id")
-@click.option("--overlap-hours", type=float, default=24.0, show_default=True, help="How long the old key still works.")
+@click.option(
+    "--overlap-hours",
+    type=Number(0, 24 * 366),
+    default=24.0,
+    show_default=True,
+    help="How long the old key still works.",
+)
 @needs_admin
 def rotate_key(client: AdminClient, key_id: str, overlap_hours: float) -> None:
     """Make a key that takes the place of another one."""

@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import os
+import shlex
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import click
 import uvloop
@@ -21,11 +23,14 @@ from millrace_standalone.wiring import open_platform
 _GREETING = """
 Millrace answers at {url}
 
-  First event:  curl {url}/track -d '{{"customer_id":"demo_tenant","visitor_id":"v1","event_type":"page_view"}}'
-  Live stream:  curl -N {url}/events/stream/demo_tenant
-  Last hour:    curl {url}/dashboard/realtime/demo_tenant
-  A whole shop: {command} demo --url {url}
+{key}  First event:  curl {url}/track{auth} -d '{{"customer_id":"demo_tenant","visitor_id":"v1","event_type":"page_view"}}'
+  Live stream:  curl -N {url}/events/stream/demo_tenant{auth}
+  Last hour:    curl {url}/dashboard/realtime/demo_tenant{auth}
+  A whole shop: {command} demo --url {url}{demo}
 """
+_USUAL_FOLDER: Final = StandaloneSettings.model_fields["data_dir"].default
+_KEY = "  A key first:  KEY=$({command} key create demo_tenant --secret --scope ingest --scope query{folder})\n"
+"""Where keys are required: what the other lines send."""
 
 
 @click.command()
@@ -55,10 +60,19 @@ async def run(settings: StandaloneSettings, *, demo: bool = False, on_step: Call
     await process.run(
         settings,
         lambda: open_platform(settings, on_step=on_step),
-        lambda url: click.echo(_GREETING.format(url=url, command=_own_command()), err=True),
+        lambda url: click.echo(greeting(settings, url, _own_command()), err=True),
         announces=True,
         meanwhile=_run_demo if demo else None,
     )
+
+
+def greeting(settings: StandaloneSettings, url: str, command: str) -> str:
+    """What to try first, in lines that work as they stand in a shell in this folder."""
+    if not settings.requires_keys:
+        return _GREETING.format(url=url, command=command, key="", auth="", demo="")
+    folder = "" if settings.data_dir == _USUAL_FOLDER else f" --data-dir {shlex.quote(str(settings.data_dir))}"
+    key = _KEY.format(command=command, folder=folder)
+    return _GREETING.format(url=url, command=command, key=key, auth=' -H "X-API-Key: $KEY"', demo=' --key "$KEY"')
 
 
 def _own_command() -> str:
