@@ -1,4 +1,4 @@
-"""The engine in the process: when it runs."""
+"""The engine in the process: when it runs, and what its start clears away."""
 
 from pathlib import Path
 
@@ -17,3 +17,12 @@ async def test_the_engine_runs_on_between_connections_and_lets_go_of_its_folder_
         assert await second.text("SELECT n FROM seen") == "1"
         await second.close()
         await engine.close()
+
+
+async def test_a_start_lets_go_of_what_a_killed_backup_has_frozen(tmp_path: Path) -> None:
+    shadow = tmp_path / "warehouse" / "engine" / "shadow"
+    for name in ("millrace%2D00ff", "millrace00ff", "theirs"):
+        (shadow / name / "store").mkdir(parents=True)
+    engine = await ChdbEngine.open(tmp_path / "warehouse", Metrics())
+    await engine.close()
+    assert {path.name for path in shadow.iterdir() if path.is_dir()} == {"theirs"}

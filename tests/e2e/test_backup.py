@@ -81,8 +81,8 @@ def test_a_backup_goes_into_a_folder_of_its_own(server: Server, tmp_path: Path) 
 
 def test_without_a_server_a_backup_says_so(tmp_path: Path) -> None:
     done = millrace("backup", tmp_path / "to", "--data-dir", tmp_path / "none")
-    assert done.code == 2
-    assert "no server is running" in done.err
+    assert (done.code, "no server is running" in done.err, "--url" in done.err) == (2, True, False)
+    assert not (tmp_path / "to").exists()
 
 
 def test_a_backup_that_was_changed_is_not_restored(server: Server, tmp_path: Path) -> None:

@@ -208,5 +208,6 @@ class LogPorts:
     stored before a time (milliseconds since the epoch). Live streams cannot go on from there. Raises LogUnavailable. None where
     only the log's retention removes."""
     copy: Callable[[Path], Awaitable[None]] | None = None
-    """Put everything that is stored into a file, while what comes in waits: a second for some hundred MB. None where the log is
-    another machine's. Raises LogUnavailable."""
+    """Put everything that is stored into a file, while what comes in waits: a second for some hundred MB. No log is opened on
+    it before ``wiring.complete_copied_log`` was told that what was copied with it is there. None where the log is another
+    machine's. Raises LogUnavailable."""

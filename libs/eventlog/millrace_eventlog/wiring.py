@@ -11,6 +11,7 @@ from millrace_core.time import now_ms
 from millrace_eventlog.ports import EVERY_USE, LogPorts, Use
 from millrace_eventlog.settings import LogSettings
 from millrace_eventlog.spill.open import spilling
+from millrace_eventlog.sqlite.database import complete_copy
 from millrace_eventlog.sqlite.open import ignore_step, open_sqlite_log
 from millrace_service.metrics import Metrics
 
@@ -68,6 +69,15 @@ async def migrate_log(settings: LogSettings) -> Sequence[str]:
     options = _kafka("options").KafkaOptions.of(settings)
     made: Sequence[str] = await _kafka("topics").create_topics(options, settings)
     return made
+
+
+def complete_copied_log(path: Path) -> None:
+    """Let the copy of an embedded log (LogPorts.copy) be opened: what was copied with it is there, too.
+
+    Raises:
+        sqlite3.Error: the file cannot be written.
+    """
+    complete_copy(path)
 
 
 def _kafka(module: str) -> Any:

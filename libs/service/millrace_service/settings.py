@@ -4,7 +4,7 @@ import ipaddress
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from millrace_core.errors import StartRefused
@@ -87,6 +87,13 @@ class ServerSettings(Settings):
         description="How long a stopping process may take to finish what it has begun; two seconds later it ends, whatever it "
         "waits for.",
     )
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _folder_is_named(cls, value: object) -> object:
+        if isinstance(value, str) and not value.strip():  # a path of no name is the folder in which the command is typed
+            raise ValueError("it is empty: name a folder, as ./data")
+        return value
 
     @property
     def requires_keys(self) -> bool:

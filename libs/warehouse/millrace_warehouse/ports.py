@@ -226,16 +226,17 @@ class WarehouseAdmin(Protocol):
         """
         ...
 
-    async def copy(self, target: Path, meanwhile: Callable[[], Awaitable[None]]) -> int:
+    async def copy(self, target: Path, meanwhile: Callable[[], Awaitable[None]]) -> Mapping[str, int]:
         """Put everything that is stored at one moment into a folder, which an engine of this process can be opened on; how many
-        bytes that are. Reads and, but for that moment, inserts go on.
+        rows of each table that are. Reads and, but for that moment, inserts go on. One at a time.
 
         Args:
             meanwhile: awaited at that moment: nothing is inserted, and no insert is half done.
 
         Raises:
             InvalidInput: ``not_embedded``, of a server, which makes backups of its own.
-            WarehouseUnavailable: an insert has been half done for a minute, or the engine refuses.
+            WarehouseUnavailable: an insert has been half done for a minute, or the engine refuses; ``copy_incomplete``: not
+                every row that the engine has is in the folder, which is worth nothing then.
             OSError: the folder cannot be written.
         """
         ...

@@ -1,7 +1,7 @@
 """Chooses the adapter of the warehouse by its URL. The only module that names one."""
 
 import importlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,21 @@ async def open_target(
             yield storing, target
         finally:
             await target.close()
+
+
+async def count_copied(folder: Path) -> Mapping[str, int]:
+    """How many rows the engine in this process finds in each table of a copy (WarehouseAdmin.copy): of the parts that are
+    there, whatever it does with them afterwards.
+
+    Args:
+        folder: of the warehouse, in which the engine's is.
+
+    Raises:
+        StartRefused: it cannot be opened.
+        WarehouseUnavailable: it does not answer.
+    """
+    counted: Mapping[str, int] = await _adapter("chdb.counting").count(folder)
+    return counted
 
 
 async def migrate_warehouse(settings: WarehouseSettings) -> Sequence[str]:

@@ -29,4 +29,5 @@ def add_backup(router: APIRouter, backups: Backups) -> None:
         if not wanted.folder.is_absolute():
             raise InvalidInput("The folder has to be named from the root on.", code="folder_refused")
         manifest, waited = await backups.make(wanted.folder)
-        return {"files": len(manifest.files), "bytes": manifest.bytes, "inserts_waited_seconds": round(waited, 3)}
+        waited = round(waited, 3)
+        return {"files": len(manifest.files), "bytes": manifest.bytes, "rows": manifest.rows, "inserts_waited_seconds": waited}

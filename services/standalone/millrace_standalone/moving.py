@@ -24,6 +24,7 @@ from millrace_records.settings import RecordsSettings
 from millrace_records.wiring import open_records
 from millrace_service.metrics import Metrics
 from millrace_standalone.moving_records import move_records
+from millrace_standalone.restoring import require_whole
 from millrace_standalone.server_file import server_on
 from millrace_standalone.settings import StandaloneSettings
 from millrace_warehouse.ports import EventSource, EventTarget, StoringPorts, WarehouseWriter
@@ -73,6 +74,7 @@ async def move(
     """
     if not _log_file(source).exists():
         raise StartRefused(f"{source.data_dir} holds no log: name the folder of `millrace up` with --data-dir")
+    require_whole(source.data_dir)
     server = server_on(source.data_dir)
     if server is not None:
         raise StartRefused(f"process {server.pid} serves {source.data_dir}: stop it first")

@@ -22,6 +22,7 @@ from millrace_core.errors import MillraceError, StartRefused
 from millrace_service.health import Health
 from millrace_service.settings import ServerSettings
 from millrace_standalone.ending import end_after
+from millrace_standalone.restoring import require_whole
 from millrace_standalone.server_file import announced, server_on
 from millrace_web.requests import AsgiApp
 from millrace_web.server import listen, serve, url_of
@@ -117,6 +118,7 @@ async def run(
         MillraceError: ``consumer_failed``, after everything was closed.
     """
     _make_folder(settings.data_dir)
+    require_whole(settings.data_dir)
     with contextlib.closing(_listen(settings)) as listening:
         async with opening() as process:
             url = url_of(listening)

@@ -22,6 +22,10 @@ class RunningServer:
     token: str
 
 
+class NoServer(StartRefused):
+    """No server has the data folder."""
+
+
 @contextmanager
 def announced(data_dir: Path, url: str) -> Iterator[RunningServer]:
     """Write the file, readable by this user only, with a fresh token; remove it at the end."""
@@ -41,15 +45,14 @@ def running_server(data_dir: Path) -> RunningServer:
     """The server that has this data folder.
 
     Raises:
-        StartRefused: there is none.
+        NoServer: there is none.
+        StartRefused: its file cannot be read.
     """
     try:
         server = RunningServer(**json.loads((data_dir / _NAME).read_text(encoding="utf-8")))
         os.kill(server.pid, 0)
     except (FileNotFoundError, ProcessLookupError):
-        raise StartRefused(
-            f"no server is running on {data_dir}: start one with `millrace up`, or name one with --url"
-        ) from None
+        raise NoServer(f"no server is running on {data_dir}: start one with `millrace up`") from None
     except (OSError, ValueError, TypeError) as error:
         raise StartRefused(f"{data_dir / _NAME} cannot be read: {error}") from error
     return server

@@ -20,6 +20,8 @@ from millrace_eventlog.sqlite.packing import pack, unpack
 
 _VERSION: Final = 1
 _CONSUMER: Final = "consumer"
+_COPIED: Final = "copied"
+"""A fact about a log whose events are in a warehouse that has to be copied, too: alone it is worth nothing."""
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -69,6 +71,11 @@ class Database:
             raise StartRefused(
                 f"{self.path} was written by a newer version of millrace (schema {stored}, this one knows {_VERSION})"
             )
+        if stored is not None and self.meta(_COPIED) == "1":
+            raise StartRefused(
+                f"{self.path} is of a backup, and what belongs to it may be missing: put the whole backup into a new folder "
+                "with `millrace restore`"
+            )
         self.connection.executescript(_TABLES)
         self.connection.execute("BEGIN")
         self.connection.execute("INSERT OR IGNORE INTO meta VALUES ('log_id', ?)", (uuid.uuid4().hex,))
@@ -86,11 +93,13 @@ class Database:
         self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     def copy_to(self, path: Path) -> None:
-        """Everything that is committed, in another file. Who opens that compares the newest events with the warehouse, as after
-        a crash of the machine: what was copied of the warehouse may be of a moment before."""
+        """Everything that is committed, in another file, which is not opened before ``complete_copy``. Who opens it then
+        compares the newest events with the warehouse, as after a crash of the machine: what was copied of the warehouse may be
+        of a moment before."""
         with closing(sqlite3.connect(path, isolation_level=None)) as target:
             self.connection.backup(target)
             target.execute("INSERT OR REPLACE INTO meta VALUES ('unclean', '1')")
+            target.execute("INSERT OR REPLACE INTO meta VALUES (?, '1')", (_COPIED,))
 
     def append(self, records: Sequence[LogRecord], at_ms: int) -> LogEntry:
         """Write one micro-batch."""
@@ -276,3 +285,14 @@ def _entry(offset: int, at_ms: int, count: int, _size: int, crc32: int, index: b
         return LogEntry(offset, at_ms, crc32, unpack(index, payload))
     except ValueError as error:
         return Damaged(0, offset, count, str(error))
+
+
+def complete_copy(path: Path) -> None:
+    """What was copied with this log is there: it may be opened.
+
+    Raises:
+        sqlite3.Error: the file cannot be written.
+    """
+    with closing(sqlite3.connect(path, isolation_level=None)) as copy:
+        copy.execute("PRAGMA synchronous = FULL")
+        copy.execute("INSERT OR REPLACE INTO meta VALUES (?, '0')", (_COPIED,))

@@ -22,6 +22,7 @@ from millrace_core.tenants import is_tenant
 from millrace_service.metrics import Metrics
 from millrace_warehouse.chdb.configuration import write_configuration
 from millrace_warehouse.chdb.connection import ChdbConnection
+from millrace_warehouse.clickhouse.copying import forget_frozen
 from millrace_warehouse.clickhouse.failures import failure_of
 from millrace_warehouse.migrations.layout import SINGLE_SERVER
 from millrace_warehouse.migrations.tables import DATABASE, TABLES
@@ -125,6 +126,7 @@ class ChdbEngine:
     def _prepare(self) -> Client:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            forget_frozen(self.files)  # of a copy that was killed: hard links keep what is merged away
             self._config = write_configuration(self._folder, TABLES, self._marker, _SERVER, _TABLES)
             first = self._client(None, {"log_comment": self._marker})
             try:

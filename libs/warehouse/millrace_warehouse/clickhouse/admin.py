@@ -1,7 +1,6 @@
 """What operators need of the engine: schema, sizes, and the proof that rollups equal the events."""
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -182,20 +181,21 @@ class ClickHouseAdmin:
                     expired = True
         return expired
 
-    async def copy(self, target: Path, meanwhile: Callable[[], Awaitable[None]]) -> int:
+    async def copy(self, target: Path, meanwhile: Callable[[], Awaitable[None]]) -> Mapping[str, int]:
         """See WarehouseAdmin."""
         if (files := self._files) is None:
             raise InvalidInput("A ClickHouse server makes backups of its own.", code="not_embedded")
-        name = f"millrace-{uuid.uuid4().hex}"
         try:
             async with self._turns.rebuild():
-                for (table,) in (await self._query(copying.FROZEN)).rows:
-                    await self._command(f"ALTER TABLE {table} FREEZE WITH NAME '{name}'", {})
-                copied = await asyncio.to_thread(copying.copy_beside_parts, files, target)
+                frozen = await copying.freeze(await self._connection.get())
+                await asyncio.to_thread(copying.copy_beside_parts, files, target)
                 await meanwhile()
-            return copied + await asyncio.to_thread(copying.copy_frozen, files, name, target)
+            await asyncio.to_thread(copying.copy_frozen, files, frozen, target)
+        except EngineFailure as failure:
+            raise own_error(failure) from failure
         finally:
-            await asyncio.to_thread(copying.forget_frozen, files, name)
+            await asyncio.to_thread(copying.forget_frozen, files)
+        return frozen.rows
 
     async def close(self) -> None:
         """Let the hour that is being rebuilt end, then close the connection. Idempotent."""

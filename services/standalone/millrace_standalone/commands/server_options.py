@@ -3,22 +3,32 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
 import httpx
 
 from millrace_core.errors import InvalidInput
 from millrace_standalone.admin_client import AdminClient
-from millrace_standalone.server_file import running_server
+from millrace_standalone.server_file import NoServer, RunningServer, running_server
 from millrace_standalone.settings import StandaloneSettings
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 
-data_dir_option = click.option(
-    "--data-dir", type=click.Path(file_okay=False, path_type=Path), help="The server's folder (MILLRACE_DATA_DIR, data)."
-)
+
+class Folder(click.Path):
+    """A folder that is there or not. An empty name would be the one that the command is typed in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        if not str(value).strip():
+            self.fail("it is empty: name a folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+_FOLDER = Folder(file_okay=False, path_type=Path)
+data_dir_option = click.option("--data-dir", type=_FOLDER, help="The server's folder (MILLRACE_DATA_DIR, data).")
 _AnyCommand = TypeVar("_AnyCommand", bound=Callable[..., None])
 
 
@@ -30,9 +40,7 @@ def listening(port: int) -> Callable[[_AnyCommand], _AnyCommand]:
     """
     host_option = click.option("--host", help="Address to listen on (MILLRACE_HOST, 127.0.0.1).")
     port_option = click.option("--port", type=int, help=f"Port to listen on (MILLRACE_PORT, {port}).")
-    folder_option = click.option(
-        "--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of everything (MILLRACE_DATA_DIR, data)."
-    )
+    folder_option = click.option("--data-dir", type=_FOLDER, help="Folder of everything (MILLRACE_DATA_DIR, data).")
 
     def with_options(command: _AnyCommand) -> _AnyCommand:
         return host_option(port_option(folder_option(command)))
@@ -55,7 +63,7 @@ def needs_admin(command: Callable[Concatenate[AdminClient, _Given], _Result]) ->
         data_dir: Path | None, url: str | None, key: str | None, *args: _Given.args, **given: _Given.kwargs
     ) -> _Result:
         if url is None:
-            server = running_server(folder(data_dir))
+            server = _server_on(data_dir)
             url, key = server.url, server.token
         with AdminClient(checked_url(url), checked_key(key or "")) as client:
             return command(client, *args, **given)
@@ -65,7 +73,15 @@ def needs_admin(command: Callable[Concatenate[AdminClient, _Given], _Result]) ->
 
 def server_url(data_dir: Path | None, url: str | None) -> str:
     """The URL that was given, else that of the server on the data folder."""
-    return checked_url(url) if url is not None else running_server(folder(data_dir)).url
+    return checked_url(url) if url is not None else _server_on(data_dir).url
+
+
+def _server_on(data_dir: Path | None) -> RunningServer:
+    """The server on the data folder, for a command that may be told another one's URL."""
+    try:
+        return running_server(folder(data_dir))
+    except NoServer as error:
+        raise NoServer(f"{error.message}, or name one with --url") from None
 
 
 def checked_url(url: str) -> str:
