@@ -3,7 +3,7 @@ import { ApiError, get, path, remove, signedOut } from "./lib/api";
 import { remembered, useLoaded } from "./lib/hooks";
 import { go, linkTo, usePlace } from "./lib/place";
 import { isFirstRun, may, SessionContext, type Session, type Tenant, type Tenants } from "./lib/session";
-import { Empty, ErrorNote, Waiting } from "./parts/basics";
+import { Empty, ErrorNote, Head, Waiting } from "./parts/basics";
 import { Side, TopBar } from "./parts/side";
 import { SignIn } from "./parts/signin";
 import { FIRST, viewNamed, type View } from "./views";
@@ -152,9 +152,14 @@ function Shown({ view, tenant }: { view: View | undefined; tenant: Tenant }) {
       </a>
     );
     return (
-      <Empty icon="info" title="No such view" actions={back}>
-        The address names none of the page's views. It may have been cut off or mistyped.
-      </Empty>
+      <>
+        <Head title="No such view" />
+        <section class="card">
+          <Empty icon="info" title="The address names none of the page's views" actions={back}>
+            It may have been cut off or mistyped.
+          </Empty>
+        </section>
+      </>
     );
   }
   if (may(tenant, view.needs)) return <view.show />;

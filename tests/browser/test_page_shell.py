@@ -106,7 +106,7 @@ def test_every_view_is_a_click_away_and_has_its_title_and_address(visit: Visit) 
 def test_an_address_that_names_no_view_says_so_and_leads_back(chromium: Browser, shop: Server, address: str) -> None:
     with visiting(chromium, shop.url, _SHOP) as visit:
         page = visit.open(address)
-        expect(page.get_by_text("No such view")).to_be_visible()
+        expect(page.get_by_role("heading", name="No such view", exact=True, level=1)).to_be_visible()
         expect(page).to_have_title("No such view · Millrace")
         page.get_by_role("link", name="Go to Live").click()
         expect(page.get_by_role("heading", name="Live", exact=True, level=1)).to_be_visible()

@@ -231,7 +231,7 @@ function Verified({ erased }: { erased: Erased }) {
 function Erasures({ all }: { all: Erasure[] }) {
   const { time_zone: zone } = useTenant();
   if (all.length === 0) return <p class="foot-note muted">Nobody was erased yet.</p>;
-  const rows = [...all].reverse().map((one) => [one.id, moment(new Date(one.at), zone), one.actor, one.ids, total(one.rows), one.state.replaceAll("_", " ")]);
+  const rows = [...all].reverse().map((one) => [String(one.id), moment(new Date(one.at), zone), one.actor, one.ids, total(one.rows), one.state.replaceAll("_", " ")]);
   return <Table caption="Erasures, the newest first" columns={["Number", "When", "Who asked", "Ids", "Rows", "State"].map((name) => ({ name }))} rows={rows} />;
 }
 

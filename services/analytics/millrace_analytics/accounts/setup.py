@@ -29,7 +29,7 @@ _FRAME: Final = (
     '<meta name="color-scheme" content="light dark"><meta name="robots" content="noindex"><title>{title} · Millrace</title>'
     '{links}</head><body><main class="alone">{shown}</main></body></html>'
 )
-_HEAD: Final = "{icon}<h1>{title}</h1><p>{said}</p>"
+_HEAD: Final = '{icon}<h1>{title}</h1><p class="muted">{said}</p>'
 _ICON: Final = '<img src="{icon}" alt="" width="40" height="40">'
 _EMAIL: Final = (
     '<label class="field"><span>Email</span>'
