@@ -91,7 +91,7 @@ async def count_copied(folder: Path) -> Mapping[str, int]:
     there, whatever it does with them afterwards.
 
     Args:
-        folder: of the warehouse, in which the engine's is.
+        folder: of the warehouse, in which the engine's is, named from the root on.
 
     Raises:
         StartRefused: it cannot be opened.

@@ -53,7 +53,7 @@ def restore(folder: Path, data_dir: Path, version: str) -> Manifest:
                 to = data_dir / name
                 to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 shutil.copyfile(folder / name, to)  # never as links: the backup has to stay as it is
-            _compare(asyncio.run(count_copied((data_dir / ENGINE).parent)), manifest.rows)
+            _compare(asyncio.run(count_copied((data_dir / ENGINE).parent.resolve())), manifest.rows)
             complete_copied_log(data_dir / LOG)
     except (OSError, sqlite3.Error) as error:
         raise StartRefused(f"{data_dir} cannot be written: {error}") from error
