@@ -277,6 +277,8 @@ async def test_a_busy_visitor_is_spread_over_partitions_only_where_it_is_asked_f
     [
         ("kafka://127.0.0.1:9/events", "does not answer"),
         ("kafka://127.0.0.1/events", "allowed is kafka://"),
+        ("kafka://127.0.0.1:²/events", "allowed is kafka://"),
+        ("kafka://127.0.0.1:65536/events", "allowed is kafka://"),
         ("kafka://127.0.0.1:9092", "allowed is kafka://"),
         ("kafka://127.0.0.1:9092/a/b", "a topic's name"),
         ("redis://127.0.0.1:1/events", "allowed are sqlite:///"),

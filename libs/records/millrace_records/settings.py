@@ -1,11 +1,10 @@
 """Settings of the records and of what processes share for a while."""
 
 from typing import Self
-from urllib.parse import urlsplit
 
 from pydantic import ByteSize, Field, model_validator
 
-from millrace_service.settings import PREFIX, Settings
+from millrace_service.settings import PREFIX, Settings, names_host, split_url
 
 
 class RecordsSettings(Settings):
@@ -21,7 +20,7 @@ class RecordsSettings(Settings):
 
     @model_validator(mode="after")
     def _records_url_is_known(self) -> Self:
-        url = urlsplit(self.records_url or "")
+        url = split_url(self.records_url)
         is_file = url.scheme == "sqlite" and not url.netloc and len(url.path) > 1
         if self.records_url is not None and not is_file and not self.records_are_served:
             raise ValueError(
@@ -33,8 +32,8 @@ class RecordsSettings(Settings):
     @property
     def records_are_served(self) -> bool:
         """Whether they are another process's."""
-        url = urlsplit(self.records_url or "")
-        return url.scheme == "postgresql" and bool(url.hostname) and len(url.path) > 1
+        url = split_url(self.records_url)
+        return url.scheme == "postgresql" and names_host(url) and len(url.path) > 1
 
 
 class CacheSettings(Settings):
@@ -67,8 +66,8 @@ class CacheSettings(Settings):
 
     @model_validator(mode="after")
     def _cache_url_is_known(self) -> Self:
-        url = urlsplit(self.cache_url)
-        if self.cache_url != "memory://" and not (url.scheme in ("redis", "rediss") and url.hostname):
+        url = split_url(self.cache_url)
+        if self.cache_url != "memory://" and not (url.scheme in ("redis", "rediss") and names_host(url)):
             raise ValueError(
                 f"{PREFIX}CACHE_URL={url._replace(netloc=url.netloc.rpartition('@')[2]).geturl()}: allowed is memory:// or "
                 "redis://<user>:<password>@<host>:<port>/<number>"

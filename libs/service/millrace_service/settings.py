@@ -1,15 +1,35 @@
 """The base of every service's settings: one frozen class, read once from the environment, passed from then on."""
 
 import ipaddress
+import json
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from millrace_core.errors import StartRefused
 
 PREFIX = "MILLRACE_"
+_Entry = TypeVar("_Entry")
+
+
+def _entries(given: Any) -> Any:
+    if not isinstance(given, str):
+        return given
+    if not given.lstrip().startswith("["):
+        return [entry for part in given.split(",") if (entry := part.strip())]
+    try:
+        return json.loads(given)
+    except (ValueError, RecursionError):
+        raise ValueError('allowed is a list with commas (`a, b`), or one in JSON (`["a", "b"]`)') from None
+
+
+Listed = Annotated[list[_Entry], NoDecode, BeforeValidator(_entries)]
+"""A setting of several entries: with commas between them, or as JSON."""
+_Origin = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^\s/,]+)$")]
+_Host = Annotated[str, StringConstraints(pattern=r"^(\*|\[[0-9a-fA-F:.]+\]|[^\s/:,\[\]]+)$")]
 
 
 class Settings(BaseSettings):
@@ -57,10 +77,10 @@ class ServerSettings(Settings):
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="`json` is one object a line; `console` is for people; `auto` is console on a terminal."
     )
-    cors_origins: list[str] = Field(
+    cors_origins: Listed[_Origin] = Field(
         [],
-        description='Origins that may read answers in a browser, as a JSON list (`["https://app.example.com"]`). '
-        "Ingestion routes answer every origin.",
+        description="Origins that may read answers in a browser (`https://app.example.com, https://b.example.com`); `*` is "
+        "every one. Ingestion routes answer every origin.",
     )
     public_url: str = Field(
         "",
@@ -69,10 +89,11 @@ class ServerSettings(Settings):
         "listens on.",
         examples=["https://analytics.example.com"],
     )
-    allowed_hosts: list[str] = Field(
+    allowed_hosts: Listed[_Host] = Field(
         [],
-        description='Host names that are answered besides `localhost` and the loopback addresses, as a JSON list; `["*"]` is '
-        "every name. Without it a server that listens on another address than loopback answers every name.",
+        description="Host names, without ports, that are answered besides `localhost` and the loopback addresses "
+        "(`a.example.com, b.example.com`); `*` is every name. Without it a server that listens on another address than "
+        "loopback answers every name.",
     )
     request_head_seconds: float = Field(
         10.0,
@@ -116,5 +137,21 @@ def is_loopback(host: str) -> bool:
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def split_url(text: str | None) -> SplitResult:
+    """A URL taken apart; what is none has no scheme."""
+    try:
+        return urlsplit(text or "")
+    except ValueError:
+        return urlsplit("")
+
+
+def names_host(url: SplitResult) -> bool:
+    """Whether a URL names a host, and no port that there cannot be."""
+    try:
+        return bool(url.hostname) and url.port != 0
     except ValueError:
         return False

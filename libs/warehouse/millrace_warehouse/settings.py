@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 from typing import Final, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from pydantic import Field, model_validator
 
-from millrace_service.settings import PREFIX, Settings
+from millrace_service.settings import PREFIX, Settings, names_host, split_url
 
 _DATABASE: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}\Z")
 _SERVER: Final = ("clickhouse", "clickhouses")
@@ -45,13 +45,13 @@ class WarehouseSettings(Settings):
 
     @model_validator(mode="after")
     def _urls_are_known(self) -> Self:
-        url = urlsplit(self.warehouse_url or "")
+        url = split_url(self.warehouse_url)
         if self.warehouse_url is not None and not (_is_folder(url) or _is_server(url)):
             raise ValueError(
                 f"{PREFIX}WAREHOUSE_URL={_shown(url)}: allowed is chdb:///<absolute folder> or "
                 "clickhouse://<user>:<password>@<host>:<port>/<database>"
             )
-        reader = urlsplit(self.warehouse_reader_url or "")
+        reader = split_url(self.warehouse_reader_url)
         if self.warehouse_reader_url is not None and not _is_server(reader):
             raise ValueError(
                 f"{PREFIX}WAREHOUSE_READER_URL={_shown(reader)}: allowed is clickhouse://<user>:<password>@<host>:<port>/<database>"
@@ -63,13 +63,13 @@ class WarehouseSettings(Settings):
     @property
     def warehouse_is_server(self) -> bool:
         """Whether the warehouse is another process's."""
-        return urlsplit(self.warehouse_url or "").scheme in _SERVER
+        return split_url(self.warehouse_url).scheme in _SERVER
 
     def warehouse_folder(self, data_dir: Path) -> Path:
         """The folder of the engine in this process."""
         if self.warehouse_url is None:
             return data_dir.resolve() / "warehouse"
-        return Path(urlsplit(self.warehouse_url).path)
+        return Path(split_url(self.warehouse_url).path)
 
 
 def _is_folder(url: SplitResult) -> bool:
@@ -77,7 +77,7 @@ def _is_folder(url: SplitResult) -> bool:
 
 
 def _is_server(url: SplitResult) -> bool:
-    return url.scheme in _SERVER and bool(url.hostname) and _DATABASE.match(url.path.strip("/")) is not None
+    return url.scheme in _SERVER and names_host(url) and _DATABASE.match(url.path.strip("/")) is not None
 
 
 def _shown(url: SplitResult) -> str:

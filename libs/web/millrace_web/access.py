@@ -100,7 +100,8 @@ def _user_name(encoded: str) -> str:
 
 def cookie_in(headers: Mapping[bytes, bytes], name: str) -> str:
     """A cookie of a request; empty where there is none. What other applications of the same host have set may look like
-    anything, and is passed over. Of several with one name it is the first, which browsers send for the longest path (RFC 6265, 5.4)."""
+    anything, and is passed over. Of several with one name it is the first, which browsers send for the longest path
+    (RFC 6265, 5.4)."""
     sent = headers.get(b"cookie", b"").decode("latin-1").split(";")
     return cookie_parser(";".join(reversed(sent))).get(name, "")
 

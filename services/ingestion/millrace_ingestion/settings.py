@@ -6,16 +6,16 @@ from pathlib import Path
 from pydantic import ByteSize, Field
 
 from millrace_core.privacy import Signals
-from millrace_service.settings import Settings
+from millrace_service.settings import Listed, Settings
 
 
 class IngestionSettings(Settings):
     """What a tracking request may hold, how long it may take, and whom to believe about the sender."""
 
-    trusted_proxies: list[IPv4Network | IPv6Network] = Field(
+    trusted_proxies: Listed[IPv4Network | IPv6Network] = Field(
         [],
-        description='Networks of the proxies in front, as a JSON list (`["10.0.0.0/8"]`). Only they are believed about the '
-        "client's address (`X-Forwarded-For`) and country.",
+        description="Networks of the proxies in front (`10.0.0.0/8, fd00::/8`). Only they are believed about the client's "
+        "address (`X-Forwarded-For`) and country.",
     )
     ingest_country_header: str = Field(
         "cf-ipcountry", description="Header in which a trusted proxy puts the client's country (ISO 3166-1, two letters)."

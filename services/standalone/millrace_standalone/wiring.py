@@ -77,8 +77,8 @@ async def open_platform(
         log = await enter(open_log(settings, settings.data_dir, metrics, clock=clock, on_step=on_step, accepts=True))
         log = _traced_log(log, tracer)
         _tell_spilling(log, health)
-        warehouse = await enter(open_warehouse(settings, settings, settings.data_dir, metrics))
         records = await enter(open_records(settings, settings.data_dir))
+        warehouse = await enter(open_warehouse(settings, settings, settings.data_dir, metrics))
         cache = await _open_cache(stack, settings, metrics, health)
         service = consumer.build(
             settings, log, warehouse, records, cache, metrics, health, clock=clock, on_step=on_step, tracer=tracer
@@ -146,8 +146,8 @@ async def open_consumer(settings: ConsumerProcessSettings) -> AsyncIterator[Proc
     async with AsyncExitStack() as stack:
         tracer = await stack.enter_async_context(open_tracer(settings, "consumer", version()))
         log = await stack.enter_async_context(open_log(settings, settings.data_dir, metrics, uses={"write", "consume"}))
-        warehouse = await stack.enter_async_context(open_storing(settings, settings.data_dir, metrics))
         records = await stack.enter_async_context(open_records(settings, settings.data_dir))
+        warehouse = await stack.enter_async_context(open_storing(settings, settings.data_dir, metrics))
         health.add("records", records.ping)
         cache = await _open_cache(stack, settings, metrics, health)
         access = await open_access(stack, records, cache)

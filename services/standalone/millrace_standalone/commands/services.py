@@ -1,18 +1,22 @@
-"""``millrace ingestion``, ``consumer``, ``analytics``: one service in this process, on Kafka and a ClickHouse server."""
+"""``millrace ingestion``, ``consumer``, ``analytics``: one service in this process, on Kafka and a ClickHouse server.
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from typing import Any
+The composition root is imported behind the settings, so that a wrong one is told at once.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 import click
-import uvloop
 
 from millrace_service.logging import configure_logging
 from millrace_service.settings import ServerSettings
-from millrace_standalone import process
 from millrace_standalone.commands.server_options import listening
 from millrace_standalone.settings import AnalyticsProcessSettings, ConsumerProcessSettings, IngestionProcessSettings
-from millrace_standalone.wiring import open_analytics, open_consumer, open_ingestion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from millrace_standalone.process import Process
 
 
 @click.command()
@@ -20,6 +24,8 @@ from millrace_standalone.wiring import open_analytics, open_consumer, open_inges
 def ingestion(**given: Any) -> None:
     """Run ingestion alone: tracking requests into Kafka."""
     settings = IngestionProcessSettings.load(**given)
+    from millrace_standalone.wiring import open_ingestion  # noqa: PLC0415
+
     _serve("ingestion", settings, lambda: open_ingestion(settings))
 
 
@@ -31,6 +37,8 @@ def consumer(**given: Any) -> None:
     The commands `status`, `dlq`, `privacy`, `rebuild` and `audit` ask a consumer on the same data folder.
     """
     settings = ConsumerProcessSettings.load(**given)
+    from millrace_standalone.wiring import open_consumer  # noqa: PLC0415
+
     _serve("consumer", settings, lambda: open_consumer(settings), announces=True)
 
 
@@ -39,16 +47,22 @@ def consumer(**given: Any) -> None:
 def analytics(**given: Any) -> None:
     """Run analytics alone: questions, dashboards and live streams."""
     settings = AnalyticsProcessSettings.load(**given)
+    from millrace_standalone.wiring import open_analytics  # noqa: PLC0415
+
     _serve("analytics", settings, lambda: open_analytics(settings))
 
 
 def _serve(
     name: str,
     settings: ServerSettings,
-    opening: Callable[[], AbstractAsyncContextManager[process.Process]],
+    opening: "Callable[[], AbstractAsyncContextManager[Process]]",
     *,
     announces: bool = False,
 ) -> None:
+    import uvloop  # noqa: PLC0415
+
+    from millrace_standalone import process  # noqa: PLC0415
+
     configure_logging(settings.log_level, settings.log_format)
 
     def greet(url: str) -> None:

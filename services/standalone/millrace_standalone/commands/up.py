@@ -13,12 +13,9 @@ from typing import Final
 import click
 import uvloop
 
-from millrace_consumer.partition import ignore_step
 from millrace_service.logging import configure_logging
-from millrace_standalone import process
 from millrace_standalone.commands.server_options import listening
 from millrace_standalone.settings import StandaloneSettings
-from millrace_standalone.wiring import open_platform
 
 _GREETING = """
 Millrace answers at {url}
@@ -47,7 +44,7 @@ def up(host: str | None, port: int | None, data_dir: Path | None, demo: bool) ->
         os._exit(0)
 
 
-async def run(settings: StandaloneSettings, *, demo: bool = False, on_step: Callable[[str], None] = ignore_step) -> None:
+async def run(settings: StandaloneSettings, *, demo: bool = False, on_step: Callable[[str], None] | None = None) -> None:
     """Serve until a signal comes.
 
     Args:
@@ -57,9 +54,14 @@ async def run(settings: StandaloneSettings, *, demo: bool = False, on_step: Call
         StartRefused: it cannot start like this.
         MillraceError: ``consumer_failed``, after everything was closed.
     """
+    # Behind the settings: a wrong one is told at once, and not after the seconds that the engines take to be imported.
+    from millrace_consumer.partition import ignore_step  # noqa: PLC0415
+    from millrace_standalone import process  # noqa: PLC0415
+    from millrace_standalone.wiring import open_platform  # noqa: PLC0415
+
     await process.run(
         settings,
-        lambda: open_platform(settings, on_step=on_step),
+        lambda: open_platform(settings, on_step=on_step or ignore_step),
         lambda url: click.echo(greeting(settings, url, _own_command()), err=True),
         announces=True,
         meanwhile=_run_demo if demo else None,
