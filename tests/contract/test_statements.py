@@ -67,6 +67,11 @@ async def test_values_take_the_places_of_placeholders(engine: Engine, sql: str, 
         ("SELECT ?", [{"a": 1}], "a value is a text"),
         ("SELECT ?", [2**64], "a value is a text"),
         ("SELECT ?", ["\ud800"], "a value is a text"),
+        ("SELECT {x:UInt8}", {"x": 300}, "x is of the type UInt8, of which a value is a whole number from 0 to 255"),
+        ("SELECT {i:Int32}", {"i": "99999999999"}, "from -2147483648 to 2147483647"),
+        ("SELECT {d:Date}", {"d": "2026-13-01"}, "a day from 1970-01-01"),
+        ("SELECT {d:DateTime64(3, 'UTC')}", {"d": "2026-02-30 00:00:00"}, "a time from 1900"),
+        ("SELECT {a: Array(Nullable(UInt8))}", {"a": [1, None, 256]}, "from 0 to 255"),
     ],
 )
 async def test_values_that_do_not_fit_are_refused(engine: Engine, sql: str, values: Values, told: str) -> None:

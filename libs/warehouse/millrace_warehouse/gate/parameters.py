@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from millrace_core.errors import QueryError
 from millrace_warehouse.gate.nodes import Node, nodes_of
+from millrace_warehouse.gate.typed_values import Unfit, fitted
 from millrace_warehouse.statement_ports import Values
 
 MOST_VALUES: Final = 1_000
@@ -71,7 +72,8 @@ def bind(tree: Node, values: Values | None) -> None:
     """Put the values in. Changes the tree in place.
 
     Raises:
-        QueryError: ``invalid_parameters``: there are more or fewer values than placeholders, or one has no form in SQL.
+        QueryError: ``invalid_parameters``: there are more or fewer values than placeholders, or one has no form in SQL or
+            is none of its placeholder's type.
     """
     named = isinstance(values, Mapping)
     given = dict(values) if isinstance(values, Mapping) else {_NAME.format(at): value for at, value in enumerate(values or ())}
@@ -86,10 +88,11 @@ def bind(tree: Node, values: Values | None) -> None:
     if unknown := given.keys() - wanted:
         raise _wrong(f"the statement has no {{{min(unknown)}:…}}")
     for node in places:
-        value = {"type": "Literal", "value": _literal(given[node["name"]], 0)}
         kind = node["param_type"]
         if kind == "Identifier":
             raise _wrong(f"{node['name']} is a name of a table or column; only values can be given")
+        said = given[node["name"]]
+        value = {"type": "Literal", "value": _literal(_fitted(node["name"], said, kind) if named else said, 0)}
         alias = {"alias": node["alias"]} if "alias" in node else {}
         node.clear()
         node.update(_cast(value, kind) if named else value)
@@ -98,6 +101,13 @@ def bind(tree: Node, values: Values | None) -> None:
 
 def _placeholders(node: Node) -> Iterator[Node]:
     return (each for each in nodes_of(node) if each.get("type") == "QueryParameter")
+
+
+def _fitted(name: str, value: Any, kind: str) -> Any:
+    try:
+        return fitted(value, kind)
+    except Unfit as error:
+        raise _wrong(f"{name} is of the type {kind}, of which a value is {error}") from error
 
 
 def _cast(value: Node, kind: str) -> Node:
