@@ -13,6 +13,7 @@ _BASIC = "Basic ZGVtbzo="
 _UUID = "0190163d-8694-7abc-8000-000000000001"
 _SIGNUP = {"event": "signup", "distinct_id": "u1", "uuid": _UUID, "api_key": "demo", "properties": {"plan": "pro"}}
 _WORDS: dict[str, Any] = {"batch": 3, "events": [{"event": "inner"}], "sent_at": "then", "token": "of their own"}
+_VALUES: tuple[Any, ...] = (3, "b", None, {}, [{"event": "e"}])
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ async def rejected(client: Tracker) -> list[tuple[str, str, str, str, int]]:
 
 
 @pytest.mark.parametrize("path", ["/e/", "/i/v0/e/", "/capture/", "/batch", "/track"])
-@pytest.mark.parametrize("properties", [*({"batch": value} for value in (3, "b", None, {}, [{"event": "e"}])), _WORDS])
+@pytest.mark.parametrize("properties", [*({"batch": value} for value in _VALUES), _WORDS])
 async def test_an_event_of_posthog_may_have_properties_that_are_called_like_parts_of_a_body(
     client: Tracker, path: str, properties: dict[str, Any]
 ) -> None:

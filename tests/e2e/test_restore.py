@@ -7,6 +7,7 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,7 +102,7 @@ def test_a_restore_leaves_the_backup_as_it_is(backup: Path, tmp_path: Path) -> N
 
 def test_what_is_no_whole_backup_is_refused_and_leaves_nothing(backup: Path, tmp_path: Path) -> None:
     files = json.loads((backup / "backup.json").read_text())["files"]
-    wrong = {
+    wrong: dict[str, dict[str, Any]] = {
         "names no log.db": {"files": {}},
         "not what it was": {"files": {**files, "../stray": [1, 1]}},
         "made by millrace 99.0.0": {"version": "99.0.0"},
