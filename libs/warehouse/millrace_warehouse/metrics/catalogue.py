@@ -130,7 +130,7 @@ _WEB: Final = (
     ),
     Metric(
         "signups", "Signups", "events", "events of type signup", _count(is_event("signup")), ("signup", "sign up",
-        "registration", "new account"),
+        "registration", "new account", "created account", "account creation"),
     ),
     Metric("logins", "Logins", "events", "events of type login", _count(is_event("login")), ("login", "log in", "sign in")),
     Metric(

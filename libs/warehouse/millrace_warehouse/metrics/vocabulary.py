@@ -113,7 +113,10 @@ _EVENT_TYPES: Final = (
     ),
     _event("session_start", "Session start", "a visit began", "session start, start a session"),
     _event("identify", "Identified", "a visitor became a known user", "identify, identification"),
-    _event("signup", "Signup", "somebody made an account", "sign up, signup, register, registration"),
+    _event(
+        "signup", "Signup", "somebody made an account",
+        "sign up, signup, register, registration, create an account, open an account",
+    ),
     _event("user_registered", "User registered", "somebody made an account", "user registered"),
     _event("login", "Login", "somebody signed in", "log in, login, sign in"),
     _event("button_click", "Button click", "a button was clicked", "button click, click a button", "button_id"),

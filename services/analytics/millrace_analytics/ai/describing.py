@@ -12,6 +12,7 @@ from millrace_analytics.ai.plans import (
     Mean,
     MovingAverage,
     OfSessions,
+    OnSoMany,
     Plan,
     Returned,
     RunningTotal,
@@ -152,7 +153,7 @@ _WHO: Final = {
 }  # fmt: skip
 
 
-def _kept_of(then: LastStep | Took | OfSessions | Arrivals | Returned, unit: str) -> str:
+def _kept_of(then: LastStep | Took | OfSessions | Arrivals | Returned | OnSoMany, unit: str) -> str:
     """What is kept of a funnel, of sessions, of a lifecycle or of retention."""
     match then:
         case LastStep(share=share):
@@ -168,6 +169,9 @@ def _kept_of(then: LastStep | Took | OfSessions | Arrivals | Returned, unit: str
             began = f" of those who began by {until}" if until is not None else ""
             later = "" if period is None else f" {period} {unit}{'s' if period > 1 else ''} later"
             return f"only who came back{later}{began}"
+        case OnSoMany(operator=sign, number=number, share=share):
+            shown = ", in percent of all" if share else ""
+            return f"only those for whom that number of different {unit}s {_SIGNS[sign]} {number}{shown}"
     assert_never(then)
 
 

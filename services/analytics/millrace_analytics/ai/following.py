@@ -16,6 +16,7 @@ from millrace_analytics.ai.plans import (
     Mean,
     MovingAverage,
     OfSessions,
+    OnSoMany,
     Plan,
     Returned,
     RunningTotal,
@@ -55,6 +56,8 @@ def followed(plan: Plan, found: Answer, columns: Columns, rows: Rows) -> Table:
         case Returned():
             assert isinstance(plan.question, Retention), "the plan has checked it"
             return _returned(plan.then, plan.question, columns, rows)
+        case OnSoMany():
+            return _on_so_many(plan.then, rows)
         case None:
             return columns, rows
     return _of_trend(plan.then, columns, rows)
@@ -191,6 +194,16 @@ def _arrivals(then: Arrivals, columns: Columns, rows: Rows) -> Table:
     }[then.who]
     wanted = ["new", "returning"] if then.who == "both" else [then.who]
     return [columns[time], *(Column(name, "measure", "number", "people") for name in wanted)], made
+
+
+def _on_so_many(then: OnSoMany, rows: Rows) -> Table:
+    """One row: of stickiness, whose rows are a number of periods, the people in so many, and their share."""
+    keeps = _LIMITS[then.operator]
+    kept = sum(people for periods, people, *_ in rows if keeps(periods, then.number))
+    if then.share:
+        share = _percent(kept, sum(row[1] for row in rows))
+        return [Column("share_percent", "measure", "number", "%")], [[share]]
+    return [Column("people", "measure", "number", "people")], [[kept]]
 
 
 def _returned(then: Returned, asked: Retention, columns: Columns, rows: Rows) -> Table:

@@ -100,13 +100,35 @@ class Returned(Part):
     """The last day on which a cohort may begin, ``2026-03-07``."""
 
 
+class OnSoMany(Part):
+    """Of stickiness the people alone who were there in so many different periods: how many, or their share of all of them."""
+
+    then: Literal["on_so_many"] = "on_so_many"
+    operator: Literal["gt", "ge", "lt", "le", "eq"]
+    number: int = Field(ge=1, le=366)
+    share: bool = False
+
+
 Then = Annotated[
-    Growth | MovingAverage | Largest | RunningTotal | Kept | LastStep | Took | Mean | Shares | OfSessions | Arrivals | Returned,
+    Growth
+    | MovingAverage
+    | Largest
+    | RunningTotal
+    | Kept
+    | LastStep
+    | Took
+    | Mean
+    | Shares
+    | OfSessions
+    | Arrivals
+    | Returned
+    | OnSoMany,
     Field(discriminator="then"),
 ]
 
 _KINDS: Final[dict[str, str]] = {
     "last_step": "funnel", "took": "funnel", "of_sessions": "sessions", "arrivals": "lifecycle", "returned": "retention",
+    "on_so_many": "stickiness",
 }  # fmt: skip
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from millrace_analytics.ai.offline.lexicon import DIMENSION, METRIC, Sense
 from millrace_analytics.ai.offline.slots import NotUnderstood
 from millrace_warehouse.metrics.catalogue import METRICS
 from millrace_warehouse.metrics.filters import AnyOf, Filter
-from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Simple, Unique
+from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Simple, Unique
 
 
 def plain(measure: Measure) -> Measure:
@@ -64,3 +65,11 @@ def measured_by_any(measures: Sequence[Measure]) -> Filter | None:
         if measure.where not in found:
             found.append(measure.where)
     return found[0] if len(found) == 1 else AnyOf(any=tuple(found))
+
+
+def is_average(sense: Sense) -> bool:
+    """Whether it is an average already, or becomes one: ``average basket by month`` is none of months."""
+    if sense.kind != METRIC:
+        return sense.kind == DIMENSION
+    of = METRICS[sense.name].measure
+    return isinstance(of, Quantile) or (isinstance(of, Number) and of.measure != "sum")

@@ -8,8 +8,8 @@ from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, SEGMENT, VALUE, Sense
 from millrace_analytics.ai.offline.people import is_return, noun_of
 from millrace_analytics.ai.offline.scanning import Piece
-from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, event_of
-from millrace_analytics.ai.offline.trends import Reader, both, field_of
+from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, event_of, field_of
+from millrace_analytics.ai.offline.trends import Reader, both
 from millrace_analytics.ai.plans import LastStep, Plan
 from millrace_warehouse.metrics.filters import Comparison, Filter, InSegment, is_event
 from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Retention, Step, Stickiness
@@ -184,8 +184,9 @@ _HABITS: Final = (grammar.RETENTION, grammar.STICKINESS, grammar.LIFECYCLE)
 
 def is_habit(pieces: Sequence[Piece]) -> bool:
     """Whether it is about who comes back, how often, and who is new or gone."""
-    if any(is_return(piece) for piece in pieces) and any(
-        event_of(piece) is not None or piece.is_a(grammar.FIRST_SEEN, grammar.ACTIVE) for piece in pieces
+    if any(is_return(piece) for piece in pieces) and (
+        sum(piece.kind == "when" for piece in pieces) > 1
+        or any(event_of(piece) is not None or piece.is_a(grammar.FIRST_SEEN, grammar.ACTIVE) for piece in pieces)
     ):
         return False  # that somebody came back then, after this
     return any(piece.is_a(*_HABITS) for piece in pieces)
@@ -226,12 +227,12 @@ def _take_habit(found: _Habit, piece: Piece) -> None:
         found.unit = piece.unit
     elif piece.kind == "when" and piece.when is not None and found.range is None:
         found.range = piece.when.range
+    elif (happened := event_of(piece)) is not None and found.start is None and piece.is_a(EVENT) and not _is_page(piece):
+        found.start = happened  # "by signup cohort", "of those who signed up"
     elif piece.is_a(VALUE):
         found.values.append(tuple(piece.all(VALUE)))
     elif (segment := piece.sense(SEGMENT)) is not None:
         found.segments.append(InSegment(segment=segment.name))
-    elif (happened := event_of(piece)) is not None and found.start is None and piece.is_a(EVENT):
-        found.start = happened  # "by signup cohort", "of those who signed up"
     elif not piece.is_a(*_HABITS, grammar.BY, grammar.ALL_TIME, grammar.WHO) and not noun_of(piece):
         raise NotUnderstood(f"“{piece.text}”")
 

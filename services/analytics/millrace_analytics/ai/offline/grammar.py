@@ -41,6 +41,10 @@ FIRST_SEEN: Final = "first_seen"
 STEP: Final = "step"
 PREVIOUS: Final = "previous"
 NEW: Final = "new"
+AGAIN: Final = "bought_again"
+SAW: Final = "saw"
+FEW_DAYS: Final = "different_periods"
+LATEST: Final = "latest"
 RETURNING: Final = "returning"
 STICKINESS: Final = "stickiness"
 LIFECYCLE: Final = "lifecycle"
@@ -160,6 +164,16 @@ previous: than week before, than month before, than day before, than previous we
 previous year: previous year, year before, last year, a year ago, same period last year, year over year, year on year
 new: new, first time, brand new, newly acquired
 returning: returning, repeat, recurring, existing
+bought_again: buy again, buy something again, order again, order something again, purchase again, come back and buy again,
+  come back and order again, come back and purchase again, come back to buy again, come back to order again,
+  come back to buy, come back to order, make another purchase, make another order, place another order,
+  buy a second time, order a second time, purchase a second time, make a repeat purchase, make repeat purchase,
+  place a second order, make a second purchase, buy once more, reorder, buy repeatedly, order repeatedly
+different_periods day: on different day, different day, distinct day, separate day, calendar day, unique day
+different_periods week: different week, distinct week, separate week
+different_periods month: different month, distinct month, separate month
+latest last: last, latest, most recent, newest, last ever, very last, most recently, recent
+latest first: earliest, very first, first ever, oldest
 stickiness: stickiness, sticky
 lifecycle: lifecycle, life cycle, new returning resurrected dormant, resurrected, dormant, growth accounting
 all_time: all time, ever, in total, overall, altogether, of all time, so far, to date, until now, in all, all together,
@@ -192,7 +206,9 @@ duration: time between, how long between, time from, how long from, time to, tim
 what_next: what do people do, what do visitor do, what do user do, what happen, what come, next step, next event, what
   follow, which event follow, which event come, what event come, what event follow, what do customer do, what do they do,
   what event happen, what happen next, what do people do next, what do visitor do next, what do user do next
-filler: end up, ended in, ended with, end in, end with, how well, wind up, account for, make up, right now, at the moment,
+saw: open, read, browse, look at, land on, scroll through, take a look at, click through to, go to, arrive at
+filler: come in, come from, end up, ended in, ended with, end in, end with, how well, wind up, account for, make up,
+  right now, at the moment,
   in the data, as a whole, place an order, by the
   way, at a time, a lot,
   if any, in the system, in general, in the shop, in the store, on our site, on our website, on the website, in our shop,

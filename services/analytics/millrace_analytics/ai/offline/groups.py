@@ -21,12 +21,12 @@ def of_doers(senses: Sequence[Sense], slots: Slots, told: Told) -> Measure | Non
     if len(senses) != 2 or slots.joined or slots.per or slots.aggregate or slots.compare or senses[0].kind != METRIC:
         return None
     who, did = _DOERS.get(senses[0].name), events_of(senses[1])
-    is_asked = slots.counted or slots.share or slots.is_ranked or senses[0].name == "sessions"
+    is_by_clock = [one.name for one in slots.by] in (["hour_of_day"], ["day_of_week"])
+    is_asked = slots.counted or slots.share or slots.is_ranked or senses[0].name == "sessions" or is_by_clock
     if who is None or did is None or not is_asked:
         return None
-    if slots.is_ranked and (
-        slots.which_unit is not None or [one.name for one in slots.by] in (["hour_of_day"], ["day_of_week"])
-    ):
+    is_of_events = is_by_clock and not slots.counted and not slots.share  # "at what time of day do people buy"
+    if is_of_events or (slots.is_ranked and (slots.which_unit is not None or is_by_clock)):
         return Count(measure="count", where=did, name=_short(senses[1]))  # "what time of day do people sign up most"
     told.assumptions.append("each of them counts once")
     part = Unique(measure="unique", of=who, where=did, name=f"{senses[0].name}_with_{_short(senses[1])}")
@@ -114,3 +114,12 @@ def counted_values(senses: Sequence[Sense], slots: Slots) -> tuple[Sense, Filter
     if is_sold or (where := events_of(other)) is None:
         return None  # "how many products did we sell" may be so many of them
     return field, where
+
+
+def in_common(slots: Slots) -> frozenset[str]:
+    """The one field that all values may be of that stand beside each other (``newsletter vs google``)."""
+    if not (slots.compare or slots.either) or len(slots.values) < 2:
+        return frozenset()
+    common = frozenset.intersection(*(frozenset(one.name for one in senses) for senses in slots.values))
+    columns = frozenset(name for name in common if not name.startswith("properties."))
+    return columns if len(columns) == 1 else frozenset()

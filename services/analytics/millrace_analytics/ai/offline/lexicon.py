@@ -30,6 +30,13 @@ _CURRENCIES: Final = {
     "USD": ("dollar", "us dollar"), "EUR": ("euro",), "GBP": ("pound", "pound sterling"), "JPY": ("yen",),
     "CHF": ("franc", "swiss franc"), "INR": ("rupee",),
 }  # fmt: skip
+_MADE_ACCOUNTS: Final = (
+    *(f"{said} {done}" for said in ("account", "account be", "account get", "new account", "new account be", "new account get")
+      for done in ("create", "open", "register", "make")),
+    "make an account", "set up an account", "open a new account", "create a new account", "register an account",
+    "create account", "new registration", "new signup", "new sign up",
+)  # fmt: skip
+"""``how many accounts were created``."""
 _ALIASES: Final = {"sku": ("product", "article"), "plan": ("subscription plan", "subscription", "pricing plan")}
 """What everybody calls properties that many have."""
 _MILLIS_OF: Final = {"ms": 1, "millisecond": 1, "milliseconds": 1, "second": 1_000, "seconds": 1_000, "sec": 1_000}
@@ -93,6 +100,7 @@ class Lexicon:
     def _catalogue(self) -> None:
         for metric in METRICS.values():
             self._add((metric.name, metric.label, *metric.synonyms), Sense(METRIC, metric.name))
+        self._add(_MADE_ACCOUNTS, Sense(METRIC, "signups"))
         for name in _RATED:
             of = (METRICS[name].label, *METRICS[name].synonyms)
             self._add((f"{one} {rate}" for one in of for rate in ("rate", "conversion rate")), Sense(METRIC, name, "rate"))

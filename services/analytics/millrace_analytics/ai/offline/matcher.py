@@ -1,5 +1,6 @@
 """The offline matcher: it reads a question through the catalogue, and abstains where a word has no place in what it read."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final, Literal
@@ -10,21 +11,26 @@ from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.cohorts import day_n_plan, followed_plan, is_day_n, is_followed
 from millrace_analytics.ai.offline.durations import duration_plan, is_duration
 from millrace_analytics.ai.offline.funnels import funnel_plan, habit_plan, is_funnel, is_habit
-from millrace_analytics.ai.offline.lexicon import Lexicon
+from millrace_analytics.ai.offline.lexicon import DIMENSION, Lexicon
+from millrace_analytics.ai.offline.moments import is_moment, moment_in_sql
 from millrace_analytics.ai.offline.newcomers import is_about_new, new_plan
 from millrace_analytics.ai.offline.onward import is_onward, onward_plan
 from millrace_analytics.ai.offline.people import PeopleReader, is_about_people
 from millrace_analytics.ai.offline.placing import SlotReader
-from millrace_analytics.ai.offline.scanning import Piece, pieces_of
+from millrace_analytics.ai.offline.presence import is_presence, presence_plan
+from millrace_analytics.ai.offline.rewording import reworded
+from millrace_analytics.ai.offline.scanning import Piece, pieces_of, with_views
 from millrace_analytics.ai.offline.slots import Ambiguous, NotUnderstood
+from millrace_analytics.ai.offline.somebody import is_journey, journey_plan, with_somebody
 from millrace_analytics.ai.offline.stays import is_about_stays, stays_plan
 from millrace_analytics.ai.offline.times import Times
 from millrace_analytics.ai.offline.trends import Reader
 from millrace_analytics.ai.offline.visits import is_about_visits, visits_in_sql
-from millrace_analytics.ai.offline.words import tokens_of
+from millrace_analytics.ai.offline.words import stems_of, tokens_of
 from millrace_analytics.ai.plans import Plan
 from millrace_analytics.ai.ports import Asked, Conversation, Planned, Reading, Unanswerable, Usage, Vocabulary
 from millrace_core.errors import InvalidInput
+from millrace_warehouse.metrics.ranges import local, zone_of
 
 _LONGEST: Final = 500
 """Characters. Whoever writes more tells a story, and each word of it would have to be placed."""
@@ -87,7 +93,8 @@ class _Talk:
 
 def reading_of(asked: Asked, lexicon: Lexicon) -> Reading:
     """What the question asks."""
-    tokens = tokens_of(asked.text[: _LONGEST + 1])
+    today = local(asked.now, zone_of(asked.time_zone)).date()
+    tokens = tokens_of(reworded(asked.text[: _LONGEST + 1], today))
     if not tokens:
         return Unanswerable("There is no question.")
     if len(tokens) > _MOST_WORDS or len(asked.text) > _LONGEST:
@@ -96,8 +103,12 @@ def reading_of(asked: Asked, lexicon: Lexicon) -> Reading:
     reader = Reader(asked.text, asked.now, asked.time_zone, frozenset(asked.vocabulary.event_types))
     understood = tuple(_understood(pieces))
     try:
+        _refuse_personal(asked.text, lexicon)
+        pieces = with_views(with_somebody(pieces, asked.text))
         _know_all(pieces)
-        if is_about_visits(pieces) and not is_onward(pieces):
+        if is_moment(pieces) and not is_journey(pieces):
+            return moment_in_sql(reader, pieces)
+        if is_about_visits(pieces) and not is_onward(pieces) and not is_journey(pieces):
             return visits_in_sql(reader, pieces)
         plan = _plan(reader, pieces)
     except Ambiguous as several:
@@ -131,6 +142,22 @@ def _know_all(pieces: Sequence[Piece]) -> None:
         raise NotUnderstood(", ".join(f"“{word[:60]}”" for word in unknown[:5]))
 
 
+_PERSONAL: Final = re.compile(
+    r"\b(?:(?:e-?mail|mail|postal|home|street|shipping|billing)\s+address(?:es)?|e-?mails? of|passwords?|credit cards?|"
+    r"card numbers?|(?:phone|telephone|mobile|cell)\s+(?:number|no\.?)s?|(?:first|last|full|real|sur)[ -]?names?|"
+    r"dates? of birth|birth(?:days?|dates?)|names? of (?:\w+ ){0,3}(?:customer|user|buyer|people|person|visitor|everyone|those)s?)\b",
+    re.IGNORECASE,
+)
+
+
+def _refuse_personal(text: str, lexicon: Lexicon) -> None:
+    """What says who somebody is stands in no event, unless the tenant sends it: who they are by an id is another answer."""
+    for found in _PERSONAL.finditer(text):
+        sent = lexicon.senses.get(stems_of(found[0]), [])
+        if not any(one.kind == DIMENSION for one in sent):
+            raise NotUnderstood(f"“{found[0]}”: events of yours have nothing of that kind")
+
+
 def _plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
     for is_such, read in _KINDS:
         if is_such(pieces):
@@ -143,8 +170,10 @@ def _people(reader: Reader, pieces: Sequence[Piece]) -> Plan:
 
 
 _KINDS: Final[tuple[tuple[Callable[[Sequence[Piece]], bool], Callable[[Reader, Sequence[Piece]], Plan]], ...]] = (
+    (is_journey, journey_plan),
     (is_duration, duration_plan),
     (is_day_n, day_n_plan),
+    (is_presence, presence_plan),
     (is_followed, followed_plan),
     (is_onward, onward_plan),
     (is_about_stays, stays_plan),

@@ -18,11 +18,12 @@ from millrace_analytics.ai.offline.slots import (
     divides,
     divisor_of,
     event_of,
+    field_of,
     is_counted,
     is_part_of,
     listing_of,
 )
-from millrace_warehouse.metrics.filters import InSegment, Not
+from millrace_warehouse.metrics.filters import Comparison, InSegment, Not
 
 
 class Names:
@@ -76,6 +77,9 @@ class Names:
         elif (events := event_of(piece)) is not None and [one.name for one in slots.measures] == ["events"]:
             slots.left_out.append(events)
             self._left_out = piece
+        elif (dimension := piece.sense(DIMENSION)) is not None and not piece.is_a(METRIC) and dimension.detail != "time":
+            empty = {"field": field_of(dimension), "operator": "is_not_set"}
+            slots.segments.append(Comparison.model_validate(empty))  # "without utm_source"
         else:
             raise NotUnderstood(f"“not {piece.text}”")
         self._negated = False

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, Literal
 
 from millrace_analytics.ai.offline import grammar
@@ -11,7 +12,7 @@ from millrace_analytics.ai.offline.people import is_return, noun_of
 from millrace_analytics.ai.offline.placing import SlotReader
 from millrace_analytics.ai.offline.ranging import never_before
 from millrace_analytics.ai.offline.scanning import Piece
-from millrace_analytics.ai.offline.slots import NotUnderstood, Slots
+from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, event_of
 from millrace_analytics.ai.offline.trends import Reader, both
 from millrace_analytics.ai.plans import Arrivals, Plan
 from millrace_warehouse.metrics.catalogue import METRICS
@@ -28,6 +29,8 @@ _Who = Literal["new", "returning", "both", "repeat"]
 def is_about_new(pieces: Sequence[Piece]) -> bool:
     """Whether it asks for new people, or for those who had been there before."""
     said = [piece for piece in pieces if piece.kind != "stop" and not is_return(piece)]
+    if any(piece.is_a(grammar.AGAIN) for piece in said):
+        return not any(piece.is_a(grammar.WINDOW, grammar.AFTER, grammar.NOT, grammar.FIRST_SEEN) for piece in pieces)
     if any(one.is_a(grammar.NEW, grammar.RETURNING) and _is_somebody(other) for one, other in itertools.pairwise(said)):
         return True
     is_said_last = bool(said) and said[-1].is_a(grammar.NEW, grammar.RETURNING)  # "what share of visitors were new"
@@ -50,6 +53,8 @@ def new_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
         NotUnderstood: a piece has no place, or it is about more than that.
     """
     who = _who(pieces)
+    if any(piece.is_a(grammar.AGAIN) for piece in pieces):
+        pieces = _of_buyers(pieces)
     own = (grammar.NEW, grammar.RETURNING, *((grammar.COMPARE, grammar.AND) if who == "both" else ()))
     slots = SlotReader([piece for piece in pieces if not piece.is_a(*own)]).read()
     share, slots.share = slots.share, False
@@ -71,11 +76,23 @@ def new_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
     return _of_time(reader, slots, who, buying, share=share)
 
 
+def _of_buyers(pieces: Sequence[Piece]) -> list[Piece]:
+    """``buyers who came back and bought again``: whoever buys again is a customer, and all of it says that once."""
+    if any(event_of(one) is not None and not one.is_a(grammar.AGAIN) for one in pieces):
+        raise NotUnderstood("whether what they did again is behind something else that they did")
+    kept = [one for one in pieces if not (one.is_a(grammar.AGAIN, grammar.WHO, grammar.AND) or is_return(one)
+)]  # fmt: skip
+    buyers = Sense(METRIC, "customers")
+    return [replace(one, senses=(buyers,)) if noun_of(one) else one for one in kept]
+
+
 def _who(pieces: Sequence[Piece]) -> _Who:
     if _is_both(pieces):
         return "both"
     if any(one.is_a(grammar.NEW) for one in pieces):
         return "new"
+    if any(one.is_a(grammar.AGAIN) for one in pieces):
+        return "repeat"
     is_repeat = any(one.is_a(grammar.RETURNING) and one.text.lower().startswith("repeat") for one in pieces)
     return "repeat" if is_repeat else "returning"
 

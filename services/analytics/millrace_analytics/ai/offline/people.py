@@ -9,7 +9,7 @@ from millrace_analytics.ai.offline.described import Clause, Planner
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, SEGMENT, VALUE, Sense
 from millrace_analytics.ai.offline.ranging import ANYTHING, time_before
 from millrace_analytics.ai.offline.scanning import Piece
-from millrace_analytics.ai.offline.slots import PEOPLE, PERSON_DIMENSIONS, NotUnderstood, event_of
+from millrace_analytics.ai.offline.slots import PEOPLE, PERSON_DIMENSIONS, NotUnderstood, bound_values, event_of
 from millrace_analytics.ai.offline.trends import Reader
 from millrace_analytics.ai.plans import Plan
 from millrace_warehouse.metrics.filters import Filter, InSegment, is_event
@@ -30,7 +30,11 @@ def is_about_people(pieces: Sequence[Piece]) -> bool:
     if _is_average(pieces) or any(piece.is_a(grammar.HOW_OFTEN, grammar.WINDOW) or piece.kind == "grain" for piece in pieces):
         return False
     behind = pieces[named[0] + 1 :]
-    did = [piece for piece in behind if event_of(piece) is not None or piece.is_a(grammar.ACTIVE, grammar.FIRST_SEEN)]
+    is_again = sum(piece.kind == "when" for piece in pieces) > 1  # "of the visitors of last week, who came back this week"
+    did = [
+        piece for piece in behind
+        if event_of(piece) is not None or piece.is_a(grammar.ACTIVE, grammar.FIRST_SEEN) or (is_again and is_return(piece))
+    ]  # fmt: skip
     if not did or any(
         piece.is_a(grammar.BY, grammar.TOP, grammar.BOTTOM, grammar.COMPARE)
         or (piece.is_a(grammar.RETENTION) and not is_return(piece))
@@ -39,6 +43,8 @@ def is_about_people(pieces: Sequence[Piece]) -> bool:
         return False
     noun = next((piece for piece in pieces if noun_of(piece)), None)
     is_list = noun is not None and not any(piece.is_a(grammar.AND) for piece in pieces[: pieces.index(did[0])])
+    if is_again and noun is not None and any(is_return(piece) for piece in did):
+        return True
     return is_list or any(piece.is_a(grammar.WHO) or piece.is_a(grammar.NOT, grammar.TIMES) for piece in pieces)
 
 
@@ -78,13 +84,14 @@ class PeopleReader(Planner):
 
     def __init__(self, reader: Reader, pieces: Sequence[Piece]) -> None:
         super().__init__(reader)
-        self._pieces = [piece for piece in pieces if piece.kind != "stop"]
+        self._pieces = bound_values([piece for piece in pieces if piece.kind != "stop"])
         self._clause = Clause()
         self._number: int | None = None
         self._bound = ""
         self._is_linked = False
         self._is_first = False
         self._next: Piece | None = None
+        self._before: Piece | None = None
         self._is_left_out = False
 
     def plan(self) -> Plan:
@@ -96,10 +103,20 @@ class PeopleReader(Planner):
         for at, piece in enumerate(self._pieces):
             self._next = self._pieces[at + 1] if at + 1 < len(self._pieces) else None
             self._take(piece)
+            self._before = piece
         self._close()
         if self._number is not None or self._bound or self._is_first:
             raise NotUnderstood("a number")
+        if self._is_named_alone():
+            self._found.counted = True
+            self._reader.assumptions.append("how many they are")
         return self._planned()
+
+    def _is_named_alone(self) -> bool:
+        """``visitors from Germany who never bought``: browsers without a name are a number, and users are somebody."""
+        found, said = self._found, self._reader.text.lower().split()
+        is_asked = found.counted or found.share or any(word in ("list", "id", "ids", "show") for word in said)
+        return found.noun == "visitor_id" and not is_asked and said[0].startswith("visitor")
 
     def _take(self, piece: Piece) -> None:
         match piece.kind:
@@ -141,23 +158,34 @@ class PeopleReader(Planner):
             clause.at_most = None  # "twice or more"
         elif piece.is_a(grammar.TIMES) and self._number is not None:
             self._count(self._number)
-        elif piece.is_a(VALUE) and self._is_left_out:
-            self._found.excluded.append(tuple(piece.all(VALUE)))
-            self._is_left_out = False
-        elif piece.is_a(VALUE) and clause.what is None and not (self._found.clauses and _is_page(piece)):
-            self._found.values.append(tuple(piece.all(VALUE)))
         elif piece.is_a(VALUE):
-            is_seen = clause.what == ANYTHING and _is_page(piece)  # "who saw the pricing page"
-            clause.what = is_event("page_view") if is_seen or clause.what is None else clause.what
-            clause.values.append(tuple(piece.all(VALUE)))
+            self._take_value(piece)
         else:
             self._take_grammar(piece)
+
+    def _take_value(self, piece: Piece) -> None:
+        values = tuple(piece.all(VALUE))
+        if self._is_left_out:
+            self._found.excluded.append(values)
+            self._is_left_out = False
+            return
+        if self._clause.what is None and not (_is_page(piece) and self._is_seen()):
+            self._found.values.append(values)
+            return
+        if self._is_another(piece):
+            self._did_another()
+        clause = self._clause
+        is_seen = clause.what == ANYTHING and _is_page(piece)  # "who saw the pricing page"
+        clause.what = is_event("page_view") if is_seen or clause.what is None else clause.what
+        clause.values.append(values)
 
     def _take_grammar(self, piece: Piece) -> None:
         found = self._found
         if (segment := piece.sense(SEGMENT)) is not None and self._clause.what is None:
             found.segments.append(InSegment(segment=segment.name))
         elif piece.is_a(grammar.ACTIVE) or is_return(piece):
+            if is_return(piece) and self._clause.what is None and self._clause.range is not None and not found.clauses:
+                self._clause.what = ANYTHING  # "of the visitors of last week": they were there
             self._did(ANYTHING)
             self._clause.is_again = is_return(piece)
         elif piece.is_a(grammar.FIRST_SEEN):
@@ -178,6 +206,26 @@ class PeopleReader(Planner):
             found.counted = not found.share
         else:
             self._take_rest(piece)
+
+    def _is_seen(self) -> bool:
+        """Whether a page that is named is one that somebody saw (``who saw /pricing``), and none where all of it happens."""
+        before = self._before
+        return bool(self._found.clauses) or (before is not None and before.is_a(grammar.WHO))
+
+    def _is_another(self, piece: Piece) -> bool:
+        """``viewed the docs and the pricing page``: both, each by itself."""
+        named = {one.name for senses in self._clause.values for one in senses}
+        is_same = bool(named) and all(one.name in named for one in piece.all(VALUE))
+        return is_same and self._before is not None and self._before.is_a(grammar.AND)
+
+    def _did_another(self) -> None:
+        """The same as in the clause before, of something else."""
+        clause = self._clause
+        if clause.negated or clause.at_least is not None or clause.at_most is not None:
+            raise NotUnderstood("whether it is neither of them, or not both")
+        what, asked = clause.what, clause.range
+        self._close()
+        self._clause.what, self._clause.range = what, asked
 
     def _negate(self) -> None:
         behind = self._next

@@ -87,6 +87,22 @@ def _cheapest(tokens: Sequence[tuple[Token, str]], lexicon: Lexicon, times: Time
 
 
 _Candidate = tuple[int, Piece, float]
+
+
+def with_views(pieces: Sequence[Piece]) -> list[Piece]:
+    """``opened the pricing page``: a view of it. Of anything else the verb says nothing."""
+    found: list[Piece] = []
+    view = (Sense(METRIC, "page_views"), Sense(EVENT, "page_view"))
+    for at, piece in enumerate(pieces):
+        if not piece.is_a(grammar.SAW):
+            found.append(piece)
+            continue
+        behind = next((one for one in pieces[at + 1 :] if one.kind != "stop"), None)
+        is_page = behind is not None and not behind.is_a(METRIC) and any(one.name == "page_path" for one in behind.all(VALUE))
+        found.append(replace(piece, kind="phrase", senses=view) if is_page else replace(piece, kind="stop", senses=()))
+    return found
+
+
 _UNKNOWN_COST: Final = 100.0
 _PIECE_COST: Final = 1.0
 _STOP_COST: Final = 1.05  # a word that says something is more than one that does not

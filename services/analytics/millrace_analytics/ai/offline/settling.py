@@ -15,6 +15,8 @@ def settle(slots: Slots) -> None:
     Raises:
         NotUnderstood: the parts do not fit together.
     """
+    _settle_spending(slots)
+    _settle_compared(slots)
     _settle_amounts(slots)
     _settle_actors(slots)
     _settle_whose(slots)
@@ -41,6 +43,23 @@ def _settle_amounts(slots: Slots) -> None:
         slots.measures[:] = [Sense(METRIC, "revenue")]  # "purchase amount by country"
     else:
         slots.measures[:] = others
+
+
+def _settle_spending(slots: Slots) -> None:
+    """``average spend per order``: what is spent is revenue, for each of what is named."""
+    if slots.per and [one.name for one in slots.measures] == ["revenue_per_customer"] and slots.measures[0].kind == METRIC:
+        slots.measures[:] = [Sense(METRIC, "revenue")]
+
+
+def _settle_compared(slots: Slots) -> None:
+    """``mobile users spend versus desktop users``: whose it is, and what is compared."""
+    if not slots.compare or len(slots.measures) != 2 or not (slots.values or slots.segments) or slots.counted:
+        return
+    who, what = slots.measures
+    is_somebody = who.kind == METRIC and who.name in DIVISORS - {"sessions"}
+    if is_somebody and what.kind == METRIC and what.name not in DIVISORS:
+        slots.measures.pop(0)
+        slots.joined = False
 
 
 def _settle_actors(slots: Slots) -> None:
@@ -83,7 +102,7 @@ def _settle_ratio(slots: Slots) -> None:
     """``ratio of signups to visitors``: the one for each of the other."""
     if not slots.is_ratio:
         return
-    if len(slots.measures) != 2 or any(one.kind != METRIC for one in slots.measures) or slots.per or slots.by:
+    if len(slots.measures) != 2 or any(one.kind != METRIC for one in slots.measures) or slots.per:
         raise NotUnderstood("the ratio of what to what")
     slots.per, slots.joined = slots.measures.pop().name, False
 
@@ -130,6 +149,8 @@ def _settle_groups(slots: Slots) -> None:
     """Groups that a rank or an average is of in more than one way."""
     if slots.is_superlative and len(slots.by) > 1:
         raise NotUnderstood("the largest of each group: those of all groups together are known")
+    if slots.grain == "hour" and any(one.name == "hour_of_day" for one in slots.by):
+        slots.grain = None  # "at what time of day do people buy? orders by hour"
     is_by_time = any(one.name in ("hour_of_day", "day_of_week") for one in slots.by)
     if is_by_time and slots.aggregate == "avg" and [one.name for one in slots.measures] == ["revenue"]:
         raise NotUnderstood("the average of revenue by time: of orders, or of days")

@@ -12,6 +12,7 @@ from millrace_analytics.ai.ports import Unclear
 from millrace_warehouse.metrics.catalogue import METRICS
 from millrace_warehouse.metrics.filters import Comparison, Filter, is_event
 from millrace_warehouse.metrics.measures import Count, Formula, Number, Quantile, Unique
+from millrace_warehouse.metrics.parts import FieldName, Kind
 from millrace_warehouse.metrics.ranges import Unit
 
 PEOPLE: Final = {
@@ -142,6 +143,12 @@ def bound_values(pieces: Sequence[Piece]) -> list[Piece]:
             field_name = field_name if piece.is_a(grammar.OR, grammar.AND) and not piece.is_content else ""
             found.append(piece)
     return found
+
+
+def field_of(sense: Sense) -> FieldName:
+    """The field of a dimension; of a property with the kind that its values have."""
+    kind: Kind | None = sense.detail if sense.name.startswith("properties.") else None
+    return FieldName(name=sense.name, type=kind)
 
 
 def events_of(sense: Sense) -> Filter | None:

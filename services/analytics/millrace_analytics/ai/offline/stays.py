@@ -11,8 +11,8 @@ from millrace_analytics.ai.offline.lexicon import DIMENSION, METRIC, VALUE
 from millrace_analytics.ai.offline.people import noun_of
 from millrace_analytics.ai.offline.placing import SlotReader
 from millrace_analytics.ai.offline.scanning import Piece
-from millrace_analytics.ai.offline.slots import NotUnderstood, Slots
-from millrace_analytics.ai.offline.trends import Reader, field_of
+from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, field_of
+from millrace_analytics.ai.offline.trends import Reader
 from millrace_analytics.ai.plans import OfSessions, Plan, SessionMeasure
 from millrace_warehouse.metrics.parts import FieldName
 from millrace_warehouse.metrics.questions import Sessions

@@ -5,18 +5,27 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
-from millrace_analytics.ai.offline.amounts import adds_up, each_period, is_percentage, measured_by_any, per, plain
-from millrace_analytics.ai.offline.groups import beside, counted_values, groups_of, of_doers, rate_of
+from millrace_analytics.ai.offline.amounts import adds_up, each_period, is_average, is_percentage, measured_by_any, per, plain
+from millrace_analytics.ai.offline.groups import beside, counted_values, groups_of, in_common, of_doers, rate_of
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, Sense
 from millrace_analytics.ai.offline.ranging import asked_time, span_asked
-from millrace_analytics.ai.offline.slots import PERSON_DIMENSIONS, PURCHASES, Ambiguous, NotUnderstood, Slots, Told, events_of
+from millrace_analytics.ai.offline.slots import (
+    PERSON_DIMENSIONS,
+    PURCHASES,
+    Ambiguous,
+    NotUnderstood,
+    Slots,
+    Told,
+    events_of,
+    field_of,
+)
 from millrace_analytics.ai.plans import Growth, Kept, Largest, Mean, MovingAverage, Plan, RunningTotal, Shares, Then
 from millrace_analytics.ai.ports import Unclear
 from millrace_warehouse.metrics.catalogue import METRICS
 from millrace_warehouse.metrics.catalogue import PURCHASES as BUYING
 from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Filter, Not, is_event
 from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Simple, Unique
-from millrace_warehouse.metrics.parts import NAME, FieldName, Kind
+from millrace_warehouse.metrics.parts import NAME, FieldName
 from millrace_warehouse.metrics.questions import Trend
 from millrace_warehouse.metrics.ranges import Unit
 
@@ -98,7 +107,7 @@ class Reader(Told):
 
     def _measures(self, slots: Slots, by: list[FieldName]) -> list[Measure]:
         senses = list(slots.measures)
-        if slots.aggregate == "avg" and slots.grain and len(senses) == 1 and not _is_average(senses[0]):
+        if slots.aggregate == "avg" and slots.grain and len(senses) == 1 and not is_average(senses[0]):
             return [self._of_each_period(senses[0], slots)]
         if not senses:
             senses = [self._default(slots, by)]
@@ -269,12 +278,13 @@ class Reader(Told):
         """Fields of which several values are named beside each other: each is one row then."""
         if slots.either or slots.share or (slots.counted and not slots.compare):
             return []
-        fields = [self._one_field(senses).name for senses in slots.values if not senses[0].label or slots.compare]
+        common = in_common(slots)
+        fields = [self._one_field(senses, common).name for senses in slots.values if not senses[0].label or slots.compare]
         return sorted({name for name in fields if fields.count(name) > 1})
 
     def filters(self, slots: Slots) -> Filter | None:
         """Which events the question is about."""
-        named = {one.name for one in slots.by}
+        named = {one.name for one in slots.by} or in_common(slots)
         chosen = [self._one_field(senses, named) for senses in slots.values]
         fields = list(dict.fromkeys(one.name for one in chosen))
         if slots.either and (len(fields) != 1 or len(chosen) < 2):
@@ -355,20 +365,6 @@ class Reader(Told):
         if slots.is_ranked and slots.is_superlative:
             return (1 if slots.single else _TOP), slots.ascending
         return None, slots.ascending
-
-
-def _is_average(sense: Sense) -> bool:
-    """Whether it is an average already, or becomes one: ``average basket by month`` is none of months."""
-    if sense.kind != METRIC:
-        return sense.kind == DIMENSION
-    of = METRICS[sense.name].measure
-    return isinstance(of, Quantile) or (isinstance(of, Number) and of.measure != "sum")
-
-
-def field_of(sense: Sense) -> FieldName:
-    """The field of a dimension; of a property with the kind that its values have."""
-    kind: Kind | None = sense.detail if sense.name.startswith("properties.") else None
-    return FieldName(name=sense.name, type=kind)
 
 
 def name_of(text: str) -> str:

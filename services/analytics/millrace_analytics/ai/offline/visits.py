@@ -52,7 +52,7 @@ def visits_in_sql(reader: Reader, pieces: Sequence[Piece]) -> InSql:
         _take(asked, piece)
     if asked.number is not None or not 2 <= asked.steps <= _MOST_STEPS:
         raise NotUnderstood("what a number stands for")
-    when = _when(reader, asked.range)
+    when = time_in_sql(reader, asked.range)
     way, top = "ASC" if asked.ascending else "DESC", min(asked.top or _TOP, _MOST)
     said = range_in_words(asked.range)
     text = f"The first event types of sessions, one behind the other, and how many sessions begin so, {said}."
@@ -81,7 +81,8 @@ _SAYS_NOTHING: Final = (
 )  # fmt: skip
 
 
-def _when(reader: Reader, asked: Range | None) -> str:
+def time_in_sql(reader: Reader, asked: Range | None) -> str:
+    """A condition on the time, behind others; none for all time."""
     span = span_of(asked, reader.now, zone_of(reader.time_zone))
     if span == EVERYTHING:
         reader.assumptions.append("all time, as no time is named")

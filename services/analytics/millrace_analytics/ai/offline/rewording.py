@@ -1,0 +1,178 @@
+"""Ways of saying a thing that words alone do not carry, brought to the way that the grammar has: ``do A spend more than B``
+asks for both beside each other, ``didnt`` is ``did not``, ``3/20`` is a day."""
+
+import datetime
+import re
+from collections.abc import Callable
+from typing import Final
+
+_FLAGS: Final = re.IGNORECASE
+_MORE: Final = (
+    r"(?:more often|less often|more frequently|more|less|fewer|better|worse|higher|lower|bigger|larger|greater|smaller|longer|"
+    r"shorter|faster|slower|sooner|oftener)"
+)
+_ASKS: Final = r"(?:do|does|did|is|are|was|were|have|has|had)"
+_EARN: Final = (
+    r"(?:make|made|making|earn|earned|take|took|gross|grossed|bring in|brought in|take in|took in|pull in|generate|net)"
+)
+_EMPTY: Final = r"(?:missing|empty|blank|not set|unset|null|not there|unknown|not known|absent|not filled(?: in)?)"
+_FIELD: Final = r"([a-z]+(?:_[a-z]+)*(?:\s(?:source|medium|campaign|id|system|type|domain))?)"
+
+_OF_ONE: Final = r"(?:per|by|of|for each|of each|of a)\s+(?:the\s+)?(?:customer|buyer|client|shopper)s?\b"
+
+_SAID: Final[tuple[tuple[str, str], ...]] = (
+    (r"\b(did|do|does|was|were|has|have|had|is|are|would|could|should)'?n'?t\b", r"\1 not"),
+    (r"\b(?:can'?t|cannot|can not)\b", "do not"),
+    (r"\bhavnt\b", "have not"),
+    (r"\bboth\s+(?=[^,?.]{1,60}\sand\s)(?!days|times|weeks|months|of them)", ""),
+    (r"\b(?:best|highest|top)[- ]converting\b", "highest conversion rate"),
+    (r"\b(?:worst|lowest|least|poorest)[- ]converting\b", "lowest conversion rate"),
+    (r"\bconvert(?:s|ed|ing)?\s+(?:the\s+)?(?:best|most|highest)\b", "with the highest conversion rate"),
+    (r"\bconvert(?:s|ed|ing)?\s+(?:the\s+)?(?:worst|least|lowest|poorest|poorly)\b", "with the lowest conversion rate"),
+    (r"\b(?:where|whose|with|when|that have|which have|having)\s+(?:the\s+|a\s+|an\s+)?" + _FIELD
+     + r"\s+(?:is|are|was|were)?\s*" + _EMPTY + r"\b", r"without \1"),
+    (r"\b(?:with|have|has|had|having)\s+(?:a\s+|an\s+|the\s+)?" + _EMPTY + r"\s+" + _FIELD + r"\b", r"without \1"),
+    (r"\b(?:missing|lacking|lacks|lack)\s+(?:a\s+|an\s+|the\s+|any\s+)?(?=[a-z]+_[a-z]+)", "without "),
+    (r"\b(?:the\s+)?(?:average|avg\.?|mean|typical)\s+(?:spend|spending|amount spent|money spent)\s+" + _OF_ONE,
+     "revenue per customer"),
+    (r"\bhow much (?:money\s+)?(?:did|do|does|have|has|had|are|is|was|were)\s+((?:(?!it\b|time\b)\S+\s+){1,5}?)" + _EARN
+     + r"\b(?!\s+to\b)", r"revenue \1"),
+    (r"\bwhat (?:did|do|have|has) (we|i|the shop|the store|our shop|our store) " + _EARN + r"\b", r"revenue \1"),
+)  # fmt: skip
+_SPOKEN: Final = tuple((re.compile(pattern, _FLAGS), wanted) for pattern, wanted in _SAID)
+
+_VERSUS: Final = re.compile(
+    rf"^\s*(?:so\s+)?{_ASKS}\s+(?P<one>[^,?]+?)\s+{_MORE}\b(?P<what>[^,?]*?)\s*\bthan\s+"
+    r"(?!\d|usual|average|expected|before|ever|one\b|once|two|three|four|five|ten\b|the (?:average|usual))(?P<other>.+)$",
+    _FLAGS,
+)
+"""``do mobile users spend more per order than desktop users?``"""
+_EITHER: Final = re.compile(
+    rf"^\s*(?:who|which(?:\s+(?:one|of (?:them|these|the two)))?|what|where)\s+(?P<what>[^,:?]*?\b{_MORE}\b[^,:?]*?)\s*"
+    r"[,:?–—-]+\s*(?P<one>[^,?]+?)\s+or\s+(?P<other>[^,?]+)\??\s*$",
+    _FLAGS,
+)
+"""``which brings more revenue, twitter or google?``"""
+_BUY: Final = re.compile(r"\b(?:convert|buy|purchase|order|pay)s?\s*$", _FLAGS)
+_LIKELY: Final = re.compile(r"\b(?:likely|inclined)\s+to\s+(?:buy|purchase|order|convert|pay)\b", _FLAGS)
+_EARNING: Final = re.compile(rf"\b{_EARN}\s*$", _FLAGS)
+
+
+def reworded(text: str, today: datetime.date) -> str:
+    """The question as the grammar can read it; what it has no rule for stays as it is."""
+    text = _dated(text.replace("’", "'"), today)
+    text = _compared(text)
+    for pattern, wanted in _SPOKEN:
+        text = pattern.sub(wanted, text)
+    return _rate_between(text)
+
+
+def _compared(text: str) -> str:
+    """Two groups or times, of which it is asked which has more: both beside each other."""
+    if (found := _VERSUS.match(text)) is not None:
+        one, what, other = found["one"], found["what"], found["other"]
+        if _LIKELY.search(what):
+            return f"conversion rate of {one} versus {other}"
+        if not what.strip() and re.search(r"\bconvert\s*$", one, _FLAGS):
+            return f"conversion rate of {one.rstrip()[: -len('convert')]} versus {other}"
+        if (earning := _EARNING.search(one)) is not None and not re.search(r"\w*(?:order|sale|purchase|signup)", what, _FLAGS):
+            one = f"revenue {one[: earning.start()]}"
+        return f"{one}{what} versus {other}"
+    if (found := _EITHER.match(text)) is not None:
+        what = re.sub(rf"\b{_MORE}\b", "", found["what"], count=1, flags=_FLAGS)
+        if re.fullmatch(r"\s*converts?\s*", what, _FLAGS) or _LIKELY.search(what):
+            what = "conversion rate"
+        elif re.fullmatch(rf"\s*{_EARN}s?\s*(?:us)?\s*(?:money)?\s*", what, _FLAGS):
+            what = "revenue"
+        return f"{what} {found['one']} versus {found['other']}"
+    return text
+
+
+_RATE: Final = re.compile(
+    r"^(?P<head>.*?)(?P<one>\b[a-z_ ]{3,40}?)\s*(?:→|->|>|-to-|\bto\b)\s*(?P<other>[a-z_]+(?: [a-z]+)?)\s+"
+    r"(?:conversion\s+)?(?:rate|ratio)\b(?P<rest>.*)$",
+    _FLAGS,
+)
+"""``add to cart → purchase rate``; the last arrow before it is the one."""
+
+
+def _rate_between(text: str) -> str:
+    found = _RATE.match(text)
+    if found is None or re.search(r"\b(?:ratio|rate)\b", found["head"] + found["one"], _FLAGS) or " > " in found["rest"]:
+        return text
+    return f"conversion rate from {found['head']}{found['one']} → {found['other']}{found['rest']}"
+
+
+_DATE: Final = re.compile(
+    r"(?<![\w/.-])(?:(?P<iso>\d{4})/(?P<im>\d{1,2})/(?P<iday>\d{1,2})"
+    r"|(?P<a>\d{1,2})(?P<sign>[/-])(?P<b>\d{1,2})(?:(?P=sign)(?P<year>\d{4}|\d{2}))?"
+    r"|(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<dyear>\d{4})?)(?![\w/])"
+)
+_BEFORE_A_DATE: Final = re.compile(
+    r"(?:^|\b(?:since|on|from|until|till|before|after|between|and|to|through|thru|for|of|starting|day)|[,(:–—-])\s*$",
+    _FLAGS,
+)
+
+
+def _dated(text: str, today: datetime.date) -> str:
+    """Days in digits, in the order of ISO 8601. With slashes the month comes first or last: whichever makes days of all of
+    them that have begun; where both do they stay as they are, and nobody guesses."""
+    found = [one for one in _DATE.finditer(text) if _is_date(one, text)]
+    slashed = [one for one in found if one["a"]]
+    order = _order(slashed, today) if slashed else None
+
+    def iso(one: re.Match[str]) -> str:
+        if not _is_date(one, text):
+            return one[0]
+        if one["iso"]:
+            day = _day(int(one["iso"]), int(one["im"]), int(one["iday"]))
+        elif one["day"]:
+            day = _with_year(one["dyear"], int(one["month"]), int(one["day"]), today)
+        else:
+            day = order(one) if order is not None else None
+        return one[0] if day is None else day.isoformat()
+
+    text = _DATE.sub(iso, text)
+    return re.sub(r"(\d{4}-\d\d-\d\d)\s*[-–—]\s*(?=\d{4}-\d\d-\d\d)", r"\1 to ", text)
+
+
+def _is_date(one: re.Match[str], text: str) -> bool:
+    """``24/7``, ``50/50`` and ``1-2`` are none: without a year something has to stand before it that a day stands behind."""
+    if one["iso"] or one["year"] or one["day"]:
+        return True
+    return one["sign"] == "/" and one[0] != "24/7" and _BEFORE_A_DATE.search(text[: one.start()]) is not None
+
+
+_Order = Callable[[re.Match[str]], datetime.date | None]
+
+
+def _order(dates: list[re.Match[str]], today: datetime.date) -> _Order | None:
+    def month_first(one: re.Match[str]) -> datetime.date | None:
+        return _with_year(one["year"], int(one["a"]), int(one["b"]), today)
+
+    def day_first(one: re.Match[str]) -> datetime.date | None:
+        return _with_year(one["year"], int(one["b"]), int(one["a"]), today)
+
+    def is_near(order: _Order) -> bool:
+        days = [order(one) for one in dates]
+        return all(day is not None and day <= today and (day.year == today.year) for day in days)
+
+    whole = [order for order in (month_first, day_first) if all(order(one) is not None for one in dates)]
+    near = [order for order in whole if is_near(order)]
+    same = len(whole) == 2 and all(month_first(one) == day_first(one) for one in dates)
+    chosen = near if len(near) == 1 and len(whole) == 2 else whole
+    return chosen[0] if len(chosen) == 1 or same else None
+
+
+def _with_year(year: str | None, month: int, day: int, today: datetime.date) -> datetime.date | None:
+    """Without a year the last one in which the month has begun."""
+    if year:
+        return _day(int(year) + (2000 if len(year) == 2 else 0), month, day)
+    return _day(today.year - (1 if month > today.month else 0), month, day)
+
+
+def _day(year: int, month: int, day: int) -> datetime.date | None:
+    try:
+        return datetime.date(year, month, day)
+    except ValueError:
+        return None
