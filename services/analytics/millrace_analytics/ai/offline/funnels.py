@@ -62,6 +62,11 @@ def _last(pieces: Sequence[Piece], steps: int) -> LastStep | None:
     return LastStep() if any(piece.is_a(grammar.HOW_MANY) for piece in pieces) else None
 
 
+def _is_loss(piece: Piece) -> bool:
+    said = piece.text.lower()
+    return piece.is_a(grammar.FUNNEL) and any(word in said for word in ("drop", "lost", "lose"))
+
+
 def _is_page(piece: Piece) -> bool:
     return any(one.name == "page_path" for one in piece.all(VALUE))
 
@@ -101,6 +106,8 @@ def funnel_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
     found = _Steps()
     is_grouping = False
     said = [one for one in pieces if one.kind != "stop"]
+    if any(one.is_a(grammar.HOW_MANY, grammar.SHARE) for one in said) and any(map(_is_loss, said)):
+        raise NotUnderstood("how many were lost: write “funnel from … to …”, which tells it of each step")
     for at, piece in enumerate(said):
         if piece.kind == "number" and at + 1 < len(said) and said[at + 1].is_a(grammar.STEP):
             continue  # "3-step funnel"

@@ -108,7 +108,9 @@ def counted_values(senses: Sequence[Sense], slots: Slots) -> tuple[Sense, Filter
     is_field = field.kind == "dimension" and field.detail != "number"
     if not is_field or other.kind == "dimension":
         return None
-    if other.kind == METRIC and other.name in PEOPLE.keys() - {"customers"}:
+    if other.kind == METRIC and other.name == "customers":
+        return field, METRICS["purchases"].measure.where
+    if other.kind == METRIC and other.name in PEOPLE:
         return field, None
     is_sold = other.name in ("purchases", "purchase") and field.name.startswith("properties.") and not slots.unique
     if is_sold or (where := events_of(other)) is None:

@@ -145,7 +145,8 @@ def _know_all(pieces: Sequence[Piece]) -> None:
 _PERSONAL: Final = re.compile(
     r"\b(?:(?:e-?mail|mail|postal|home|street|shipping|billing)\s+address(?:es)?|e-?mails? of|passwords?|credit cards?|"
     r"card numbers?|(?:phone|telephone|mobile|cell)\s+(?:number|no\.?)s?|(?:first|last|full|real|sur)[ -]?names?|"
-    r"dates? of birth|birth(?:days?|dates?)|names? of (?:\w+ ){0,3}(?:customer|user|buyer|people|person|visitor|everyone|those)s?)\b",
+    r"dates? of birth|birth(?:days?|dates?)|"
+    r"names? of (?:\w+ ){0,3}(?:customer|user|buyer|people|person|visitor|everyone|those)s?)\b",
     re.IGNORECASE,
 )
 

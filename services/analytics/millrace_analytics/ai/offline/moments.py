@@ -42,7 +42,8 @@ _COLUMNS: Final = ("event_type", "event_name", "page_path", "user_id", "visitor_
 def is_moment(pieces: Sequence[Piece]) -> bool:
     """Whether it asks for the last or the first of some events: when, or which."""
     said = [piece for piece in pieces if piece.kind != "stop"]
-    if not any(_is_end(piece) for piece in said) or not any(_happens(piece) for piece in said):
+    is_of_one = is_asked_when(pieces) and any(name_of_somebody(piece) for piece in said)
+    if not any(_is_end(piece) for piece in said) or not (is_of_one or any(_happens(piece) for piece in said)):
         return False
     if any(
         piece.is_a(grammar.HOW_MANY, grammar.SHARE, grammar.BY, grammar.RETENTION, grammar.NEXT, grammar.AFTER)
@@ -125,7 +126,13 @@ def _take(asked: _Asked, piece: Piece) -> None:
 
 def _says_nothing(piece: Piece) -> bool:
     is_time = any(one.kind == DIMENSION and one.name == "timestamp" for one in piece.senses)
-    return is_time or piece.is_a(*_SAYS_NOTHING) or (bool(noun_of(piece)) and piece.text.lower() in ("people", "person"))
+    is_there = piece.is_a(grammar.FIRST_SEEN) or any(one.name == "sessions" for one in piece.all(METRIC))
+    return (
+        is_time
+        or is_there
+        or piece.is_a(*_SAYS_NOTHING)
+        or (bool(noun_of(piece)) and piece.text.lower() in ("people", "person"))
+    )
 
 
 def _of_somebody(piece: Piece) -> Filter:

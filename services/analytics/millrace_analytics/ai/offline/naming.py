@@ -78,6 +78,8 @@ class Names:
             slots.left_out.append(events)
             self._left_out = piece
         elif (dimension := piece.sense(DIMENSION)) is not None and not piece.is_a(METRIC) and dimension.detail != "time":
+            if any(one.name == dimension.name for senses in slots.values for one in senses):
+                raise NotUnderstood(f"“not {piece.text}”")  # "compared to no campaign"
             empty = {"field": field_of(dimension), "operator": "is_not_set"}
             slots.segments.append(Comparison.model_validate(empty))  # "without utm_source"
         else:

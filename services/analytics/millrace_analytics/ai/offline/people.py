@@ -194,7 +194,7 @@ class PeopleReader(Planner):
         elif (beside := piece.sense(grammar.FOLLOWING, grammar.PREVIOUS)) is not None:
             self._beside(beside, piece)
         elif piece.is_a(grammar.NOT):
-            self._negate()
+            self._negate(piece)
         elif self._is_since(piece):
             self._since()
         elif piece.is_a(grammar.AFTER, grammar.THEN):
@@ -227,14 +227,17 @@ class PeopleReader(Planner):
         self._close()
         self._clause.what, self._clause.range = what, asked
 
-    def _negate(self) -> None:
+    def _negate(self, piece: Piece) -> None:
         behind = self._next
         is_value = behind is not None and behind.is_a(VALUE) and not behind.is_a(METRIC, EVENT) and not _is_page(behind)
         if is_value and not self._found.clauses:
             self._is_left_out = True  # "users not from Germany who purchased"
             return
         self._close()
-        self._clause.negated = self._is_linked = True
+        before = self._before
+        is_joined = piece.text.lower().split()[0] in ("but", "and", "who") or piece.text.lower() in ("without", "never")
+        self._is_linked = is_joined or (before is not None and before.is_a(grammar.AND, grammar.WHO))
+        self._clause.negated = True  # "who add to cart" do not buy: it is said of those, and else of all
 
     def _since(self) -> None:
         """Something behind the time of the clause before: the same as that, where nothing else is said."""

@@ -8,8 +8,8 @@ from typing import Final
 
 _FLAGS: Final = re.IGNORECASE
 _MORE: Final = (
-    r"(?:more often|less often|more frequently|more|less|fewer|better|worse|higher|lower|bigger|larger|greater|smaller|longer|"
-    r"shorter|faster|slower|sooner|oftener)"
+    r"(?:(?:more|less)(?! often| frequently)|fewer|better|worse|higher|lower|bigger|larger|greater|smaller|longer|"
+    r"shorter|faster|slower|sooner)"
 )
 _ASKS: Final = r"(?:do|does|did|is|are|was|were|have|has|had)"
 _EARN: Final = (
@@ -20,10 +20,26 @@ _FIELD: Final = r"([a-z]+(?:_[a-z]+)*(?:\s(?:source|medium|campaign|id|system|ty
 
 _OF_ONE: Final = r"(?:per|by|of|for each|of each|of a)\s+(?:the\s+)?(?:customer|buyer|client|shopper)s?\b"
 
+_THIS_AND_LAST: Final = (
+    r"\b(this|current) (week|month|quarter|year)\b([^?]*?)\b(compared (?:to|with)|vs\.?|versus|against|and|than)\s+(?:the\s+)?"
+    r"(?:last|previous)(?: one)?(?=\s*[?.!]*\s*$)"
+)
+"""``this week compared to last``."""
 _SAID: Final[tuple[tuple[str, str], ...]] = (
     (r"\b(did|do|does|was|were|has|have|had|is|are|would|could|should)'?n'?t\b", r"\1 not"),
     (r"\b(?:can'?t|cannot|can not)\b", "do not"),
     (r"\bhavnt\b", "have not"),
+    (r"\bavg\b\.?", "average"),
+    (r"\b(?:click[- ]?through[- ]rate|ctr)\b", "ratio of clicks to page views"),
+    (_THIS_AND_LAST, r"\1 \2\3\4 last \2"),
+    (r"\bdivided by (?:the )?(?:number of )?(?:unique )?(visitor|user|session|order|customer|visit|buyer|signup|page view)s\b",
+     r"per \1"),
+    (r"\b(?:top|biggest|best|highest|largest)\s+((?:\d+|three|five|ten)\s+)?spenders\b", r"top \1customers by revenue"),
+    (r"\b(?:worst|best) first\b", "worst_first"),
+    (r"\b(?:slowest|busiest|longest|priciest|most expensive) first\b", "highest first"),
+    (r"\b(?:fastest|quietest|shortest|cheapest) first\b", "lowest first"),
+    (r"\b(last|latest|first) (?:thing|action)\b", r"\1 event"),
+    (r"\bhow(?:'s| is| are| was| were| did) (.{2,40}?) (?:doing|going|do|performing|perform)\b", r"\1"),
     (r"\bboth\s+(?=[^,?.]{1,60}\sand\s)(?!days|times|weeks|months|of them)", ""),
     (r"\b(?:best|highest|top)[- ]converting\b", "highest conversion rate"),
     (r"\b(?:worst|lowest|least|poorest)[- ]converting\b", "lowest conversion rate"),

@@ -90,7 +90,7 @@ _Candidate = tuple[int, Piece, float]
 
 
 def with_views(pieces: Sequence[Piece]) -> list[Piece]:
-    """``opened the pricing page``: a view of it. Of anything else the verb says nothing."""
+    """``opened the pricing page``: a view of it. What else is opened, nobody knows; to look at it says nothing."""
     found: list[Piece] = []
     view = (Sense(METRIC, "page_views"), Sense(EVENT, "page_view"))
     for at, piece in enumerate(pieces):
@@ -99,7 +99,9 @@ def with_views(pieces: Sequence[Piece]) -> list[Piece]:
             continue
         behind = next((one for one in pieces[at + 1 :] if one.kind != "stop"), None)
         is_page = behind is not None and not behind.is_a(METRIC) and any(one.name == "page_path" for one in behind.all(VALUE))
-        found.append(replace(piece, kind="phrase", senses=view) if is_page else replace(piece, kind="stop", senses=()))
+        says_nothing = piece.text.lower().endswith((" at", " to", " on"))
+        rest = replace(piece, kind="stop" if says_nothing else "unknown", senses=())
+        found.append(replace(piece, kind="phrase", senses=view) if is_page else rest)
     return found
 
 

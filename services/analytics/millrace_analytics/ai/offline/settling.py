@@ -93,7 +93,8 @@ def _settle_whose(slots: Slots) -> None:
     ):
         return
     what, who = slots.measures
-    is_somebody = who.kind == METRIC and who.name in ("unique_visitors", "people", "users") and not slots.divisor
+    anybody = ("unique_visitors", "people", "users", *(("customers",) if what.name in PURCHASES else ()))
+    is_somebody = who.kind == METRIC and who.name in anybody and not slots.divisor
     if is_somebody and what.kind == METRIC and (what.name == "revenue" or events_of(what) is not None):
         slots.measures.pop()
 

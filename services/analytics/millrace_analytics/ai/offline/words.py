@@ -35,7 +35,7 @@ _IRREGULAR: Final = dict(
 bought:buy made:make seen:see saw:see came:come spent:spend sold:sell left:leave paid:pay went:go gone:go did:do
 done:do does:do has:have had:have was:be were:be is:be are:be been:be people:person persons:person countries:country
 fell:fall fallen:fall rose:rise risen:rise grew:grow grown:grow shrank:shrink shrunk:shrink dropped:drop took:take
-taken:take brought:bring
+taken:take brought:bring led:lead
 got:get children:child kept:keep began:begin begun:begin gave:give given:give sent:send fewer:few fewest:few
 lowest:low highest:high most:most news:news status:status bounced:bounce address:address ios:ios os:os ms:ms sms:sms
 css:css pros:pro ups:up ids:id ppl:person folks:person
