@@ -98,8 +98,12 @@ async def test_one_event_on_several_lines_is_one(client: Tracker) -> None:
 async def test_a_time_of_ga4_that_is_no_number_makes_a_rejected_event(
     client: Tracker, micros: str, is_the_events: bool
 ) -> None:
-    at = {"timestamp_micros": micros}
-    body = {"client_id": "c", "events": [{"name": "n", **(at if is_the_events else {})}], **({} if is_the_events else at)}
+    at: dict[str, Any] = {"timestamp_micros": micros}
+    body: dict[str, Any] = {
+        "client_id": "c",
+        "events": [{"name": "n", **(at if is_the_events else {})}],
+        **({} if is_the_events else at),
+    }
     assert (await client.post("/mp/collect?api_secret=demo", body)).status == 204
     assert client.log.records == []
     assert await rejected(client) == [("demo", "rejected", "invalid_timestamp", "ga4", 1)]

@@ -90,7 +90,7 @@ def protocol_of_track(request: WireRequest) -> WireProtocol | None:
 
 def _first_outline(body: bytes) -> _Outline | None:
     """The outline of an object, or of the first event of a list that has one: a broken event keeps none of the others out."""
-    found = outline_of(body, _decode_outline)
+    found: _Outline | list[_Outline] | None = outline_of(body, _decode_outline)
     if isinstance(found, _Outline):
         return found
     if found is not None:
