@@ -1,6 +1,6 @@
 """Asks every question of the eval of each reader that there is, and prints right, wrong and abstained; wrong counts double.
 
-python -m tests.eval              questions.json, samples.json, every set: see README.md
+python -m tests.eval              every set: see README.md
 python -m tests.eval --json       as one JSON object
 python -m tests.eval --write      writes docs/eval.md, too
 
@@ -28,7 +28,7 @@ from tests.eval.page import page_of
 from tests.eval.world import open_world
 
 _FOLDER: Final = Path(__file__).parent
-_SETS: Final = ("questions", "samples", "paraphrases", "held_out", "held_out_2", "varied")
+_SETS: Final = ("questions", "samples", "paraphrases", "held_out", "held_out_2", "held_out_3", "varied")
 _PAGE: Final = Path(__file__).parents[2] / "docs/eval.md"
 
 Scores = dict[str, dict[str, list[Scored]]]
