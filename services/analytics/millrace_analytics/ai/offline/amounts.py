@@ -7,6 +7,7 @@ from millrace_analytics.ai.offline.slots import NotUnderstood
 from millrace_warehouse.metrics.catalogue import METRICS
 from millrace_warehouse.metrics.filters import AnyOf, Filter
 from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Simple, Unique
+from millrace_warehouse.metrics.parts import FieldName
 
 
 def plain(measure: Measure) -> Measure:
@@ -73,3 +74,11 @@ def is_average(sense: Sense) -> bool:
         return sense.kind == DIMENSION
     of = METRICS[sense.name].measure
     return isinstance(of, Quantile) or (isinstance(of, Number) and of.measure != "sum")
+
+
+def aggregated(asked: FieldName, how: str, where: Filter | None, name: str) -> Number | Quantile:
+    """A field's numbers, put together in a way that has a name: ``avg``, ``median``, ``p95``."""
+    if how.startswith("p") or how == "median":
+        level = 0.5 if how == "median" else int(how[1:]) / 100
+        return Quantile(measure="quantile", field=asked, level=level, where=where, name=name)
+    return Number.model_validate({"measure": how, "field": asked, "where": where, "name": name})

@@ -1,5 +1,6 @@
 """Questions about what people do next: the metric layer's paths, after an event or before it."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -55,6 +56,8 @@ def onward_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
     """
     asked = _Asked()
     said = [piece for piece in pieces if piece.kind != "stop"]
+    if any(one.is_a(grammar.PATHS) and other.text.lower() in ("to", "into") for one, other in itertools.pairwise(said)):
+        raise NotUnderstood("whether what leads there or what comes behind it: write “before” or “after”")
     asked.before = any(piece.text.lower() in ("before", "leading to", "lead to", "prior to") for piece in said)
     for piece in said:
         _take(asked, piece)

@@ -20,6 +20,11 @@ _FIELD: Final = r"([a-z]+(?:_[a-z]+)*(?:\s(?:source|medium|campaign|id|system|ty
 
 _OF_ONE: Final = r"(?:per|by|of|for each|of each|of a)\s+(?:the\s+)?(?:customer|buyer|client|shopper)s?\b"
 
+_SAW_BOTH: Final = (
+    r"\b(people|visitors|users|customers|buyers)\s+(?:(?:who|that)\s+)?(?:have\s+|had\s+)?"
+    r"(?:visited|viewed|saw|seen|opened|read|looked at|went to|been to|hit)\s+both\s+(?:of\s+)?(?=[^,?.]{1,60}\sand\s)"
+)
+"""``how many people visited both /pricing and /docs``."""
 _THIS_AND_LAST: Final = (
     r"\b(this|current) (week|month|quarter|year)\b([^?]*?)\b(compared (?:to|with)|vs\.?|versus|against|and|than)\s+(?:the\s+)?"
     r"(?:last|previous)(?: one)?(?=\s*[?.!]*\s*$)"
@@ -40,6 +45,11 @@ _SAID: Final[tuple[tuple[str, str], ...]] = (
     (r"\b(?:fastest|quietest|shortest|cheapest) first\b", "lowest first"),
     (r"\b(last|latest|first) (?:thing|action)\b", r"\1 event"),
     (r"\bhow(?:'s| is| are| was| were| did) (.{2,40}?) (?:doing|going|do|performing|perform)\b", r"\1"),
+    (_SAW_BOTH, r"\1 who viewed "),
+    (r"\b(?:at )?what time(?: of (?:the )?day)?\s+(?=(?:do|does|are|is)\b(?!.*\b(?:last|first|latest)\b))",
+     "which hour of day "),
+    (r"\b(active|online|live)\b([^?]*)\b(?:right now|at the moment|currently|now)\b", r"\1\2 live_now"),
+    (r"\btotal amount of (?=purchases|orders|sales)", "revenue of "),
     (r"\bboth\s+(?=[^,?.]{1,60}\sand\s)(?!days|times|weeks|months|of them)", ""),
     (r"\b(?:best|highest|top)[- ]converting\b", "highest conversion rate"),
     (r"\b(?:worst|lowest|least|poorest)[- ]converting\b", "lowest conversion rate"),
@@ -114,8 +124,11 @@ _RATE: Final = re.compile(
 
 def _rate_between(text: str) -> str:
     found = _RATE.match(text)
-    if found is None or re.search(r"\b(?:ratio|rate)\b", found["head"] + found["one"], _FLAGS) or " > " in found["rest"]:
+    if found is None or " > " in found["rest"]:
         return text
+    before = found["head"] + found["one"]
+    if re.search(r"\b(?:ratio|rate)\b|\badd(?:ed)?\s*$", before, _FLAGS):
+        return text  # "add to cart rate"
     return f"conversion rate from {found['head']}{found['one']} → {found['other']}{found['rest']}"
 
 

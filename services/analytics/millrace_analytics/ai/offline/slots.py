@@ -199,7 +199,7 @@ def is_part_of(sense: Sense, slots: Slots) -> bool:
         return isinstance(of, (Count, Number, Quantile)) and sense.name in _types(of.where)
     if sense.kind != METRIC or len(slots.measures) != 1 or slots.joined or slots.measures[0].kind != METRIC:
         return False
-    if sense.name == "purchases" and slots.measures[0].name in PURCHASES:
+    if sense.name == "purchases" and slots.measures[0].name in PURCHASES | {"items_sold", "tickets_sold"}:
         return True  # "revenue from orders worth more than 50"
     whole, part = METRICS[slots.measures[0].name].measure, METRICS[sense.name].measure
     if not isinstance(whole, Formula) or not isinstance(part, Unique):

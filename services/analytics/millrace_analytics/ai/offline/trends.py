@@ -5,8 +5,25 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
-from millrace_analytics.ai.offline.amounts import adds_up, each_period, is_average, is_percentage, measured_by_any, per, plain
-from millrace_analytics.ai.offline.groups import beside, counted_values, groups_of, in_common, of_doers, rate_of
+from millrace_analytics.ai.offline.amounts import (
+    adds_up,
+    aggregated,
+    each_period,
+    is_average,
+    is_percentage,
+    measured_by_any,
+    per,
+    plain,
+)
+from millrace_analytics.ai.offline.groups import (
+    beside,
+    counted_values,
+    groups_of,
+    in_common,
+    is_both_or_either,
+    of_doers,
+    rate_of,
+)
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, Sense
 from millrace_analytics.ai.offline.ranging import asked_time, span_asked
 from millrace_analytics.ai.offline.slots import (
@@ -220,7 +237,7 @@ class Reader(Told):
                 raise NotUnderstood(f"the {slots.aggregate} of {metric.label}")
             return self._plain_metric(metric.name)
         if isinstance(metric.measure, (Number, Quantile)):
-            return _aggregated(metric.measure.field, slots.aggregate, metric.measure.where, f"{slots.aggregate}_{metric.name}")
+            return aggregated(metric.measure.field, slots.aggregate, metric.measure.where, f"{slots.aggregate}_{metric.name}")
         if slots.aggregate == "sum" and "amount" not in self.text.lower():  # the sum of amounts is no count
             return MetricOf(measure="metric", metric=metric.name, name=metric.name)
         raise NotUnderstood(f"the {slots.aggregate} of {metric.label.lower()}: of what")
@@ -236,7 +253,7 @@ class Reader(Told):
         asked = field_of(sense)
         name = name_of(sense.name)
         if slots.aggregate and sense.detail == "number":
-            return _aggregated(asked, slots.aggregate, _OF_ORDERS.get(sense.name), f"{slots.aggregate}_{name}")
+            return aggregated(asked, slots.aggregate, _OF_ORDERS.get(sense.name), f"{slots.aggregate}_{name}")
         if slots.unique or (slots.is_field_counted and sense.detail != "number"):
             return Unique(measure="unique", of=asked, name=f"unique_{name}")
         raise NotUnderstood(f"what about {sense.name}")
@@ -289,6 +306,8 @@ class Reader(Told):
         fields = list(dict.fromkeys(one.name for one in chosen))
         if slots.either and (len(fields) != 1 or len(chosen) < 2):
             raise NotUnderstood("what “or” stands between")
+        if is_both_or_either(slots, chosen):
+            raise NotUnderstood("whether both of them or either: write “or” or “both”")
         found: list[Filter] = [_any_of([one.detail for one in chosen if one.name == name]) for name in fields]
         found += [Not.model_validate({"not": self._one_field(senses, named).detail}) for senses in slots.excluded]
         found += [Not.model_validate({"not": events}) for events in slots.left_out]
@@ -371,13 +390,6 @@ def name_of(text: str) -> str:
     """A name for a column of the answer."""
     cut = re.sub(r"[^a-z0-9]+", "_", text.removeprefix("properties.").lower()).strip("_")[:40]
     return cut if re.match(NAME, cut) else f"m_{cut}"
-
-
-def _aggregated(asked: FieldName, how: str, where: Filter | None, name: str) -> Number | Quantile:
-    if how.startswith("p") or how == "median":
-        level = 0.5 if how == "median" else int(how[1:]) / 100
-        return Quantile(measure="quantile", field=asked, level=level, where=where, name=name)
-    return Number.model_validate({"measure": how, "field": asked, "where": where, "name": name})
 
 
 def both(one: Filter | None, other: Filter | None) -> Filter | None:
