@@ -127,8 +127,9 @@ def in_common(slots: Slots) -> frozenset[str]:
     return columns if len(columns) == 1 else frozenset()
 
 
-def is_both_or_either(slots: Slots, chosen: Sequence[Sense]) -> bool:
+def refuse_both_or_either(slots: Slots, chosen: Sequence[Sense]) -> None:
     """``how many people visited /pricing and /docs``: one may have been at both pages, as nobody is in two countries."""
     pages = [one for one in chosen if one.name == "page_path"]
     is_of_people = any(one.kind == METRIC and one.name in _DOERS for one in slots.measures)
-    return slots.counted and is_of_people and len(pages) > 1 and not slots.either and not slots.compare
+    if slots.counted and is_of_people and len(pages) > 1 and not slots.either and not slots.compare:
+        raise NotUnderstood("whether both of them or either: write “or” or “both”")

@@ -122,6 +122,12 @@ _RATE: Final = re.compile(
 """``add to cart → purchase rate``; the last arrow before it is the one."""
 
 
+_STEP: Final = re.compile(
+    r"view|visit|page|cart|basket|check ?out|purchas|order|buy|sign|regist|log|click|search|session|account|[a-z]_[a-z]", _FLAGS
+)
+"""What somebody does, in one word of it."""
+
+
 def _rate_between(text: str) -> str:
     found = _RATE.match(text)
     if found is None or " > " in found["rest"]:
@@ -129,6 +135,8 @@ def _rate_between(text: str) -> str:
     before = found["head"] + found["one"]
     if re.search(r"\b(?:ratio|rate)\b|\badd(?:ed)?\s*$", before, _FLAGS):
         return text  # "add to cart rate"
+    if not _STEP.search(found["one"]) or not _STEP.search(found["other"]):
+        return text  # "compare mobile to desktop conversion rate"
     return f"conversion rate from {found['head']}{found['one']} → {found['other']}{found['rest']}"
 
 

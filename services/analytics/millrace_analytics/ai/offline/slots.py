@@ -10,7 +10,7 @@ from millrace_analytics.ai.offline.scanning import Piece
 from millrace_analytics.ai.offline.times import When
 from millrace_analytics.ai.ports import Unclear
 from millrace_warehouse.metrics.catalogue import METRICS
-from millrace_warehouse.metrics.filters import Comparison, Filter, is_event
+from millrace_warehouse.metrics.filters import AnyOf, Comparison, Filter, is_event
 from millrace_warehouse.metrics.measures import Count, Formula, Number, Quantile, Unique
 from millrace_warehouse.metrics.parts import FieldName, Kind
 from millrace_warehouse.metrics.ranges import Unit
@@ -149,6 +149,11 @@ def field_of(sense: Sense) -> FieldName:
     """The field of a dimension; of a property with the kind that its values have."""
     kind: Kind | None = sense.detail if sense.name.startswith("properties.") else None
     return FieldName(name=sense.name, type=kind)
+
+
+def any_of(filters: list[Filter]) -> Filter:
+    """Where one of them holds."""
+    return filters[0] if len(filters) == 1 else AnyOf(any=tuple(filters))
 
 
 def events_of(sense: Sense) -> Filter | None:

@@ -13,6 +13,7 @@ from millrace_analytics.ai.offline.amounts import (
     is_percentage,
     measured_by_any,
     per,
+    percent_of,
     plain,
 )
 from millrace_analytics.ai.offline.groups import (
@@ -20,9 +21,9 @@ from millrace_analytics.ai.offline.groups import (
     counted_values,
     groups_of,
     in_common,
-    is_both_or_either,
     of_doers,
     rate_of,
+    refuse_both_or_either,
 )
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, Sense
 from millrace_analytics.ai.offline.ranging import asked_time, span_asked
@@ -33,6 +34,7 @@ from millrace_analytics.ai.offline.slots import (
     NotUnderstood,
     Slots,
     Told,
+    any_of,
     events_of,
     field_of,
 )
@@ -40,8 +42,8 @@ from millrace_analytics.ai.plans import Growth, Kept, Largest, Mean, MovingAvera
 from millrace_analytics.ai.ports import Unclear
 from millrace_warehouse.metrics.catalogue import METRICS
 from millrace_warehouse.metrics.catalogue import PURCHASES as BUYING
-from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Filter, Not, is_event
-from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Simple, Unique
+from millrace_warehouse.metrics.filters import AllOf, Comparison, Filter, Not, is_event
+from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Unique
 from millrace_warehouse.metrics.parts import NAME, FieldName
 from millrace_warehouse.metrics.questions import Trend
 from millrace_warehouse.metrics.ranges import Unit
@@ -261,15 +263,10 @@ class Reader(Told):
     def _share(self, where: Filter | None, measures: list[Measure]) -> tuple[Filter | None, list[Measure]]:
         if len(measures) != 1 or where is None:
             raise NotUnderstood("the share of what in what")
-        whole = measures[0]
-        if isinstance(whole, MetricOf):
-            whole = METRICS[whole.metric].measure
+        whole = plain(measures[0])
         if not isinstance(whole, (Count, Unique, Number)):
             raise NotUnderstood("the share of a rate")
-        unnamed = whole.model_copy(update={"name": None})
-        part = unnamed.model_copy(update={"where": both(unnamed.where, where)})
-        parts: dict[str, Simple] = {"part": part, "whole": unnamed}
-        return None, [Formula(measure="formula", formula="100 * part / whole", parts=parts, unit="%", name="share_percent")]
+        return None, [percent_of(whole.model_copy(update={"where": both(whole.where, where)}), whole)]
 
     # Groups and filters
 
@@ -306,9 +303,8 @@ class Reader(Told):
         fields = list(dict.fromkeys(one.name for one in chosen))
         if slots.either and (len(fields) != 1 or len(chosen) < 2):
             raise NotUnderstood("what “or” stands between")
-        if is_both_or_either(slots, chosen):
-            raise NotUnderstood("whether both of them or either: write “or” or “both”")
-        found: list[Filter] = [_any_of([one.detail for one in chosen if one.name == name]) for name in fields]
+        refuse_both_or_either(slots, chosen)
+        found: list[Filter] = [any_of([one.detail for one in chosen if one.name == name]) for name in fields]
         found += [Not.model_validate({"not": self._one_field(senses, named).detail}) for senses in slots.excluded]
         found += [Not.model_validate({"not": events}) for events in slots.left_out]
         found += slots.segments
@@ -402,7 +398,3 @@ def all_of(filters: list[Filter]) -> Filter | None:
     if not filters:
         return None
     return filters[0] if len(filters) == 1 else AllOf(all=tuple(filters))
-
-
-def _any_of(filters: list[Filter]) -> Filter:
-    return filters[0] if len(filters) == 1 else AnyOf(any=tuple(filters))
