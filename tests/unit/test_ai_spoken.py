@@ -96,6 +96,17 @@ def test_both_pages_are_two_things_that_somebody_did() -> None:
     assert [one["did"]["all"][1]["value"] for one in where] == ["/docs", "/pricing"]
 
 
+def test_two_times_that_lie_apart_are_measured_beside_each_other() -> None:
+    measures = planned("revenue from 8 to 10 March vs 1 to 3 March")["question"]["measures"]
+    assert [one["name"] for one in measures] == ["from_2026_03_08_to_2026_03_10", "from_2026_03_01_to_2026_03_03"]
+    assert [one["where"]["all"][1]["all"][0]["value"] for one in measures] == [
+        "2026-03-08T00:00:00.000Z", "2026-03-01T00:00:00.000Z",
+    ]  # fmt: skip
+    assert (
+        planned("signups yesterday vs same day last week")["question"]["measures"][1]["name"] == "from_2026_03_10_to_2026_03_10"
+    )
+
+
 def test_days_on_which_people_were_there_are_counted() -> None:
     found = planned("how many users were active on at least 10 different days this month?")
     assert found["question"]["kind"] == "stickiness"

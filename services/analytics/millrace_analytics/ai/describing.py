@@ -192,8 +192,9 @@ def measure_in_words(measure: Measure) -> str:
         case Formula(parts=parts):
             whole = {name: measure_in_words(part) for name, part in parts.items()}
             if set(whole) == {"part", "whole"}:
-                return f"the share of {whole['part']} in {whole['whole']}, in percent"
-            return f"{measure.formula}, with " + listed([f"{name} = {text}" for name, text in whole.items()])
+                text = f"the share of {whole['part']} in {whole['whole']}, in percent"
+            else:
+                text = f"{measure.formula}, with " + listed([f"{name} = {of}" for name, of in whole.items()])
         case _:
             assert_never(measure)
     return text + (f" where {filter_in_words(measure.where)}" if measure.where is not None else "")

@@ -1,13 +1,15 @@
 """When a question about measures is about: its range, the length of its steps, and what it is compared with."""
 
 import datetime
+from dataclasses import replace
 from typing import Any, Final
 
 from millrace_analytics.ai.describing import BEGINNING
 from millrace_analytics.ai.offline.comparing import compared
 from millrace_analytics.ai.offline.slots import Ambiguous, NotUnderstood, Slots, Told
 from millrace_analytics.ai.ports import Unclear
-from millrace_warehouse.metrics.filters import Comparison, Did, Filter
+from millrace_core.time import iso_time
+from millrace_warehouse.metrics.filters import AllOf, Comparison, Did, Filter
 from millrace_warehouse.metrics.ranges import Between, Last, Range, Span, Unit, local, span_before, span_of, zone_of
 
 _DAY_MS: Final = 86_400_000
@@ -50,6 +52,36 @@ def _fitting(reader: Told, asked: Range | None) -> Unit:
     found: Unit = "hour" if days <= 2 else "day" if days <= 120 or asked is None else "week" if days <= 730 else "month"
     reader.assumptions.append(f"a value for each {found}")
     return found
+
+
+def times_apart(told: Told, slots: Slots) -> list[tuple[str, Filter]]:
+    """Two times that are compared, and neither lie beside each other nor are units of one kind, as filters with names; the
+    slots have the time around both then. Nothing where they are to be answered in another way."""
+    more = (slots.grain, slots.previous, slots.growth, slots.which_unit, slots.share, slots.having, slots.running)
+    if len(slots.ranges) != 2 or any(more) or slots.is_ranked or not (slots.compare or slots.joined):
+        return []
+    zone = zone_of(told.time_zone)
+    try:
+        compared(slots.ranges[0], slots.ranges[1], told.now, zone)
+    except NotUnderstood:
+        spans = [span_asked(told, one.range) for one in slots.ranges]
+    else:
+        return []
+    if spans[0].first < spans[1].end and spans[1].first < spans[0].end:
+        return []  # one is in the other
+    days = [tuple(local(at, zone).date().isoformat() for at in (one.first, one.end - 1)) for one in spans]
+    around = Between(start=min(first for first, _ in days), end=max(last for _, last in days))
+    slots.ranges[:] = [replace(slots.ranges[0], range=around)]
+    slots.compare = False
+    names = [f"from_{first}_to_{last}".replace("-", "_") for first, last in days]
+    return [(name, _between(one)) for name, one in zip(names, spans, strict=True)]
+
+
+def _between(span: Span) -> Filter:
+    first, end = (iso_time(at) for at in (span.first, span.end))
+    return AllOf(all=(
+        Comparison(field="timestamp", operator="ge", value=first), Comparison(field="timestamp", operator="lt", value=end),
+    ))  # fmt: skip
 
 
 def _two_times(reader: Told, slots: Slots, grain: Unit | None) -> tuple[Range | None, Unit | None, Any]:

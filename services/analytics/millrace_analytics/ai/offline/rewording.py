@@ -45,6 +45,8 @@ _SAID: Final[tuple[tuple[str, str], ...]] = (
     (r"\b(?:fastest|quietest|shortest|cheapest) first\b", "lowest first"),
     (r"\b(last|latest|first) (?:thing|action)\b", r"\1 event"),
     (r"\bhow(?:'s| is| are| was| were| did) (.{2,40}?) (?:doing|going|do|performing|perform)\b", r"\1"),
+    (r"\bwhat (?:(?:did|do|have) (?:we|i) (?:sell|sold)|sells|sold) (?:the )?(?:most|best)(?: of)?\b",
+     "which product has the most purchases"),
     (_SAW_BOTH, r"\1 who viewed "),
     (r"\b(?:at )?what time(?: of (?:the )?day)?\s+(?=(?:do|does|are|is)\b(?!.*\b(?:last|first|latest)\b))",
      "which hour of day "),
@@ -87,10 +89,22 @@ _EARNING: Final = re.compile(rf"\b{_EARN}\s*$", _FLAGS)
 def reworded(text: str, today: datetime.date) -> str:
     """The question as the grammar can read it; what it has no rule for stays as it is."""
     text = _dated(text.replace("’", "'"), today)
+    text = _SAME_DAY.sub(_week_before(text, today), text)
     text = _compared(text)
     for pattern, wanted in _SPOKEN:
         text = pattern.sub(wanted, text)
     return _rate_between(text)
+
+
+_SAME_DAY: Final = re.compile(r"\b(?:the )?same (?:week)?day (?:of )?(?:the )?(?:last|previous) week\b", _FLAGS)
+
+
+def _week_before(text: str, today: datetime.date) -> str:
+    """The day a week before the one that is named; a word that nobody knows where none is."""
+    said = [day for day in ("yesterday", "today") if re.search(rf"\b{day}\b", text, _FLAGS)]
+    if len(said) != 1:
+        return "same_day_of"
+    return (today - datetime.timedelta(days=7 + int(said == ["yesterday"]))).isoformat()
 
 
 def _compared(text: str) -> str:

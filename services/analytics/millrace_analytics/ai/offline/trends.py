@@ -26,7 +26,7 @@ from millrace_analytics.ai.offline.groups import (
     refuse_both_or_either,
 )
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, Sense
-from millrace_analytics.ai.offline.ranging import asked_time, span_asked
+from millrace_analytics.ai.offline.ranging import asked_time, span_asked, times_apart
 from millrace_analytics.ai.offline.slots import (
     PERSON_DIMENSIONS,
     PURCHASES,
@@ -69,7 +69,7 @@ class Reader(Told):
         if self.text.lower().lstrip().startswith("where ") and not slots.by and not slots.values and not slots.compare:
             raise NotUnderstood("by what: name a country, a page or a source, as in “by country”")
         self._settle_hours(slots)
-        groups = groups_of(slots)
+        groups = groups_of(slots) or times_apart(self, slots)
         by = self._dimensions(slots)
         where = self._of_somebody(self.filters(slots), slots, by)
         measures = beside(groups, self._measures(slots, by))
