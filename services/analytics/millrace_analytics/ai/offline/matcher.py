@@ -156,7 +156,7 @@ def _refuse_personal(text: str, lexicon: Lexicon) -> None:
     for found in _PERSONAL.finditer(text):
         sent = lexicon.senses.get(stems_of(found[0]), [])
         if not any(one.kind == DIMENSION for one in sent):
-            raise NotUnderstood(f"“{found[0]}”: events of yours have nothing of that kind")
+            raise NotUnderstood(f"who somebody is: there is no “{found[0]}” in your events")
 
 
 def _plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:

@@ -47,6 +47,8 @@ _SAID: Final[tuple[tuple[str, str], ...]] = (
     (r"\bhow(?:'s| is| are| was| were| did) (.{2,40}?) (?:doing|going|do|performing|perform)\b", r"\1"),
     (r"\bwhat (?:(?:did|do|have) (?:we|i) (?:sell|sold)|sells|sold) (?:the )?(?:most|best)(?: of)?\b",
      "which product has the most purchases"),
+    (r"\b(?:the |our )?(?:repeat|repurchase|re-purchase)[- ](?:(?:purchase|customer|buyer|order|buying)s? )?rate\b",
+     "share of repeat customers"),
     (_SAW_BOTH, r"\1 who viewed "),
     (r"\b(?:at )?what time(?: of (?:the )?day)?\s+(?=(?:do|does|are|is)\b(?!.*\b(?:last|first|latest)\b))",
      "which hour of day "),
