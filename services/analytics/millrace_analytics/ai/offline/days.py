@@ -9,6 +9,7 @@ from typing import Final
 from millrace_analytics.ai.offline.clock import weekday_at
 from millrace_analytics.ai.offline.periods import texts_at, unit_at
 from millrace_analytics.ai.offline.words import Token, number_of, ordinal_of
+from millrace_warehouse.metrics.ranges import Between, Range
 
 MONTHS: Final = (
     {name.lower(): number for number, name in enumerate(calendar.month_name) if name}
@@ -160,6 +161,15 @@ def part_of(first: datetime.date, said: str, count: int, unit: str) -> tuple[dat
     if days is None or days[0] > length:
         return None
     return first.replace(day=days[0]), first.replace(day=days[1])
+
+
+def weekend_of(asked: Range) -> Range:
+    """Saturday and Sunday of the week of a day; what is longer names its days itself."""
+    if not isinstance(asked, Between) or asked.start != asked.end:
+        return asked
+    day = datetime.date.fromisoformat(asked.start)
+    saturday = day + datetime.timedelta(days=5 - day.weekday())
+    return Between(start=saturday.isoformat(), end=(saturday + datetime.timedelta(days=1)).isoformat())
 
 
 def is_part(word: str) -> bool:

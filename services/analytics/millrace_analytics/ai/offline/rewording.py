@@ -193,7 +193,11 @@ def _is_date(one: re.Match[str], text: str) -> bool:
     """``24/7``, ``50/50`` and ``1-2`` are none: without a year something has to stand before it that a day stands behind."""
     if one["iso"] or one["year"] or one["day"]:
         return True
-    return one["sign"] == "/" and one[0] != "24/7" and _BEFORE_A_DATE.search(text[: one.start()]) is not None
+    return (
+        one["sign"] == "/"
+        and one[0] != "24/7"
+        and _BEFORE_A_DATE.search(text[max(0, one.start() - 20) : one.start()]) is not None
+    )
 
 
 _Order = Callable[[re.Match[str]], datetime.date | None]

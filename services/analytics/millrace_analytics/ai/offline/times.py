@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from millrace_analytics.ai.offline.clock import weekday_at
-from millrace_analytics.ai.offline.days import MONTHS, Today, is_part, part_of
+from millrace_analytics.ai.offline.days import MONTHS, Today, is_part, part_of, weekend_of
 from millrace_analytics.ai.offline.periods import texts_at, unit_at
 from millrace_analytics.ai.offline.words import Token, number_of, ordinal_of
 from millrace_warehouse.metrics.ranges import Between, Last, Range, RangeUnit, local, zone_of
@@ -51,7 +51,8 @@ class Times:
         begin = first
         while begin < len(tokens) and tokens[begin].text in _PREPOSITIONS - {"since", "from"}:
             begin += 1
-        if texts_at(tokens, begin, 2) == ("weekend", "of"):
+        is_weekend = texts_at(tokens, begin, 2) == ("weekend", "of")
+        if is_weekend:
             begin += 3 if texts_at(tokens, begin + 2, 1) == ("the",) else 2
         elif begin - first > 2:
             return None
@@ -60,7 +61,7 @@ class Times:
         for read in self._readers:
             if (found := read(tokens, begin)) is not None:
                 end, given, named, role = found
-                asked = self._begun(given)
+                asked = self._begun(weekend_of(given) if is_weekend else given)
                 said = {token.text for token in tokens[begin:end]}
                 return When(first, end, asked, named, role, bool(said & {"previous", "prior", "preceding", "before"}))
         return None
