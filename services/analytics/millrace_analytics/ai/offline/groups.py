@@ -129,6 +129,8 @@ def in_common(slots: Slots) -> frozenset[str]:
 
 def refuse_both_or_either(slots: Slots, chosen: Sequence[Sense]) -> None:
     """``how many people visited /pricing and /docs``: one may have been at both pages, as nobody is in two countries."""
+    if slots.share and not slots.either and len(chosen) > 2 and len({one.name for one in chosen}) == 1:
+        raise NotUnderstood("the share of each of them or of all together: write “share by …”")
     pages = [one for one in chosen if one.name == "page_path"]
     is_of_people = any(one.kind == METRIC and one.name in _DOERS for one in slots.measures)
     if slots.counted and is_of_people and len(pages) > 1 and not slots.either and not slots.compare:

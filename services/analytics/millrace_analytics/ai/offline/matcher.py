@@ -18,7 +18,7 @@ from millrace_analytics.ai.offline.onward import is_onward, onward_plan
 from millrace_analytics.ai.offline.people import PeopleReader, is_about_people
 from millrace_analytics.ai.offline.placing import SlotReader
 from millrace_analytics.ai.offline.presence import is_presence, presence_plan
-from millrace_analytics.ai.offline.rewording import reworded
+from millrace_analytics.ai.offline.rewording import UNREAD, reworded
 from millrace_analytics.ai.offline.scanning import Piece, pieces_of, with_views
 from millrace_analytics.ai.offline.slots import Ambiguous, NotUnderstood
 from millrace_analytics.ai.offline.somebody import is_journey, journey_plan, with_somebody
@@ -137,7 +137,7 @@ def _missing(what: str) -> str:
 
 
 def _know_all(pieces: Sequence[Piece]) -> None:
-    unknown = [piece.text for piece in pieces if piece.kind == "unknown"]
+    unknown = [UNREAD.get(piece.text, piece.text) for piece in pieces if piece.kind == "unknown"]
     if unknown:
         raise NotUnderstood(", ".join(f"“{word[:60]}”" for word in unknown[:5]))
 

@@ -107,6 +107,8 @@ class PeopleReader(Planner):
         self._close()
         if self._number is not None or self._bound or self._is_first:
             raise NotUnderstood("a number")
+        if self._reader.text.lower().startswith(("what did ", "what do ", "what does ", "what have ", "what has ")):
+            raise NotUnderstood("what it is that they did it with: write “purchases by …”")
         if self._is_named_alone():
             self._found.counted = True
             self._reader.assumptions.append("how many they are")

@@ -7,6 +7,10 @@ from collections.abc import Callable
 from typing import Final
 
 _FLAGS: Final = re.IGNORECASE
+UNREAD: Final = {
+    "own_costs": "we spend", "worst_first": "worst first", "live_now": "right now", "same_day_of": "same day of last week",
+}  # fmt: skip
+"""Words that stand for what has no reading, and how it was written."""
 _MORE: Final = (
     r"(?:(?:more|less)(?! often| frequently)|fewer|better|worse|higher|lower|bigger|larger|greater|smaller|longer|"
     r"shorter|faster|slower|sooner)"
@@ -49,6 +53,9 @@ _SAID: Final[tuple[tuple[str, str], ...]] = (
      "which product has the most purchases"),
     (r"\b(?:the |our )?(?:repeat|repurchase|re-purchase)[- ](?:(?:purchase|customer|buyer|order|buying)s? )?rate\b",
      "share of repeat customers"),
+    (r"\b(?:we|i) spen[dt]\b|\b(?:ads?|marketing|advertising|media) spend(?:ing)?\b", "own_costs"),
+    (r"^\s*who (?:has |have |had )?(spent|spend|spends)\b(?=.*\b(?:more|less|over|under|above|below|least)\b)",
+     r"which customers \1"),
     (_SAW_BOTH, r"\1 who viewed "),
     (r"\b(?:at )?what time(?: of (?:the )?day)?\s+(?=(?:do|does|are|is)\b(?!.*\b(?:last|first|latest)\b))",
      "which hour of day "),
