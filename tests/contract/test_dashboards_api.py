@@ -213,7 +213,6 @@ _WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "no such kind": ({"config": {"question": {"kind": "guess"}}}, "invalid_request", "widgets.1.config.question"),
     "no such column": ({"config": {"sql": "SELECT no_such FROM events_raw"}}, "unknown_column", "widgets.1.config"),
     "one name twice": ({"config": {"sql": "SELECT 1 AS a, 2 AS a"}}, "duplicate_columns", "widgets.1.config"),
-    "one column twice": ({"config": {"sql": "SELECT 1, 1"}}, "duplicate_columns", "widgets.1.config"),
     "forbidden": ({"config": {"sql": "SELECT file('/etc/hostname')"}}, "sql_not_allowed", "widgets.1.config"),
     "no value": ({"config": {"sql": "SELECT {n:UInt8} AS n"}}, "invalid_parameters", "widgets.1.config"),
     "nothing saved": ({"config": {"saved": "nowhere"}}, "unknown_statement", "widgets.1.config"),

@@ -14,10 +14,10 @@ two has been rounded, and of a top or a bottom the order counts. *Right* is the 
 answer with a reason, and *wrong* counts double.
 
 Sets (`tests/eval`): `questions` (18, written before the matcher, and seen while it was written), `samples` (the five of the
-API's documentation), `paraphrases`, `held_out`, `held_out_2` and `held_out_3` (each written from the catalogue alone by somebody who had not
-read the matcher, and each after it had been tuned to the sets before), and `varied` (questions as analysts of different trades
-put them, by whoever tuned the matcher to them: it says what is covered, and not how well the matcher does with what it has not
-seen).
+API's documentation), `paraphrases`, `held_out`, `held_out_2` and `held_out_3` (each written from the catalogue alone by
+somebody who had not read the matcher, and each after it had been tuned to the sets before), and `varied` (questions as
+analysts of different trades put them, by whoever tuned the matcher to them: it says what is covered, and not how well the
+matcher does with what it has not seen).
 
 The first score of `paraphrases`, before anything was tuned to them: 26 right, 7 wrong, 31 abstained of 64. They have been
 seen since, so later scores say that nothing went back, and not how well the matcher does with what it has not seen.

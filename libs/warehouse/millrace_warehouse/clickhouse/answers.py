@@ -2,8 +2,7 @@
 about the statement itself goes out, cleaned."""
 
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from millrace_core.errors import MillraceError, QueryError
@@ -66,18 +65,3 @@ def name_in(failure: EngineFailure) -> str | None:
     """The name that a failure is about: the first quoted one is the statement's own; hints about other tables come after it."""
     found = _ALIAS.search(failure.text) or _QUOTED.search(failure.text)
     return found[1] if found else None
-
-
-def repeated(columns: Sequence[str]) -> str | None:
-    """The first name that several columns have; None where each has its own."""
-    return next((name for name, times in Counter(columns).items() if times > 1), None)
-
-
-def check_columns(columns: Sequence[str]) -> None:
-    """Return where each column has a name of its own: rows are told as objects, in which a name stands for one value.
-
-    Raises:
-        QueryError: ``duplicate_columns``.
-    """
-    if (name := repeated(columns)) is not None:
-        raise QueryError(f"Two columns are called {name}: give each a name of its own with AS.", code="duplicate_columns")

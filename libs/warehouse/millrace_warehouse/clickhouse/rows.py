@@ -32,7 +32,18 @@ def some_rows_of(answered: bytes, most_rows: int, most_bytes: int) -> Rows:
     rows: Sequence[Sequence[Any]] = answer.data[:most_rows]
     if len(answered) > most_bytes:
         rows = rows[: _fitting(rows, most_bytes)]
-    return Rows([column.name for column in answer.meta], rows, truncated=len(rows) < len(answer.data))
+    return Rows(named_apart([column.name for column in answer.meta]), rows, truncated=len(rows) < len(answer.data))
+
+
+def named_apart(columns: Sequence[str]) -> list[str]:
+    """Each with a name of its own, as a row is told as an object: what is called as one before it gets a number behind."""
+    names: list[str] = []
+    for name in columns:
+        told, number = name, 2
+        while told in names or (told != name and told in columns):
+            told, number = f"{name}_{number}", number + 1
+        names.append(told)
+    return names
 
 
 def _fitting(rows: Sequence[Sequence[Any]], most_bytes: int) -> int:

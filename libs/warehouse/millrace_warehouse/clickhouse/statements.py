@@ -9,11 +9,10 @@ import msgspec
 import structlog
 
 from millrace_core.errors import QueryError
-from millrace_warehouse.clickhouse.answers import NAMED_CODES, check_columns, name_in, repeated, statement_error
-from millrace_warehouse.clickhouse.engine import Connection
+from millrace_warehouse.clickhouse.answers import NAMED_CODES, name_in, statement_error
 from millrace_warehouse.clickhouse.failures import EngineFailure
 from millrace_warehouse.clickhouse.limits import Use
-from millrace_warehouse.clickhouse.rows import rows_of, some_rows_of
+from millrace_warehouse.clickhouse.rows import named_apart, rows_of, some_rows_of
 from millrace_warehouse.gate.gate import place_of_name
 from millrace_warehouse.gate.statements import Statement
 from millrace_warehouse.statement_ports import Described, FileForm, Prepared, Rows, Values
@@ -47,9 +46,7 @@ class ClickHouseStatements:
         """See Statements."""
         answered = await self.answer(prepared.text, "asked", seconds=seconds)
         settings = self._reads.settings
-        found = some_rows_of(answered, settings.query_result_rows, settings.query_result_bytes)
-        check_columns(found.columns)
-        return found
+        return some_rows_of(answered, settings.query_result_rows, settings.query_result_bytes)
 
     async def answer(
         self, text: str, use: Use, parameters: Mapping[str, Any] | None = None, seconds: float | None = None
@@ -64,21 +61,20 @@ class ClickHouseStatements:
                     return await connection.raw(text, "JSONCompact", parameters)
 
     async def file(self, prepared: Prepared, form: FileForm, seconds: float | None = None) -> AsyncGenerator[bytes]:
-        """See Statements. Each piece has the time: who reads slowly is no slow statement. Names are looked at before, as a file
-        that has begun cannot be refused any more."""
+        """See Statements. Each piece has the time: who reads slowly is no slow statement."""
         limit = self._seconds(seconds)
         async with self._reads.asking.take(self._tenant) as turn:
             with self._failures():
-                async with self._reads.connection(self._tenant, "file", turn) as connection:
-                    async with asyncio.timeout(limit):
-                        check_columns([name for name, _ in await _described(connection, prepared.text)])
-                    async with aclosing(connection.stream(prepared.text, _FORMS[form])) as pieces:
-                        while True:
-                            async with asyncio.timeout(limit):
-                                piece = await anext(pieces, None)
-                            if piece is None:
-                                return
-                            yield piece
+                async with (
+                    self._reads.connection(self._tenant, "file", turn) as connection,
+                    aclosing(connection.stream(prepared.text, _FORMS[form])) as pieces,
+                ):
+                    while True:
+                        async with asyncio.timeout(limit):
+                            piece = await anext(pieces, None)
+                        if piece is None:
+                            return
+                        yield piece
 
     async def describe(self, sql: str, values: Values | None = None, *, require_tenant_filter: bool = False) -> Described:
         """See Statements."""
@@ -104,20 +100,16 @@ class ClickHouseStatements:
         """
         try:
             async with self._reads.connection(self._tenant, "described") as connection:
-                found = await _described(connection, text)
+                described = await connection.raw(f"DESCRIBE TABLE ({text})", "JSONEachRow")
         except EngineFailure as failure:
             if failure.code not in NAMED_CODES:
                 return None
             error = statement_error(failure)
             error.detail = place_of_name(sql, name_in(failure))
             raise error from failure
-        names = [name for name, _ in found]
-        try:
-            check_columns(names)
-        except QueryError as error:
-            error.detail = place_of_name(sql, repeated(names))
-            raise
-        return found
+        lines = [msgspec.json.decode(line) for line in described.splitlines()]
+        names = named_apart([line["name"] for line in lines])
+        return [(name, line["type"]) for name, line in zip(names, lines, strict=True)]
 
     def _seconds(self, wanted: float | None) -> float:
         return self._reads.seconds if wanted is None else min(wanted, self._reads.seconds)
@@ -131,10 +123,3 @@ class ClickHouseStatements:
         except EngineFailure as failure:
             _log.info("query_refused", tenant=self._tenant, code=failure.code, cause=failure.text)
             raise statement_error(failure) from failure
-
-
-async def _described(connection: Connection, text: str) -> list[tuple[str, str]]:
-    """Names and types of the columns that a statement answers. Raises EngineFailure."""
-    described = await connection.raw(f"DESCRIBE TABLE ({text})", "JSONEachRow")
-    lines = (msgspec.json.decode(line) for line in described.splitlines())
-    return [(line["name"], line["type"]) for line in lines]
