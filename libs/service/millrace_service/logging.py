@@ -47,7 +47,7 @@ def configure_logging(level: str, form: Literal["auto", "json", "console"]) -> N
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("aiokafka.conn", "uvicorn.access", "clickhouse_connect", "httpx", "httpcore"):
+    for noisy in ("aiokafka.conn", "uvicorn.access", "clickhouse_connect", "httpx", "httpcore", "alembic.runtime.plugins"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -28,8 +28,8 @@ _FREEZE: Final = "ALTER TABLE {table} FREEZE WITH NAME '{name}' SETTINGS alter_p
 _OURS: Final = "millrace"
 """What our names begin with. The engine escapes all but letters, digits and ``_`` in a name before it makes a folder of it."""
 _SHADOW: Final = "shadow"
-_NOT_COPIED: Final = frozenset({"data", _SHADOW, "tmp"})
-"""Links that the engine makes anew, and what only it needs."""
+_NOT_COPIED: Final = frozenset({"data", _SHADOW, "tmp", "status"})
+"""Links that the engine makes anew, and what only one that runs needs."""
 _TOKENS: Final = "deduplication_logs"
 _COUNT: Final = "count.txt"
 """In the folder of each part: how many rows it has."""
@@ -139,9 +139,11 @@ def _incomplete(why: str) -> WarehouseUnavailable:
 def _beside_parts(engine: Path) -> Iterator[Path]:
     """Files in the folders of tables and of the database, not in those of parts."""
     for path in engine.iterdir():
+        if path.name in _NOT_COPIED or path.name == "store":
+            continue
         if path.is_file():
             yield path
-        elif path.name not in _NOT_COPIED and path.name != "store":
+        else:
             yield from (each for each in path.iterdir() if each.is_file() and not each.is_symlink())
     for owner in (engine / "store").glob("*/*"):
         yield from (each for each in owner.iterdir() if each.is_file())
