@@ -6,11 +6,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.analytics import post, view
+from tests.support.analytics import dashboards, post, view
 from tests.support.page import PHONE, Visit, visiting
 from tests.support.server import Server
 
@@ -37,20 +36,13 @@ def visit(chromium: Browser, shop: Server) -> Iterator[Visit]:
         yield made
 
 
-def _api(server: Server, method: str, path: str = "", **given: Any) -> dict[str, Any]:
-    url = f"{server.url}/api/v1/dashboards{path}"
-    answer = httpx.request(method, url, headers={"X-Tenant-ID": _SHOP}, timeout=30, **given)
-    assert answer.is_success, answer.text
-    return dict(answer.json())
-
-
 def _made(server: Server, name: str, **more: Any) -> str:
     opens = "explore?m=count&range=7d"
     widgets = [
         {"type": "metric", "title": "Week", "config": {"question": {**_COUNT, "range": _WEEK}, "opens": opens}},
         {"type": "metric", "title": "Ever", "config": {"sql": "SELECT count() AS n FROM events_raw"}},
     ]
-    return str(_api(server, "POST", json={"name": name, "widgets": widgets, **more})["id"])
+    return str(dashboards(server, _SHOP, "POST", json={"name": name, "widgets": widgets, **more})["id"])
 
 
 def _shows(visit: Visit, title: str, number: int) -> None:
@@ -79,7 +71,7 @@ def test_a_time_and_a_filter_hold_for_all_widgets_in_the_link_alone_until_they_a
     _filter_by_plan(page, "pro")
     _shows(visit, "Week", 5)
     assert "range=30d" in page.url
-    assert _api(shop, "GET", f"/{dashboard}")["filters"] == {}, "nobody else sees it"
+    assert dashboards(shop, _SHOP, "GET", f"/{dashboard}")["filters"] == {}, "nobody else sees it"
 
     page.reload()
     _shows(visit, "Week", 5)
@@ -96,7 +88,7 @@ def test_a_time_and_a_filter_hold_for_all_widgets_in_the_link_alone_until_they_a
     _shows(visit, "Week", 5)
     page.get_by_role("button", name="Edit", exact=True).click()
     expect(page.get_by_text("Everything is saved")).to_be_visible()
-    kept = _api(shop, "GET", f"/{dashboard}")["filters"]
+    kept = dashboards(shop, _SHOP, "GET", f"/{dashboard}")["filters"]
     assert (kept["range"]["last"], kept["where"]["value"]) == (30, "pro")
 
 
@@ -114,7 +106,7 @@ def test_what_is_kept_can_be_looked_past_and_come_back_to(visit: Visit, shop: Se
     _shows(visit, "Week", 5)
     expect(page.get_by_role("combobox", name="Value")).to_have_value("pro")
     other = {"any": [where, {"field": "properties.plan", "value": "team"}]}
-    _api(shop, "PUT", f"/{dashboard}", json={"filters": {"where": other}})
+    dashboards(shop, _SHOP, "PUT", f"/{dashboard}", json={"filters": {"where": other}})
     visit.open("dashboards", id=dashboard)
     _shows(visit, "Week", 1)
     expect(page.get_by_text("A filter holds that was made over the API")).to_be_visible()
@@ -138,7 +130,7 @@ def test_whoever_has_a_link_chooses_among_times_only_where_that_is_allowed(
         page.get_by_role("checkbox", name="Whoever has a link may look at other times").check()
         expect(page.get_by_role("checkbox")).to_be_checked()
         deadline = time.monotonic() + 30
-        while not _api(shop, "GET", f"/{dashboard}")["guest_ranges"]:
+        while not dashboards(shop, _SHOP, "GET", f"/{dashboard}")["guest_ranges"]:
             assert time.monotonic() < deadline, "it is not kept"
             time.sleep(0.05)
         guest.page.goto("about:blank")

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.analytics import post, view
+from tests.support.analytics import dashboards, post, view
 from tests.support.page import DESKTOP, PHONE, Visit, visiting
 from tests.support.server import Server
 
@@ -36,25 +35,18 @@ def visit(chromium: Browser, shop: Server) -> Iterator[Visit]:
         yield made
 
 
-def _api(server: Server, method: str, path: str = "", tenant: str = _SHOP, **given: Any) -> dict[str, Any]:
-    headers = {"X-Tenant-ID": tenant, **given.pop("headers", {})}
-    answer = httpx.request(method, f"{server.url}/api/v1/dashboards{path}", headers=headers, timeout=30, **given)
-    assert answer.is_success, answer.text
-    return dict(answer.json())
-
-
 def _widget(title: str, x: int, y: int, width: int = 4, height: int = 2) -> dict[str, Any]:
     place = {"x": x, "y": y, "width": width, "height": height}
     return {"id": title.lower(), "type": "metric", "title": title, "config": {"question": _COUNT}, "position": place}
 
 
 def _made(server: Server, name: str, *widgets: dict[str, Any], tenant: str = _SHOP) -> str:
-    return str(_api(server, "POST", tenant=tenant, json={"name": name, "widgets": widgets})["id"])
+    return str(dashboards(server, tenant, "POST", json={"name": name, "widgets": widgets})["id"])
 
 
 def _places(server: Server, dashboard: str) -> dict[str, tuple[int, int, int, int]]:
     """Column, row, width and height of each widget, as they are kept."""
-    widgets = _api(server, "GET", f"/{dashboard}")["widgets"]
+    widgets = dashboards(server, _SHOP, "GET", f"/{dashboard}")["widgets"]
     return {one["title"]: tuple(one["position"][name] for name in ("x", "y", "width", "height")) for one in widgets}
 
 
@@ -127,7 +119,7 @@ def test_an_answer_is_saved_to_a_dashboard_and_looked_at_more_closely_from_there
     page.get_by_role("link", name=f"From {view_name}").click()
     expect(page.get_by_role("heading", name=f"From {view_name}", level=1)).to_be_visible()
     expect(visit.card(title).get_by_role(inside).first).to_be_visible()
-    kept = _api(shop, "GET", f"/{dashboard}")["widgets"][0]
+    kept = dashboards(shop, _SHOP, "GET", f"/{dashboard}")["widgets"][0]
     assert kept["config"]["opens"].startswith(view_name)
     page.get_by_role("link", name=f"Look at {title} more closely").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(view_name, re.IGNORECASE))
@@ -194,7 +186,7 @@ def test_a_widget_is_added_renamed_drawn_otherwise_removed_and_brought_back(visi
     page.get_by_role("textbox", name="Name of the dashboard").fill("Renamed")
     page.keyboard.press("Enter")
     _saved(page)
-    kept = _api(shop, "GET", f"/{dashboard}")
+    kept = dashboards(shop, _SHOP, "GET", f"/{dashboard}")
     assert (kept["name"], sorted(one["title"] for one in kept["widgets"])) == ("Renamed", ["", "Pages"])
 
 
@@ -203,17 +195,17 @@ def test_what_somebody_else_changed_meanwhile_is_told_and_not_overwritten_unaske
     page = visit.open("dashboards", id=dashboard, edit="1")
     name = page.get_by_role("textbox", name="Name of the dashboard")
     expect(name).to_have_value("Contended")
-    _api(shop, "PUT", f"/{dashboard}", json={"description": "Theirs", "name": "Theirs"})
+    dashboards(shop, _SHOP, "PUT", f"/{dashboard}", json={"description": "Theirs", "name": "Theirs"})
     name.fill("Mine")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("has changed this dashboard meanwhile")
-    assert _api(shop, "GET", f"/{dashboard}")["name"] == "Theirs"
+    assert dashboards(shop, _SHOP, "GET", f"/{dashboard}")["name"] == "Theirs"
     page.get_by_role("button", name="Keep mine").click()
     _saved(page)
     expect(page.get_by_role("alert")).to_have_count(0)
-    kept = _api(shop, "GET", f"/{dashboard}")
+    kept = dashboards(shop, _SHOP, "GET", f"/{dashboard}")
     assert (kept["name"], kept["description"]) == ("Mine", "Theirs")
-    _api(shop, "PUT", f"/{dashboard}", json={"name": "Theirs again"})
+    dashboards(shop, _SHOP, "PUT", f"/{dashboard}", json={"name": "Theirs again"})
     name.fill("Mine again")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Show what is there now").click()

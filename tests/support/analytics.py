@@ -35,6 +35,14 @@ def view(tenant: str, visitor: str = "v1", page: str = "/", **more: Any) -> dict
     return {"customer_id": tenant, "visitor_id": visitor, "event_type": "page_view", "properties": {"page": page}, **more}
 
 
+def dashboards(server: Server, tenant: str, method: str, path: str = "", **given: Any) -> dict[str, Any]:
+    """What the dashboards' API answers, which has to be good."""
+    url = f"{server.url}/api/v1/dashboards{path}"
+    answer = plain.request(method, url, headers={"X-Tenant-ID": tenant}, timeout=30, **given)
+    assert answer.is_success, answer.text
+    return dict(answer.json())
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message of a stream; a comment has the name ``comment``."""

@@ -58,3 +58,20 @@ async def test_who_leaves_does_not_end_the_look_of_the_others() -> None:
     await asyncio.sleep(0)
     leaving.cancel()
     assert await staying == "t 1"
+
+
+async def test_the_tenant_that_was_looked_at_longest_ago_makes_room_for_another() -> None:
+    world = World()
+    looks = Looks(world.look, 1.0, clock=lambda: world.now, most=2)
+    for tenant in ("a", "b", "c"):
+        await looks.of(tenant)
+    assert [await looks.of(tenant) for tenant in ("c", "b")] == ["c 3", "b 2"]
+    assert await looks.of("a") == "a 4"
+
+
+async def test_one_tenant_is_forgotten_and_no_other() -> None:
+    world = World()
+    for tenant in ("a", "b"):
+        await world.looks.of(tenant)
+    world.looks.forget("a")
+    assert [await world.looks.of(tenant) for tenant in ("a", "b")] == ["a 3", "b 2"]

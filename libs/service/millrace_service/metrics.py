@@ -5,7 +5,6 @@ from typing import TypeVar
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.registry import Collector
 
 from millrace_core import metrics as catalogue
 from millrace_core.metrics import Metric
@@ -52,10 +51,6 @@ class Metrics:
             return catalogue.OTHER
         known.add(value)
         return value
-
-    def add_collector(self, collector: Collector) -> None:
-        """Ask this collector, too, at each scrape."""
-        self.registry.register(collector)
 
     def exposition(self) -> bytes:
         """The text format of Prometheus, version 0.0.4."""

@@ -25,7 +25,7 @@ from millrace_standalone.admin_users import add_users
 from millrace_standalone.backup import Backups
 from millrace_standalone.corrections import Probe
 from millrace_warehouse.ports import WarehouseAdmin
-from millrace_web.access import Credentials
+from millrace_web.access import ADMINISTRATION, Credentials
 
 Status = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -72,7 +72,9 @@ def admin_router(
         public_url: where people reach the server, for links.
         backups: makes them where all of it is this process's.
     """
-    router = APIRouter(prefix="/admin/v1", dependencies=[Depends(admin_check(credentials))], include_in_schema=False)
+    router = APIRouter(
+        prefix=ADMINISTRATION.removesuffix("/"), dependencies=[Depends(admin_check(credentials))], include_in_schema=False
+    )
     add_letters(router, log, records, probe)
     add_tenants(router, records, messages)
     add_decisions(router, records)

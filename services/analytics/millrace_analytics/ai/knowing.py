@@ -1,15 +1,14 @@
 """What a tenant's events are called and say, read of the warehouse and remembered for a while."""
 
-import asyncio
 import dataclasses
 import hashlib
 import json
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from millrace_analytics.ai.ports import Property, Vocabulary
+from millrace_analytics.asking.looks import Looks
 from millrace_analytics.tenant_catalogue import NOTHING, TenantCatalogue
 from millrace_analytics.tenant_events import SentProperty, places_of, properties_of, sample_of, types_of
 from millrace_warehouse.metrics.vocabulary import DIMENSIONS
@@ -40,21 +39,11 @@ class Knowledge:
     Args:
         catalogue: what tenants wrote, which is not remembered.
         seconds: how long one is remembered.
-        clock: seconds that only go up.
     """
 
-    def __init__(
-        self,
-        warehouse: Warehouse,
-        catalogue: TenantCatalogue,
-        seconds: float,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._warehouse = warehouse
+    def __init__(self, warehouse: Warehouse, catalogue: TenantCatalogue, seconds: float) -> None:
         self._catalogue = catalogue
-        self._seconds = seconds
-        self._clock = clock
-        self._known: dict[str, tuple[float, asyncio.Task[Vocabulary]]] = {}
+        self._looks = Looks(lambda tenant: vocabulary_of(warehouse.of(tenant)), seconds, most=_TENANTS)
 
     async def of(self, tenant: str) -> Vocabulary:
         """The tenant's vocabulary.
@@ -68,17 +57,9 @@ class Knowledge:
         return dataclasses.replace(found, written=written, version=f"{found.version} {written.version}")
 
     async def _sent(self, tenant: str) -> Vocabulary:
-        now = self._clock()
-        kept = self._known.get(tenant)
-        if kept is None or kept[0] <= now or (kept[1].done() and (kept[1].cancelled() or kept[1].exception() is not None)):
-            task = asyncio.create_task(vocabulary_of(self._warehouse.of(tenant)), name="vocabulary")
-            self._known.pop(tenant, None)  # the newest stand last
-            kept = self._known[tenant] = (now + self._seconds, task)
-            while len(self._known) > _TENANTS:
-                self._known.pop(next(iter(self._known)))
-        found = await asyncio.shield(kept[1])  # who leaves does not take it away from the others
+        found = await self._looks.of(tenant)
         if not found.event_types:
-            self._known.pop(tenant, None)  # the first events are about to come
+            self._looks.forget(tenant)  # the first events are about to come
         return found
 
 

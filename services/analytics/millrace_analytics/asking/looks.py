@@ -3,11 +3,9 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 _Found = TypeVar("_Found")
-
-_MOST_TENANTS: Final = 10_000
 
 
 class Looks(Generic[_Found]):
@@ -17,14 +15,20 @@ class Looks(Generic[_Found]):
         look: at the tenant of this name; what it raises is raised, and not remembered.
         seconds: how old what was seen may be.
         clock: seconds that only go up.
+        most: of how many tenants it is known; beyond it the one that was looked at longest ago is forgotten.
     """
 
     def __init__(
-        self, look: Callable[[str], Awaitable[_Found]], seconds: float, clock: Callable[[], float] = time.monotonic
+        self,
+        look: Callable[[str], Awaitable[_Found]],
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        most: int = 10_000,
     ) -> None:
         self._look = look
         self._seconds = seconds
         self._clock = clock
+        self._most = most
         self._known: dict[str, tuple[float, asyncio.Task[_Found]]] = {}
 
     async def of(self, tenant: str, *, is_fresh: bool = False) -> _Found:
@@ -35,16 +39,20 @@ class Looks(Generic[_Found]):
         """
         known = self._known.get(tenant)
         if known is None or known[0] <= self._clock() or is_fresh:
-            if len(self._known) >= _MOST_TENANTS:
-                self.forget()
             task = asyncio.create_task(self._seen(tenant), name="look")
+            self._known.pop(tenant, None)  # the newest stand last
             known = self._known[tenant] = (self._clock() + self._seconds, task)
+            if len(self._known) > self._most:
+                del self._known[next(iter(self._known))]
             task.add_done_callback(lambda done: self._looked(tenant, done))
         return await asyncio.shield(known[1])
 
-    def forget(self) -> None:
-        """Look again when somebody asks."""
-        self._known.clear()
+    def forget(self, tenant: str | None = None) -> None:
+        """Look again when somebody asks for this tenant; without one, for any."""
+        if tenant is None:
+            self._known.clear()
+        else:
+            self._known.pop(tenant, None)
 
     async def _seen(self, tenant: str) -> _Found:
         return await self._look(tenant)
