@@ -101,6 +101,15 @@ async def test_visitors_are_counted_exactly_while_they_are_few_and_nearly_when_t
     assert found.top_pages[0].unique_visitors == (120 if people == 120 else pytest.approx(3_000, rel=0.06))
 
 
+async def test_nobody_sees_more_visitors_than_views_where_they_are_told_nearly(warehouse: OpenWarehouse) -> None:
+    """Each comes once; of some of these pages the sketch alone tells more visitors than there were."""
+    once = [_at("11:59:00.000", page_path=f"/p{page}", visitor_id=f"v{page}-{n}") for page in range(6) for n in range(600)]
+    found = await _shown(warehouse, *once)
+    assert [one.views for one in found.top_pages] == [600] * 6
+    assert max(one.unique_visitors for one in found.top_pages) == 600
+    assert min(one.unique_visitors for one in found.top_pages) > 570
+
+
 async def test_who_has_no_events_sees_zeros(warehouse: OpenWarehouse) -> None:
     found = await _shown(warehouse, _at("12:00:00.000"), tenant="nobody")
 

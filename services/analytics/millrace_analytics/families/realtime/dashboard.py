@@ -22,10 +22,11 @@ _TYPES: Final = (
     "GROUP BY event_type ORDER BY count DESC, event_type LIMIT 10"
 )
 # Minutes of all events (page '') and the largest pages in one read (docs/adr/0028-live-rollup.md). Which pages those are is
-# known by their views alone, so that the visitors of ten are merged and not everybody's. Bots keep a tenant fresh, no more.
+# known by their views alone, so that the visitors of ten are merged and not everybody's. Many visitors are told nearly, and
+# never as more than their events. Bots keep a tenant fresh, no more.
 _TRAFFIC: Final = (
     "SELECT page, if(page = '', toUnixTimestamp(minute), 0) AS at, sumIf(events, NOT is_bot) AS count, "
-    "uniqCombinedMergeIf(12)(visitors, NOT is_bot) AS people, toUnixTimestamp64Milli(max(newest)) AS last_at "
+    "least(uniqCombinedMergeIf(12)(visitors, NOT is_bot), count) AS people, toUnixTimestamp64Milli(max(newest)) AS last_at "
     f"FROM live_by_minute WHERE {_RANGE} AND page GLOBAL IN (SELECT page FROM live_by_minute WHERE {_RANGE} "
     f"AND (page = '' OR NOT is_bot) GROUP BY page ORDER BY page != '', sum(events) DESC, page LIMIT {_PAGES + 1}) "
     "GROUP BY page, at"
