@@ -34,7 +34,7 @@ who they are, and “weekly retention of people who signed up in March” took s
 since, as well.
 
 The first score of `held_out_3`, before anything was tuned to it: 63 right, 1 wrong, 11 abstained of 75 (84 %, 1 %, 15 %). The
-wrong one: “smallest and largest order amount last week”, answered with the largest orders.
+wrong one: “smallest and largest order amount last week”, answered with the largest orders. It has been seen since, too.
 """
 _NO_MODEL: Final = "Claude was not asked: no key was set when this page was written."
 

@@ -34,11 +34,16 @@ _THIS_AND_LAST: Final = (
     r"(?:last|previous)(?: one)?(?=\s*[?.!]*\s*$)"
 )
 """``this week compared to last``."""
+_LEAST, _MOST = r"(?:smallest|lowest|cheapest)", r"(?:largest|highest|biggest|greatest)"
+_AND_THE: Final = r"\s+(?:and|&)\s+(?:the\s+)?"
+"""``the smallest and the largest order``: both ends, and no rank."""
 _SAID: Final[tuple[tuple[str, str], ...]] = (
     (r"\b(did|do|does|was|were|has|have|had|is|are|would|could|should)'?n'?t\b", r"\1 not"),
     (r"\b(?:can'?t|cannot|can not)\b", "do not"),
     (r"\bhavnt\b", "have not"),
     (r"\bavg\b\.?", "average"),
+    (rf"\b{_LEAST}{_AND_THE}{_MOST}\b", "minimum and maximum"),
+    (rf"\b{_MOST}{_AND_THE}{_LEAST}\b", "maximum and minimum"),
     (r"\b(?:click[- ]?through[- ]rate|ctr)\b", "ratio of clicks to page views"),
     (_THIS_AND_LAST, r"\1 \2\3\4 last \2"),
     (r"\bdivided by (?:the )?(?:number of )?(?:unique )?(visitor|user|session|order|customer|visit|buyer|signup|page view)s\b",
