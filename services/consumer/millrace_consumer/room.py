@@ -1,8 +1,8 @@
 """Room for large batches, which all partitions of a consumer share.
 
 Behind a backlog each partition gathers a batch while one of it waits for its insert, and inserts take turns. Without a bound
-six partitions held twelve full batches: 920 MB with 300,000 events of 840 bytes waiting, 420 MB since there are three. A batch
-takes three times its bytes: the records, the rows, and the block that is sent.
+six partitions held twelve full batches: 920 MB with 300,000 events of 840 bytes waiting; 607 MB with five. A batch takes three
+times its bytes: the records, the rows, and the block that is sent.
 """
 
 import asyncio

@@ -13,7 +13,7 @@ class ConsumerSettings(Settings):
         ByteSize(16 * 2**20), ge=1, description="A batch leaves when it has this many bytes."
     )
     consumer_large_batches: int = Field(
-        3,
+        5,
         ge=1,
         description="How many batches of more than 1 MiB are in memory at once, over all partitions of a consumer. Each takes "
         "about three times its bytes.",

@@ -1,11 +1,15 @@
-"""Whose turn it is to write: an insert, or a rebuild of rollups while no insert is half done."""
+"""Whose turn it is to write: inserts, or a rebuild of rollups while no insert is half done."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import count
 from typing import Final
 
 from millrace_core.errors import RowsRefused, WarehouseUnavailable
+
+INSERTS_AT_ONCE: Final = 3
+"""Of one process, each of another partition: an insert has one thread of the engine (python -m tests.bench kafka.consumer)."""
 
 _WAIT_SECONDS: Final = 60.0
 
@@ -19,21 +23,39 @@ class WriteTurns:
     """
 
     def __init__(self) -> None:
-        self._lock = asyncio.Lock()
+        self._places = asyncio.Semaphore(INSERTS_AT_ONCE)
+        self._free = list(range(INSERTS_AT_ONCE))
+        self._rebuilding = asyncio.Lock()
+        self._begun = count(1)
+        self._failed_at = 0
         self._whole = asyncio.Event()
         self._whole.set()
 
     @asynccontextmanager
-    async def insert(self) -> AsyncIterator[None]:
-        """Hold while inserting. An error other than RowsRefused leaves the insert half done, until the next that ends well:
-        the consumer inserts nothing else before it has repeated that one."""
-        async with self._lock:
-            self._whole.clear()
+    async def insert(self) -> AsyncIterator[int]:
+        """Hold while inserting; the number of the place, below ``INSERTS_AT_ONCE``, that nobody else has meanwhile.
+
+        An error other than RowsRefused leaves the insert half done, until one that begins afterwards ends well: the consumer
+        inserts nothing else of a partition before it has repeated that one.
+        """
+        async with self._places:
+            place, began = self._free.pop(), next(self._begun)
             try:
-                yield
+                yield place
             except RowsRefused:  # nothing was stored
-                self._whole.set()
+                self._ended_well(began)
                 raise
+            except BaseException:
+                self._failed_at = next(self._begun)
+                self._whole.clear()
+                raise
+            else:
+                self._ended_well(began)
+            finally:
+                self._free.append(place)
+
+    def _ended_well(self, began: int) -> None:
+        if began > self._failed_at:
             self._whole.set()
 
     @asynccontextmanager
@@ -43,20 +65,22 @@ class WriteTurns:
         Raises:
             WarehouseUnavailable: an insert has been half done for a minute.
         """
-        try:
-            async with asyncio.timeout(_WAIT_SECONDS):
-                await self._acquire_whole()
-        except TimeoutError as error:
-            raise WarehouseUnavailable("an insert is not finished; try again when it is", code="insert_pending") from error
-        try:
+        async with AsyncExitStack() as held:
+            try:
+                async with asyncio.timeout(_WAIT_SECONDS):
+                    await held.enter_async_context(self._rebuilding)
+                    await self._take_all(held)
+            except TimeoutError as error:
+                raise WarehouseUnavailable("an insert is not finished; try again when it is", code="insert_pending") from error
             yield
-        finally:
-            self._lock.release()
 
-    async def _acquire_whole(self) -> None:
+    async def _take_all(self, held: AsyncExitStack) -> None:
+        """Take every place once the last insert has ended well."""
         while True:
             await self._whole.wait()
-            await self._lock.acquire()
-            if self._whole.is_set():
-                return
-            self._lock.release()
+            async with AsyncExitStack() as taken:
+                for _ in range(INSERTS_AT_ONCE):
+                    await taken.enter_async_context(self._places)
+                if self._whole.is_set():
+                    held.push_async_exit(taken.pop_all())
+                    return

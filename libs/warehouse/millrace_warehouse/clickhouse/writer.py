@@ -13,7 +13,7 @@ from millrace_core.ids import normal_uuid
 from millrace_warehouse.clickhouse.engine import Engine
 from millrace_warehouse.clickhouse.failures import EngineFailure, insert_error, own_error
 from millrace_warehouse.clickhouse.standing import StandingConnection
-from millrace_warehouse.clickhouse.turns import WriteTurns
+from millrace_warehouse.clickhouse.turns import INSERTS_AT_ONCE, WriteTurns
 from millrace_warehouse.migrations.tables import EVENT_IDS_HOURS, FIRST_MOVED, OUTCOMES
 from millrace_warehouse.ports import StoredPosition
 
@@ -69,8 +69,8 @@ class ClickHouseWriter:
     def __init__(self, engine: Engine, turns: WriteTurns) -> None:
         self._engine = engine
         self._turns = turns
-        self._inserts = StandingConnection(lambda: engine.admin(INSERT_SETTINGS))
-        self._probes = StandingConnection(lambda: engine.admin(INSERT_SETTINGS))
+        self._inserts = [StandingConnection(lambda: engine.admin(INSERT_SETTINGS)) for _ in range(INSERTS_AT_ONCE)]
+        self._beside = StandingConnection(lambda: engine.admin(INSERT_SETTINGS))
         self._reads = StandingConnection(engine.admin)
         self._running: set[asyncio.Task[None]] = set()
 
@@ -87,12 +87,12 @@ class ClickHouseWriter:
 
     async def insert_outcomes(self, rows: Sequence[bytes]) -> None:
         """See WarehouseWriter. Without a token: one that is spent would keep rows out that a kill has lost."""
-        await self._to_its_end(self._load(self._inserts, OUTCOMES, rows, ""))
+        await self._to_its_end(self._load(self._beside, OUTCOMES, rows, ""))
 
     async def probe(self, rows: bytes) -> str | None:
         """See WarehouseWriter."""
         try:
-            await self._load(self._probes, "events_probe", [rows], "")
+            await self._load(self._beside, "events_probe", [rows], "")
         except RowsRefused as refused:
             return refused.message
         return None
@@ -151,7 +151,7 @@ class ClickHouseWriter:
         await self.probe(b"".join(line % str(uuid.uuid4()).encode() for _ in range(100)))
         await self.stored_ids([("warm_up", str(uuid.uuid4()))])
         try:
-            await self._inserts.get()
+            await self._inserts[-1].get()  # the first to be taken
         except EngineFailure as failure:
             raise own_error(failure) from failure
 
@@ -159,7 +159,7 @@ class ClickHouseWriter:
         """Let a running insert end, then close. Idempotent."""
         if self._running:
             await asyncio.wait(self._running, timeout=_INSERT_SECONDS)
-        for connection in (self._inserts, self._probes, self._reads):
+        for connection in (*self._inserts, self._beside, self._reads):
             await connection.close()
 
     async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
@@ -174,8 +174,8 @@ class ClickHouseWriter:
             raise WarehouseUnavailable("an insert takes too long") from error
 
     async def _insert(self, rows: Sequence[bytes], token: str) -> None:
-        async with self._turns.insert():
-            await self._load(self._inserts, "events_raw", rows, token)
+        async with self._turns.insert() as place:
+            await self._load(self._inserts[place], "events_raw", rows, token)
 
     async def _load(self, connections: StandingConnection, table: str, rows: Sequence[bytes], token: str) -> None:
         try:
