@@ -33,13 +33,14 @@ async def test_so_many_inserts_run_at_once_and_each_has_a_place_of_its_own() -> 
 
 
 async def test_a_rebuild_has_its_turn_among_inserts_without_an_end_and_none_runs_meanwhile() -> None:
-    turns, inside, most, ended = WriteTurns(), 0, 0, False
+    turns, inside, most, begun, ended = WriteTurns(), 0, 0, 0, False
 
     async def insert_for_ever() -> None:
-        nonlocal inside, most
+        nonlocal inside, most, begun
         while not ended:
             async with turns.insert():
                 inside += 1
+                begun += 1
                 most = max(most, inside)
                 await asyncio.sleep(0)
                 inside -= 1
@@ -49,7 +50,9 @@ async def test_a_rebuild_has_its_turn_among_inserts_without_an_end_and_none_runs
             group.create_task(insert_for_ever())
         await _settle()
         assert most == INSERTS_AT_ONCE
+        before = begun
         async with turns.rebuild():
+            assert begun <= before + 2 * INSERTS_AT_ONCE  # those that stood before it
             await _settle()
             assert not inside
         ended = True

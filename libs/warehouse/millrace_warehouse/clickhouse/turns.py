@@ -19,10 +19,12 @@ class WriteTurns:
 
     A rebuild reads the events and replaces rollup rows with what it read. An insert that is stored in the events and not yet
     in the rollups (it runs, or it failed half way and will be tried again) would be counted by the rebuild and then once
-    more by its own views. So a rebuild waits until the last insert has ended well.
+    more by its own views. So a rebuild waits until none runs and the last one has ended well. Where several failed together
+    the first to be repeated lets it through; each of the others compares the rollups of its hours once it has been repeated.
     """
 
     def __init__(self) -> None:
+        self._line = asyncio.Lock()  # who stands first in it takes places: a rebuild all of them, behind those before it
         self._places = asyncio.Semaphore(INSERTS_AT_ONCE)
         self._free = list(range(INSERTS_AT_ONCE))
         self._rebuilding = asyncio.Lock()
@@ -38,21 +40,23 @@ class WriteTurns:
         An error other than RowsRefused leaves the insert half done, until one that begins afterwards ends well: the consumer
         inserts nothing else of a partition before it has repeated that one.
         """
-        async with self._places:
-            place, began = self._free.pop(), next(self._begun)
-            try:
-                yield place
-            except RowsRefused:  # nothing was stored
-                self._ended_well(began)
-                raise
-            except BaseException:
-                self._failed_at = next(self._begun)
-                self._whole.clear()
-                raise
-            else:
-                self._ended_well(began)
-            finally:
-                self._free.append(place)
+        async with self._line:
+            await self._places.acquire()
+        place, began = self._free.pop(), next(self._begun)
+        try:
+            yield place
+        except RowsRefused:  # nothing was stored
+            self._ended_well(began)
+            raise
+        except BaseException:
+            self._failed_at = next(self._begun)
+            self._whole.clear()
+            raise
+        else:
+            self._ended_well(began)
+        finally:
+            self._free.append(place)
+            self._places.release()
 
     def _ended_well(self, began: int) -> None:
         if began > self._failed_at:
@@ -78,7 +82,7 @@ class WriteTurns:
         """Take every place once the last insert has ended well."""
         while True:
             await self._whole.wait()
-            async with AsyncExitStack() as taken:
+            async with self._line, AsyncExitStack() as taken:
                 for _ in range(INSERTS_AT_ONCE):
                     await taken.enter_async_context(self._places)
                 if self._whole.is_set():

@@ -70,7 +70,8 @@ class ClickHouseWriter:
         self._engine = engine
         self._turns = turns
         self._inserts = [StandingConnection(lambda: engine.admin(INSERT_SETTINGS)) for _ in range(INSERTS_AT_ONCE)]
-        self._beside = StandingConnection(lambda: engine.admin(INSERT_SETTINGS))
+        self._outcomes = StandingConnection(lambda: engine.admin(INSERT_SETTINGS))
+        self._probes = StandingConnection(lambda: engine.admin(INSERT_SETTINGS))  # a row that is refused may close it
         self._reads = StandingConnection(engine.admin)
         self._running: set[asyncio.Task[None]] = set()
 
@@ -87,12 +88,12 @@ class ClickHouseWriter:
 
     async def insert_outcomes(self, rows: Sequence[bytes]) -> None:
         """See WarehouseWriter. Without a token: one that is spent would keep rows out that a kill has lost."""
-        await self._to_its_end(self._load(self._beside, OUTCOMES, rows, ""))
+        await self._to_its_end(self._load(self._outcomes, OUTCOMES, rows, ""))
 
     async def probe(self, rows: bytes) -> str | None:
         """See WarehouseWriter."""
         try:
-            await self._load(self._beside, "events_probe", [rows], "")
+            await self._load(self._probes, "events_probe", [rows], "")
         except RowsRefused as refused:
             return refused.message
         return None
@@ -159,7 +160,7 @@ class ClickHouseWriter:
         """Let a running insert end, then close. Idempotent."""
         if self._running:
             await asyncio.wait(self._running, timeout=_INSERT_SECONDS)
-        for connection in (*self._inserts, self._beside, self._reads):
+        for connection in (*self._inserts, self._outcomes, self._probes, self._reads):
             await connection.close()
 
     async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
