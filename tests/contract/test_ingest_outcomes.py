@@ -1,6 +1,7 @@
 """The table of outcomes, on the engine in the process and behind ClickHouse's HTTP interface: an id counts once, and each
 tenant reads its own."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -54,6 +55,16 @@ async def test_a_row_says_what_its_record_says_and_counts_once_however_often_it_
     assert await _rows(warehouse, "toString(minute), toString(last_at), _p, _o, _i") == [
         (outcome.minute, outcome.last_at, 1, 9, 2)
     ]
+
+
+@ON_BOTH
+async def test_outcomes_are_stored_while_rows_of_another_batch_are_judged(warehouse: OpenWarehouse) -> None:
+    judged, _ = await asyncio.gather(
+        asyncio.gather(*(warehouse.writer.probe(b"no row\n") for _ in range(10))),
+        asyncio.gather(*(warehouse.writer.insert_outcomes([row_of(_outcome(), 0, number, 0)]) for number in range(10))),
+    )
+    assert None not in judged
+    assert len(await _rows(warehouse, "_o")) == 10
 
 
 @ON_BOTH

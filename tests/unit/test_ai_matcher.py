@@ -121,6 +121,19 @@ def test_a_property_s_numbers_are_aggregated() -> None:
     assert (measure["measure"], measure["level"]) == ("quantile", 0.95)
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("lowest and highest load time yesterday", ["min", "max"]),
+        ("the largest & the smallest load time this week", ["max", "min"]),
+    ],
+)
+def test_both_ends_of_a_number_are_told_and_not_one_of_them(text: str, wanted: list[str]) -> None:
+    asked = question(text)
+    assert [one["measure"] for one in asked["measures"]] == wanted
+    assert asked.get("by", []) == []
+
+
 def test_what_people_did_and_did_not() -> None:
     asked = question("Which users added to cart but did not purchase in the last 7 days?")
     added, bought = asked["where"]["all"]
@@ -202,6 +215,7 @@ def test_two_times_beside_each_other_are_rows_of_one_series() -> None:
         "'; SELECT 1 --",
         "What is the average of sessions?",
         "purchases by country or device or",
+        "pages with the highest and lowest views last week",
     ],
 )
 def test_it_abstains_and_says_why(text: str) -> None:

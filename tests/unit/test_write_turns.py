@@ -2,12 +2,15 @@
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
+from typing import cast
 
 import pytest
 
 from millrace_core.errors import RowsRefused, WarehouseUnavailable
 from millrace_warehouse.clickhouse import turns as module
+from millrace_warehouse.clickhouse.engine import Engine
 from millrace_warehouse.clickhouse.turns import INSERTS_AT_ONCE, WriteTurns
+from millrace_warehouse.clickhouse.writer import ClickHouseWriter
 
 
 async def _settle() -> None:
@@ -30,6 +33,48 @@ async def test_so_many_inserts_run_at_once_and_each_has_a_place_of_its_own() -> 
                 pass
     async with turns.insert() as place:
         assert place in range(INSERTS_AT_ONCE)
+
+
+class _Meeting:
+    """An engine whose inserts end once as many run as may, each on a connection of its own."""
+
+    is_shared = True
+
+    def __init__(self) -> None:
+        self.opened = 0
+        self._barrier = asyncio.Barrier(INSERTS_AT_ONCE)
+
+    async def admin(self, _settings: object = None) -> "_Meeting._Connection":
+        self.opened += 1
+        return self._Connection(self._barrier)
+
+    class _Connection:
+        closed = False
+
+        def __init__(self, barrier: asyncio.Barrier) -> None:
+            self._barrier = barrier
+
+        async def insert(self, _table: str, _rows: object, _token: str) -> None:
+            await self._barrier.wait()
+
+
+async def test_the_writer_stores_batches_beside_each_other_over_connections_of_their_own() -> None:
+    engine = _Meeting()
+    writer = ClickHouseWriter(cast("Engine", engine), WriteTurns())
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(writer.insert(b"{}\n", str(number)) for number in range(2 * INSERTS_AT_ONCE)))
+    assert engine.opened == INSERTS_AT_ONCE
+
+
+async def test_an_insert_that_runs_alone_takes_the_connection_that_is_open() -> None:
+    turns = WriteTurns()
+    for _ in range(3):
+        async with turns.insert() as place:
+            assert place == 0
+    async with turns.rebuild():
+        pass
+    async with turns.insert() as place:
+        assert place == 0
 
 
 async def test_a_rebuild_has_its_turn_among_inserts_without_an_end_and_none_runs_meanwhile() -> None:

@@ -1,9 +1,8 @@
 """Whose turn it is to write: inserts, or a rebuild of rollups while no insert is half done."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import count
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 from millrace_core.errors import RowsRefused, WarehouseUnavailable
@@ -25,41 +24,38 @@ class WriteTurns:
 
     def __init__(self) -> None:
         self._line = asyncio.Lock()  # who stands first in it takes places: a rebuild all of them, behind those before it
-        self._places = asyncio.Semaphore(INSERTS_AT_ONCE)
-        self._free = list(range(INSERTS_AT_ONCE))
-        self._rebuilding = asyncio.Lock()
-        self._begun = count(1)
-        self._failed_at = 0
+        self._free = asyncio.LifoQueue[int]()
+        self._give_back(range(INSERTS_AT_ONCE))
+        self._failures = 0
         self._whole = asyncio.Event()
         self._whole.set()
 
     @asynccontextmanager
     async def insert(self) -> AsyncIterator[int]:
-        """Hold while inserting; the number of the place, below ``INSERTS_AT_ONCE``, that nobody else has meanwhile.
+        """Hold while inserting; the number of the place, below ``INSERTS_AT_ONCE``, that nobody else has meanwhile. Where one
+        runs at a time it is 0.
 
         An error other than RowsRefused leaves the insert half done, until one that begins afterwards ends well: the consumer
         inserts nothing else of a partition before it has repeated that one.
         """
-        async with self._line:
-            await self._places.acquire()
-        place, began = self._free.pop(), next(self._begun)
+        [place] = await self._take(1)
+        failures = self._failures
         try:
             yield place
         except RowsRefused:  # nothing was stored
-            self._ended_well(began)
+            self._ended_well(failures)
             raise
         except BaseException:
-            self._failed_at = next(self._begun)
+            self._failures += 1
             self._whole.clear()
             raise
         else:
-            self._ended_well(began)
+            self._ended_well(failures)
         finally:
-            self._free.append(place)
-            self._places.release()
+            self._give_back([place])
 
-    def _ended_well(self, began: int) -> None:
-        if began > self._failed_at:
+    def _ended_well(self, failures: int) -> None:
+        if failures == self._failures:  # since it began
             self._whole.set()
 
     @asynccontextmanager
@@ -69,22 +65,37 @@ class WriteTurns:
         Raises:
             WarehouseUnavailable: an insert has been half done for a minute.
         """
-        async with AsyncExitStack() as held:
-            try:
-                async with asyncio.timeout(_WAIT_SECONDS):
-                    await held.enter_async_context(self._rebuilding)
-                    await self._take_all(held)
-            except TimeoutError as error:
-                raise WarehouseUnavailable("an insert is not finished; try again when it is", code="insert_pending") from error
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS):
+                places = await self._take_whole()
+        except TimeoutError as error:
+            raise WarehouseUnavailable("an insert is not finished; try again when it is", code="insert_pending") from error
+        try:
             yield
+        finally:
+            self._give_back(places)
 
-    async def _take_all(self, held: AsyncExitStack) -> None:
-        """Take every place once the last insert has ended well."""
+    async def _take_whole(self) -> Sequence[int]:
+        """Every place, once the last insert has ended well."""
         while True:
             await self._whole.wait()
-            async with self._line, AsyncExitStack() as taken:
-                for _ in range(INSERTS_AT_ONCE):
-                    await taken.enter_async_context(self._places)
-                if self._whole.is_set():
-                    held.push_async_exit(taken.pop_all())
-                    return
+            places = await self._take(INSERTS_AT_ONCE)
+            if self._whole.is_set():
+                return places
+            self._give_back(places)
+
+    async def _take(self, count: int) -> Sequence[int]:
+        """So many places, in the order in which they are asked for."""
+        taken: list[int] = []
+        async with self._line:
+            try:
+                while len(taken) < count:
+                    taken.append(await self._free.get())
+            except BaseException:
+                self._give_back(taken)
+                raise
+        return taken
+
+    def _give_back(self, places: Sequence[int]) -> None:
+        for place in sorted(places, reverse=True):  # the lowest is taken next
+            self._free.put_nowait(place)

@@ -71,7 +71,8 @@ class ClickHouseWriter:
         self._turns = turns
         self._inserts = [StandingConnection(lambda: engine.admin(INSERT_SETTINGS)) for _ in range(INSERTS_AT_ONCE)]
         self._outcomes = StandingConnection(lambda: engine.admin(INSERT_SETTINGS))
-        self._probes = StandingConnection(lambda: engine.admin(INSERT_SETTINGS))  # a row that is refused may close it
+        self._probes = StandingConnection(lambda: engine.admin(INSERT_SETTINGS))
+        self._probing = asyncio.Lock()  # a row that is refused may close its connection under who waits for it
         self._reads = StandingConnection(engine.admin)
         self._running: set[asyncio.Task[None]] = set()
 
@@ -93,7 +94,8 @@ class ClickHouseWriter:
     async def probe(self, rows: bytes) -> str | None:
         """See WarehouseWriter."""
         try:
-            await self._load(self._probes, "events_probe", [rows], "")
+            async with self._probing:
+                await self._load(self._probes, "events_probe", [rows], "")
         except RowsRefused as refused:
             return refused.message
         return None
@@ -152,7 +154,7 @@ class ClickHouseWriter:
         await self.probe(b"".join(line % str(uuid.uuid4()).encode() for _ in range(100)))
         await self.stored_ids([("warm_up", str(uuid.uuid4()))])
         try:
-            await self._inserts[-1].get()  # the first to be taken
+            await self._inserts[0].get()
         except EngineFailure as failure:
             raise own_error(failure) from failure
 
