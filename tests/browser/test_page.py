@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.support import plain
 from tests.support.analytics import post, view
@@ -113,6 +113,13 @@ def _emptied(page: Page) -> Locator:
     return editor
 
 
+def _choose_a_column(page: Page) -> None:
+    editor = _emptied(page)
+    page.keyboard.type("SELECT visit")
+    page.get_by_role("option", name=re.compile("^visitor_id")).click()
+    expect(editor).to_have_text("SELECT visitor_id")
+
+
 def test_a_statement_is_run_with_the_keyboard_shown_and_kept_under_a_name(visit: Visit) -> None:
     sql = (
         "SELECT event_type, count() AS n FROM events_raw WHERE customer_id = 'shop' AND visitor_id != {without:String} "
@@ -156,10 +163,21 @@ def test_a_mistake_is_told_where_it_is_and_an_error_with_its_request(visit: Visi
     expect(error).to_contain_text("unknown_column")
     expect(error).to_contain_text(re.compile(r"request [0-9a-f]{16}"))
     page.get_by_role("region", name="Tables and events").wait_for()  # from then on its columns are offered
-    editor = _emptied(page)
-    page.keyboard.type("SELECT visit")
-    page.get_by_role("option", name=re.compile("^visitor_id")).click()
-    expect(editor).to_have_text("SELECT visitor_id")
+    _choose_a_column(page)
+
+
+def test_columns_are_offered_where_the_editor_is_loaded_behind_its_tables(visit: Visit) -> None:
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    visit.page.route("**/editor-*.js", hold)
+    page = visit.open("sql")
+    page.get_by_role("region", name="Tables and events").wait_for()
+    [editor] = waiting
+    editor.continue_()
+    _choose_a_column(page)
 
 
 def test_a_measure_is_broken_down_filtered_and_compared_and_its_link_shows_the_same(visit: Visit) -> None:

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { get, path, post, put } from "../lib/api";
 import { count, duration } from "../lib/format";
 import { useLoaded, useTask } from "../lib/hooks";
@@ -21,7 +21,7 @@ export function Sql() {
   const { params } = usePlace();
   const asked = params.get("sql") ?? "";
   const host = useRef<HTMLDivElement>(null);
-  const editor = useRef<SqlEditor | null>(null);
+  const [editor, setEditor] = useState<SqlEditor | null>(null);
   const [text, setText] = useState(asked || firstStatement(id));
   const [values, setValues] = useState<Record<string, string>>({});
   const [rows, setRows] = useState<Rows | null>(null);
@@ -46,7 +46,7 @@ export function Sql() {
   });
   const files = useTask((signal, format: string) => download(bodyOf(id, text, values), format, signal));
   const run = () => {
-    const sql = editor.current?.text() ?? text;
+    const sql = editor?.text() ?? text;
     if (sql.trim()) change({ sql }, "replace");
     void running.start(bodyOf(id, sql, values));
   };
@@ -54,30 +54,31 @@ export function Sql() {
   latest.current = run;
 
   useEffect(() => {
+    let made: SqlEditor | null = null;
     let isOver = false;
     void import("../parts/editor").then(({ createEditor }) => {
       if (isOver) return;
-      editor.current = createEditor(host.current!, { text, label: "SQL", onChange: setText, onRun: () => latest.current() });
-      if (schema.data) editor.current.know(schema.data);
+      made = createEditor(host.current!, { text, label: "SQL", onChange: setText, onRun: () => latest.current() });
+      setEditor(made);
       if (asked) latest.current();
     });
     return () => {
       isOver = true;
-      editor.current?.destroy();
-      editor.current = null;
+      made?.destroy();
     };
   }, []);
-  useEffect(() => {
-    if (schema.data) editor.current?.know(schema.data);
-  }, [schema.data]);
-  useEffect(() => editor.current?.mark(checked?.valid === false ? checked.errors : []), [checked]);
+  // Either may come first, the editor or what it shows; and who sees the tables is offered their columns.
+  useLayoutEffect(() => {
+    if (schema.data) editor?.know(schema.data);
+  }, [editor, schema.data]);
+  useEffect(() => editor?.mark(checked?.valid === false ? checked.errors : []), [editor, checked]);
 
   const open = (statement: { sql: string; defaults?: Record<string, unknown>; name?: string }) => {
-    editor.current?.set(statement.sql);
+    editor?.set(statement.sql);
     setName(statement.name ?? "");
     const defaults = Object.entries(statement.defaults ?? {});
     setValues(Object.fromEntries(defaults.map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)])));
-    editor.current?.focus();
+    editor?.focus();
   };
   return (
     <>
@@ -124,7 +125,7 @@ export function Sql() {
           {files.error && <ErrorNote error={files.error} />}
           {rows && !running.error && <Result rows={rows} choices={shown} onDownload={(format) => void files.start(format)} isBusy={files.busy} />}
         </div>
-        <SqlSide schema={schema} round={round} onOpen={open} onInsert={(insert) => editor.current?.insert(insert)} />
+        <SqlSide schema={schema} round={round} onOpen={open} onInsert={(insert) => editor?.insert(insert)} />
       </div>
     </>
   );
