@@ -50,17 +50,17 @@ export function Sql() {
     if (sql.trim()) change({ sql }, "replace");
     void running.start(bodyOf(id, sql, values));
   };
-  const latest = useRef(run);
-  latest.current = run;
+  const latest = useRef({ run, text });
+  latest.current = { run, text };
 
   useEffect(() => {
     let made: SqlEditor | null = null;
     let isOver = false;
     void import("../parts/editor").then(({ createEditor }) => {
       if (isOver) return;
-      made = createEditor(host.current!, { text, label: "SQL", onChange: setText, onRun: () => latest.current() });
+      made = createEditor(host.current!, { text: latest.current.text, label: "SQL", onChange: setText, onRun: () => latest.current.run() });
       setEditor(made);
-      if (asked) latest.current();
+      if (asked) latest.current.run();
     });
     return () => {
       isOver = true;
@@ -75,6 +75,7 @@ export function Sql() {
 
   const open = (statement: { sql: string; defaults?: Record<string, unknown>; name?: string }) => {
     editor?.set(statement.sql);
+    setText(statement.sql);
     setName(statement.name ?? "");
     const defaults = Object.entries(statement.defaults ?? {});
     setValues(Object.fromEntries(defaults.map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)])));
