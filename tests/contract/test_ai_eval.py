@@ -17,7 +17,7 @@ _ROOT = Path(__file__).parents[2]
 def counts() -> dict[str, dict[str, int]]:
     """In a process of its own: an engine is of one process."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.eval", "--json"], cwd=_ROOT, capture_output=True, text=True, timeout=240, check=True
+        [sys.executable, "-m", "tests.eval", "--json"], cwd=_ROOT, capture_output=True, text=True, timeout=600, check=True
     )
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return dict(found["offline"])

@@ -1,5 +1,6 @@
 """Trend questions against plain Python, over generated events and questions."""
 
+import datetime
 import math
 import re
 from collections.abc import Sequence
@@ -41,8 +42,8 @@ _measures = st.one_of(
 _zones = st.sampled_from(["UTC", "Europe/Vienna", "Asia/Kolkata", "America/New_York"])
 
 
-async def _asked(asker: Asker, stored: Sequence[Event], question: dict[str, Any]) -> Answer:
-    return await asker.ask(stored, {"kind": "trend", **question})
+async def _asked(asker: Asker, stored: Sequence[Event], question: dict[str, Any], now: int = BEGIN) -> Answer:
+    return await asker.ask(stored, {"kind": "trend", **question}, now)
 
 
 def _of_sample(measures: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -304,6 +305,38 @@ async def test_the_time_before_is_as_many_months_where_the_range_is_whole_months
     assert (found.table.rows, found.previous.rows) == ([["2026-03-01", 31]], [["2026-02-01", 14]])
     assert found.previous_range == ("2026-02-01T00:00:00.000Z", "2026-03-01T00:00:00.000Z")
     assert found.last_event_at == "2026-03-27T00:00:00.000Z"  # later ones are ahead of the clock
+
+
+@pytest.mark.parametrize(
+    ("last", "unit", "zone", "before"),
+    [
+        (1, "day", "UTC", ("2026-03-26T00:00:00.000Z", "2026-03-26T10:00:00.000Z")),
+        (1, "week", "UTC", ("2026-03-16T00:00:00.000Z", "2026-03-20T10:00:00.000Z")),
+        (1, "month", "UTC", ("2026-02-01T00:00:00.000Z", "2026-02-27T10:00:00.000Z")),
+        (2, "month", "UTC", ("2025-12-01T00:00:00.000Z", "2026-01-27T10:00:00.000Z")),
+        (1, "month", "America/New_York", ("2026-02-01T05:00:00.000Z", "2026-02-27T11:00:00.000Z")),  # summer time since the 8th
+    ],
+)
+async def test_calendar_units_up_to_now_are_compared_with_the_same_part_of_those_before(
+    last: int, unit: str, zone: str, before: tuple[str, str], asker: Asker
+) -> None:
+    begin, end = (int(datetime.datetime.fromisoformat(at).timestamp() * 1000) for at in before)
+    stored = [Event(at, number=number) for number, at in enumerate((begin - 1, begin, end - 1, end))]
+    question = {
+        "measures": [{"measure": "count"}],
+        "range": {"last": last, "unit": unit, "align": "to_date"},
+        "time_zone": zone,
+    }
+    found = await _asked(asker, stored, {**question, "compare": "previous_period"}, now=BEGIN + 10 * HOUR)
+    assert found.previous is not None
+    assert found.previous_range == before
+    assert found.previous.rows == [[2]]
+
+
+async def test_a_month_up_to_its_31st_is_compared_with_all_of_a_shorter_one_until_the_same_hour(asker: Asker) -> None:
+    question = {"measures": [{"measure": "count"}], "range": {"last": 1, "unit": "month", "align": "to_date"}}
+    found = await _asked(asker, [], {**question, "compare": "previous_period"}, now=BEGIN + 4 * DAY + 10 * HOUR)
+    assert found.previous_range == ("2026-02-01T00:00:00.000Z", "2026-02-28T10:00:00.000Z")
 
 
 async def test_a_question_answers_of_its_tenant_alone(asker: Asker) -> None:

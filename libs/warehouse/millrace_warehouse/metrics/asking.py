@@ -158,7 +158,7 @@ async def _trend(asking: _Asking, trend: Trend) -> Answer:
     made, table = await _measured(asking, trend, asking.span)
     statements, previous, before, sample = [made.statement], None, None, made.sample
     if trend.compare is not None:
-        before = span_before(asking.span, trend.compare, asking.zone)
+        before = span_before(trend.range, asking.span, trend.compare, asking.zone)
         earlier, previous = await _measured(asking, trend, before)
         statements.append(earlier.statement)
         sample = sample or earlier.sample

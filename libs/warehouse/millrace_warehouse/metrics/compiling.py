@@ -85,4 +85,4 @@ def _trend(trend: Trend, writing: Callable[[], Writing]) -> Iterator[Statement]:
     first = writing()
     yield compile_trend(trend, first, first.span).statement
     if trend.compare is not None:
-        yield compile_trend(trend, writing(), span_before(first.span, trend.compare, first.zone)).statement
+        yield compile_trend(trend, writing(), span_before(trend.range, first.span, trend.compare, first.zone)).statement

@@ -73,7 +73,9 @@ class Trend(Sampled):
     by: Annotated[tuple[EventField, ...], Field(max_length=5)] = Field((), description="Dimensions.")
     granularity: Unit | None = Field(None, description="A row for each of these; rows without events are there, with zeros.")
     compare: Literal["previous_period", "previous_year"] | None = Field(
-        None, description="Answer the time before as well: as long, and where the range is whole months, as many months."
+        None,
+        description="Answer the time before as well: as long, where the range is whole months, as many months, and of calendar "
+        "units up to now the same part of those before.",
     )
     top: int | None = Field(None, ge=1, le=1_000, description="Only the largest by the first measure, over the whole range.")
     other: Annotated[bool, Field(description="With `top`: what is not among them, measured together, is one more.")] = True

@@ -126,12 +126,21 @@ def _last(asked: Last, now: int, zone: ZoneInfo) -> Span:
     return Span(millis_of(shifted(current, asked.unit, -asked.last), zone), millis_of(current, zone))
 
 
-def span_before(span: Span, compare: str, zone: ZoneInfo) -> Span:
-    """The time that a span is compared with: a year earlier, or as long just before it: as many months where it is whole
-    months, else as much of the wall clock."""
+def span_before(asked: Range | None, span: Span, compare: str, zone: ZoneInfo) -> Span:
+    """The time that a range, which is this span, is compared with.
+
+    A year earlier; of calendar units up to now the same part of those before (this month until the 27th with last month until the
+    27th); else as long just before it: as many months where it is whole months, else as much of the wall clock.
+    """
     first, end = local(span.first, zone), local(span.end, zone)
+
+    def shifted_by(unit: RangeUnit, count: int) -> Span:
+        return Span(millis_of(shifted(first, unit, count), zone), millis_of(shifted(end, unit, count), zone))
+
     if compare == "previous_year":
-        return Span(millis_of(shifted(first, "year", -1), zone), millis_of(shifted(end, "year", -1), zone))
+        return shifted_by("year", -1)
+    if isinstance(asked, Last) and asked.align == "to_date":
+        return shifted_by(asked.unit, -asked.last)
     months = (end.year - first.year) * 12 + end.month - first.month
     if months > 0 and floor(first, "month") == first and floor(end, "month") == end:
         return Span(millis_of(shifted(first, "month", -months), zone), span.first)

@@ -120,6 +120,6 @@ def time_before(asked: Range | None, told: Told) -> Between:
     if asked is None:
         raise NotUnderstood("before which time")
     zone = zone_of(told.time_zone)
-    span = span_before(span_of(asked, told.now, zone), "previous_period", zone)
+    span = span_before(asked, span_of(asked, told.now, zone), "previous_period", zone)
     first, end = (local(at, zone).isoformat(timespec="milliseconds") for at in (span.first, span.end))
     return Between(start=first, end=end)
