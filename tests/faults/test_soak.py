@@ -41,6 +41,10 @@ _TELLING_SECONDS = 600.0
 _RATE = 1_000
 _STREAMS = 10
 _SAMPLE_SECONDS = 5.0
+_REST_SECONDS = 60.0
+_BACKLOG = 10 * _RATE
+"""Events. A consumer that is further behind holds batches of them, which is told and is no growth."""
+_LAG = re.compile(rf"^{names.CONSUMER_LAG_EVENTS.name}\{{[^}}]*\}} (\S+)$", re.MULTILINE)
 _IDS = re.compile(rf"^{names.CONSUMER_RECENT_IDS_BYTES.name} (\S+)$", re.MULTILINE)
 
 Killed = Server | ClickHouse | KafkaBroker | RedisServer | Postgres
@@ -53,7 +57,10 @@ class _Watched:
     """What was seen of the processes meanwhile."""
 
     memory: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
-    """For each service: (process, MB), one after the other; without the consumer's recent ids, which grow with the events."""
+    """For each service: (process, MB), one after the other; without the consumer's recent ids, which grow with the events, and
+    without what it had while it was behind."""
+    behind: list[tuple[float, float]] = field(default_factory=list)
+    """Of the consumer while it was behind: (events, MB)."""
     ids: list[float] = field(default_factory=list)
     """MB of the consumer's recent ids."""
     parts: list[int] = field(default_factory=list)
@@ -153,9 +160,10 @@ async def test_a_long_run_with_random_faults_is_exact_and_its_memory_and_parts_s
                 await faults.inject(_SECONDS / 2, services=False)
                 enough.set()
                 await asyncio.wait_for(writing, 300)
-            elapsed = time.monotonic() - began
-            await platform.until_stored(TENANTS, sum(one.events for one in writers.written))
-            caught_up = time.monotonic() - began - elapsed
+                elapsed = time.monotonic() - began
+                await platform.until_stored(TENANTS, sum(one.events for one in writers.written))
+                caught_up = time.monotonic() - began - elapsed
+                await asyncio.sleep(_REST_SECONDS)
             assert list(await asyncio.to_thread(platform.stop)) == [0, 0, 0]
         finally:
             platform.kill()
@@ -183,6 +191,9 @@ def _note(writers: SteadyWriters, watched: _Watched, elapsed: float, caught_up: 
     sizes = {service: watched.settled(service) for service in watched.memory}
     figures.note("memory " + ", ".join(f"{name} {early:.0f} -> {late:.0f} MB" for name, (early, late) in sizes.items()))
     figures.note(f"recent ids {max(watched.ids):.0f} MB at most")
+    if watched.behind:
+        lags, behind = zip(*watched.behind, strict=True)
+        figures.note(f"consumer at most {max(behind):.0f} MB while it was behind, with {max(lags):,.0f} events at most")
 
 
 @contextlib.asynccontextmanager
@@ -211,9 +222,13 @@ async def _watch(platform: Distributed, watched: _Watched) -> None:
             await asyncio.sleep(_SAMPLE_SECONDS)
             for name, service in zip(("ingestion", "consumer", "analytics"), platform.services, strict=True):
                 with contextlib.suppress(OSError, httpx.TransportError):
-                    if of_ids := await _ids_mb(client, service) if name == "consumer" else 0.0:
-                        watched.ids.append(of_ids)
-                    watched.memory.setdefault(name, []).append((service.pid, _memory_mb(service.pid) - of_ids))
+                    lag, of_ids = await _consumer_says(client, service) if name == "consumer" else (0.0, 0.0)
+                    size = _memory_mb(service.pid) - of_ids
+                    watched.ids += [of_ids] if of_ids else []
+                    if lag > _BACKLOG:
+                        watched.behind.append((lag, size))
+                    else:
+                        watched.memory.setdefault(name, []).append((service.pid, size))
             with contextlib.suppress(httpx.TransportError):
                 answer = await client.post(url, params={"query": sql})
                 if answer.status_code == 200:
@@ -232,11 +247,11 @@ async def _listen(platform: Distributed, number: int) -> None:
             await asyncio.sleep(1.0)
 
 
-async def _ids_mb(client: httpx.AsyncClient, consumer: Server) -> float:
-    """As the consumer tells it, once a second."""
+async def _consumer_says(client: httpx.AsyncClient, consumer: Server) -> tuple[float, float]:
+    """How many events it is behind, and how many MB its recent ids take: as it tells them, once a second."""
     answer = await client.get(f"{consumer.url}/metrics", timeout=_SAMPLE_SECONDS, auth=None)
-    found = _IDS.search(answer.text)
-    return float(found[1]) / 2**20 if found else 0.0
+    ids = _IDS.search(answer.text)
+    return sum(float(lag) for lag in _LAG.findall(answer.text)), float(ids[1]) / 2**20 if ids else 0.0
 
 
 def _memory_mb(process: int) -> float:
