@@ -1,5 +1,6 @@
 """Who is given the kept answer of an ``Idempotency-Key``: nobody another tenant's, and nobody what they may not have now."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
@@ -123,6 +124,31 @@ async def test_a_link_that_is_ended_gives_no_kept_answer(served: Platform) -> No
     assert (await _once(served, "/api/v1/shared/values", {}, **bearer(link["token"]))).status_code == 200
     await served.http.delete(f"{path}/{link['id']}", headers=ada)
     assert (await _once(served, "/api/v1/shared/values", {}, **bearer(link["token"]))).status_code == 404
+
+
+@pytest.mark.parametrize("auth", ["open", "required"])
+async def test_nothing_is_given_of_before_somebody_was_erased(auth: str, tmp_path: Path) -> None:
+    async with platform(tmp_path / "data", auth=auth) as served:
+        keys = {tenant: bearer(await served.secret(tenant)) for tenant in ("ta", "tb")}
+        for tenant, key in keys.items():
+            event = {"customer_id": tenant, "user_id": "zoe", "event_type": "e", "properties": {"mail": "zoe@example.com"}}
+            assert (await served.http.post("/track", json=event, headers=key)).status_code == 200
+        rows = "SELECT properties FROM events_raw WHERE user_id = 'zoe'"
+
+        async def asked(tenant: str) -> bool:
+            body = {"customer_id": tenant, "sql": f"{rows} AND customer_id = '{tenant}'"}
+            answer = await _once(served, "/query", body, **keys[tenant])
+            assert answer.status_code == 200, answer.text
+            return "zoe@example.com" in answer.text
+
+        async with asyncio.timeout(60):
+            for tenant, key in keys.items():
+                look = {"customer_id": tenant, "sql": f"SELECT count() AS n FROM events_raw WHERE customer_id = '{tenant}'"}
+                while (await served.http.post("/query", json=look, headers=key)).json()["data"] != [{"n": 1}]:
+                    await asyncio.sleep(0.05)
+        assert [await asked("ta"), await asked("tb")] == [True, True]
+        await served.as_server("POST", "/privacy/erase", json={"tenant": "ta", "user_id": "zoe"})
+        assert [await asked("ta"), await asked("tb")] == [False, True]
 
 
 async def test_every_header_that_a_post_reads_is_compared(served: Platform) -> None:

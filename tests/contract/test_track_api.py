@@ -357,11 +357,23 @@ async def test_an_idempotency_key_for_other_events_is_refused_and_nothing_of_the
     other = await client.post("/track/batch", {"events": [EVENT | {"event_type": "purchase"}]}, idempotency_key="k")
     own_id = EVENT | {"event_type": "purchase", "event_id": "p-1"}
     with_id = await client.post("/track/batch", {"events": [own_id]}, idempotency_key="k")
+    more = await client.post("/track/batch", {"events": [EVENT, EVENT | {"event_type": "purchase"}]}, idempotency_key="k")
 
     assert (first.status, again.status, again.text) == (200, 200, first.text)
-    assert (other.status, other.body["code"]) == (409, "idempotency_key_reused")
+    for refused in (other, more):
+        assert (refused.status, refused.body["code"]) == (409, "idempotency_key_reused")
     assert with_id.status == 200
     assert [line["event_type"] for line in client.log.lines] == ["click", "purchase"]
+
+
+async def test_what_was_refused_is_mended_under_the_same_key() -> None:
+    client = tracker()
+    for last in ({}, EVENT | {"event_type": "purchase"}):
+        reply = await client.post("/track/batch", {"events": [EVENT, last]}, idempotency_key="k")
+        assert reply.status == 200
+    ids = [(line["event_type"], line["event_id"]) for line in client.log.lines]
+    assert [kind for kind, _ in ids] == ["click", "click", "purchase"]
+    assert ids[0] == ids[1]  # which the consumer stores once
 
 
 @pytest.mark.parametrize("agent", ["Googlebot/2.1", "facebookexternalhit/1.1", "AhrefsBot/7.0", "GPTBot/1.2", "bingbot/2.0"])

@@ -41,16 +41,21 @@ async def test_without_an_id_there_is_a_new_one_of_this_moment(sent: Any) -> Non
     assert "client_event_id" not in line
 
 
-async def test_an_idempotency_key_gives_ids_by_key_and_index() -> None:
-    client = tracker()
+async def test_an_idempotency_key_gives_the_same_events_the_same_ids_wherever_they_are_sent_again() -> None:
     events = [EVENT, {**EVENT, "event_id": _UUID}, EVENT]
-    reply = await client.post("/track/batch", {"events": events}, idempotency_key="k1")
-    assert reply.status == 200
-    assert [line["event_id"] for line in client.log.lines] == [
-        derived_id("demo", "idempotency_key", "k1", "0"),
-        _UUID,
-        derived_id("demo", "idempotency_key", "k1", "2"),
-    ]
+
+    async def ids(key: str, events: list[dict[str, Any]]) -> list[str]:
+        client = tracker()  # which knows of no answer before
+        assert (await client.post("/track/batch", {"events": events}, idempotency_key=key)).status == 200
+        return [line["event_id"] for line in client.log.lines]
+
+    first = await ids("k1", events)
+    assert first[1] == _UUID
+    assert len({*first}) == 3
+    assert await ids("k1", [{**event, "sent_at": NOW, "context": {"try": 2}} for event in events]) == first
+    assert not {first[0], first[2]} & {*await ids("k2", events)}
+    others = await ids("k1", [{**event, "event_type": "other"} for event in events])
+    assert not {first[0], first[2]} & {*others}
 
 
 # Time

@@ -5,11 +5,12 @@ import pytest
 from millrace_core.errors import Conflict
 from millrace_eventlog.records import LogRecord
 from millrace_ingestion.idempotency import Answers, name_of
+from millrace_ingestion.protocols.native import NativeEvent
 from millrace_records.cache.memory import MemoryCache
 
 
-def _record(tenant: str, event_id: str) -> LogRecord:
-    return LogRecord(tenant, event_id, 0, "native", "", b"{}")
+def _record(tenant: str) -> LogRecord:
+    return LogRecord(tenant, "", 0, "native", "", b"{}")
 
 
 CONTENT = bytes(range(16))
@@ -40,14 +41,20 @@ async def test_large_answers_and_no_time_keep_nothing() -> None:
     assert await Answers(cache, seconds=60).find(b"a", CONTENT) is None
 
 
-def test_a_request_is_named_by_its_key_and_its_events() -> None:
-    name = name_of("key", 0, [_record("a", "1")])
-    assert name == name_of("key", 0, [_record("a", "1")])
+def _event(event_id: str | None = None) -> NativeEvent:
+    return NativeEvent(event_type="click", event_id=event_id)
+
+
+def test_a_request_is_named_by_its_key_its_tenants_and_ids_that_the_client_gave() -> None:
+    name = name_of("key", 0, [_record("a")], [_event()])
+    assert name == name_of("key", 0, [_record("a"), _record("a")], [_event(), _event("")])
     others = [
-        name_of("other", 0, [_record("a", "1")]),
-        name_of("key", 1, [_record("a", "1")]),
-        name_of("key", 0, [_record("b", "1")]),
-        name_of("key", 0, [_record("a", "2")]),
-        name_of("key", 0, [_record("a", "1"), _record("a", "2")]),
+        name_of("other", 0, [_record("a")], [_event()]),
+        name_of("key", 1, [_record("a")], [_event()]),
+        name_of("key", 0, [_record("b")], [_event()]),
+        name_of("key", 0, [_record("a"), _record("b")], [_event(), _event()]),
+        name_of("key", 0, [_record("a")], [_event("1")]),
+        name_of("key", 0, [_record("a")], [_event("2")]),
+        name_of("key", 0, [_record("a"), _record("a")], [_event("1"), _event("2")]),
     ]
-    assert name not in others
+    assert len({name, *others}) == 8

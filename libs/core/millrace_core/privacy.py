@@ -19,9 +19,17 @@ OBJECTS: Final = ("properties", "context")
 QUERY: Final = "query"
 """Names a parameter of every address in an event: ``query.email``."""
 
+ERASED_SECONDS: Final = 30 * 86_400.0
+"""How long it is known when a tenant last erased somebody: longer than any answer is kept."""
+
 MOST_FIELDS: Final = 200
 """In each list of a tenant."""
 _LONGEST: Final = 512
+
+
+def erased_key(tenant: str) -> str:
+    """Where processes share until when (seconds since the epoch) answers of a tenant may hold somebody who is erased."""
+    return f"erased:{tenant}"
 
 
 @dataclass(frozen=True, slots=True)

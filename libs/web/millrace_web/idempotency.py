@@ -6,12 +6,14 @@ none of that: how fresh an answer has to be does not make it another request, wh
 holds a secret (``Cache-Control: no-store``) is not kept, and neither is a refusal or a fault that may be over by the next try.
 
 What is kept is given to who may have it now: each right that the routes found when they made the answer has to be there still.
+And nothing is given of before somebody of a tenant that it is about was erased.
 
 Of requests that come to one process at once, one is done and the others wait for its answer.
 """
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
@@ -21,6 +23,7 @@ import msgspec
 
 from millrace_core.access import ANYONE, Caller, NotedCaller, Right, tenant_of
 from millrace_core.errors import Conflict, InvalidInput, MillraceError
+from millrace_core.privacy import erased_key
 from millrace_web.errors import error_headers, status_of
 from millrace_web.problems import error_response
 from millrace_web.requests import AsgiApp, Message, Receive, Send
@@ -55,6 +58,8 @@ class _Kept(msgspec.Struct, array_like=True):
     body: bytes
     rights: list[tuple[Right, str]] = []
     """That the answer needs, each with the tenant."""
+    asked_at: float = 0.0
+    """Seconds since the epoch."""
 
 
 class Idempotency:
@@ -115,11 +120,11 @@ class Idempotency:
         self, name: str, content: bytes, message: Message, scope: Message, receive: Receive, send: Send
     ) -> None:
         caller = _caller_in(scope)
-        known = await self._cache.get(name)
+        known = await self._known(name)
         if known is not None:
-            await _repeat(msgspec.msgpack.decode(known, type=_Kept), content, caller, send)
+            await _repeat(known, content, caller, send)
             return
-        answered = _Kept(content, 500, [], b"")
+        answered = _Kept(content, 500, [], b"", asked_at=time.time())
         noted = None
         if caller is not None:
             scope["state"]["caller"] = noted = NotedCaller(caller.who, caller.rights, caller.session)
@@ -139,6 +144,18 @@ class Idempotency:
             await send(sent)
 
         await self._app(scope, receive_again, listen)
+
+    async def _known(self, name: str) -> _Kept | None:
+        """What is kept under a name, unless it may hold somebody who is erased."""
+        found = await self._cache.get(name)
+        if found is None:
+            return None
+        kept = msgspec.msgpack.decode(found, type=_Kept)
+        for tenant in {tenant for _, tenant in kept.rights}:
+            erased = await self._cache.get(erased_key(tenant))
+            if erased is not None and kept.asked_at <= float(erased):
+                return None
+        return kept
 
 
 def _key_in(scope: Message) -> bytes | None:

@@ -98,5 +98,7 @@ def build(
         # A consumer that is alone and has its partition not yet is behind with whatever there is.
         return await consumer.lag() if consumer.partitions or is_shared else await log.reader.lag(0)
 
-    privacy = PrivacyRequests(log, warehouse, records, cache.messages, tombstones, lag, is_shared, on_step, clock=clock)
+    privacy = PrivacyRequests(
+        log, warehouse, records, cache.messages, cache.cache, tombstones, lag, is_shared, on_step, clock=clock
+    )
     return ConsumerService(consumer, warehouse, records, cache.locks, metrics, settings.consumer_audit_seconds, privacy)

@@ -16,6 +16,7 @@ from millrace_eventlog.records import LogRecord
 from millrace_ingestion.contexts import context_of
 from millrace_ingestion.enrich.agents import Agents
 from millrace_ingestion.enrich.visits import campaign_of_properties, visit_text
+from millrace_ingestion.idempotency import content_of
 from millrace_ingestion.objects import check_object, text_at
 from millrace_ingestion.privacy.filtering import Filtering, LeftOut
 from millrace_ingestion.protocols.native import NOT_SENT, Batch, NativeEvent
@@ -72,7 +73,7 @@ class Acceptance:
         routing = visitor or user or session
         if not ((routing or sender.may_be_nobody) and event_type and tenant and is_tenant(tenant)):
             raise _lack(tenant, event_type)
-        event_id, client_id = _identity(event.event_id, tenant, index, sender)
+        event_id, client_id = _identity(event, tenant, index, sender)
         if event.sent_at is not None:
             sent_at = parse_time(event.sent_at)
             if sent_at is None:
@@ -151,16 +152,17 @@ class Acceptance:
         return line_of(made, visit_text(page_url, referrer, page, campaign), arrival)
 
 
-def _identity(given: str | int | None, tenant: str, index: int, sender: Sender) -> tuple[str, str]:
+def _identity(event: NativeEvent, tenant: str, index: int, sender: Sender) -> tuple[str, str]:
     """The event's id and, where that is derived from it, the client's own: the client's UUID; an id derived from any other,
-    or from the idempotency key; else a new one."""
+    or from the idempotency key and what the event says; else a new one."""
+    given = event.event_id
     if given is not None and not is_no_id(text := _text(given)):
         kept = normal_uuid(text)
         if kept:
             return kept, ""
         return derived_id(tenant, sender.id_kind, text), text.replace("\0", " ") if sender.may_be_nobody else text
     if sender.idempotency_key:
-        return derived_id(tenant, "idempotency_key", sender.idempotency_key, str(index)), ""
+        return derived_id(tenant, "idempotency_key", sender.idempotency_key, str(index), content_of([event]).hex()), ""
     return new_id(sender.received_at), ""
 
 

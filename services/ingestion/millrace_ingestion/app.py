@@ -172,7 +172,7 @@ class Tracking:
 
     async def _store(self, verdicts: Verdicts, batch: native.Batch, key: str, *, is_single: bool) -> bytes:
         parts, records = self._parts, verdicts.records
-        name = name_of(key, len(verdicts.errors), records) if key and records else b""
+        name = name_of(key, len(verdicts.errors), records, batch.events) if key and records else b""
         content = content_of(batch.events) if name else b""
         if name and (known := await self._answered(name, content, records)) is not None:
             verdicts.accepted.clear()

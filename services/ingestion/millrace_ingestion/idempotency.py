@@ -1,16 +1,17 @@
 """Answers that are repeated when a client posts the same request again with the same ``Idempotency-Key``.
 
 Only a convenience for the client: what keeps a retry from counting twice are event ids, which the consumer checks. So an answer
-may be forgotten at any time, which costs nothing but the work.
+may be forgotten at any time: the same events have the same ids and are found to be stored, others have others and are stored.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
 from millrace_core.errors import Conflict
+from millrace_core.ids import is_no_id
 from millrace_eventlog.records import LogRecord
 from millrace_ingestion.protocols.native import NOT_SENT, NativeEvent
 from millrace_ingestion.protocols.reading import Refused
@@ -36,7 +37,7 @@ class Answers:
         """The answer given under this name, None when there is none or it is too old.
 
         Raises:
-            Conflict: ``idempotency_key_reused``: other events got the same ids from the key, and would not be stored.
+            Conflict: ``idempotency_key_reused``: it was given for other events.
         """
         kept = await self._cache.get(_key(name))
         if kept is None:
@@ -55,19 +56,27 @@ def _key(name: bytes) -> str:
     return f"answer:{name.hex()}"
 
 
-def name_of(key: str, rejected: int, records: Sequence[LogRecord]) -> bytes:
-    """What names a request: its key and its events (tenants and ids).
+def name_of(key: str, rejected: int, records: Sequence[LogRecord], events: Sequence[NativeEvent | Refused]) -> bytes:
+    """What names a request: its key, its tenants, how many of its events were refused, and the ids that the client gave.
 
-    A key alone does not: another tenant may use the same one, and a client that reuses a key for events with ids of their own
-    has to have them stored.
+    A key alone does not: another tenant may use the same one, a client that reuses a key for events with ids of their own has
+    to have them stored, and so has one that mends what was refused.
     """
     digest = hashlib.blake2b(f"{key}\0{rejected}".encode(), digest_size=_DIGEST)
-    for record in records:
-        digest.update(f"\0{record.tenant}\0{record.event_id}".encode())
+    for tenant in dict.fromkeys(record.tenant for record in records):
+        digest.update(f"\0{tenant}".encode())
+    for event in events:
+        if isinstance(event, NativeEvent) and has_id(event):
+            digest.update(f"\0\0{event.event_id}".encode("utf-8", "surrogatepass"))
     return digest.digest()
 
 
-def content_of(events: Sequence[NativeEvent | Refused]) -> bytes:
+def has_id(event: NativeEvent) -> bool:
+    """Whether the client gave the event an id that is one."""
+    return event.event_id is not None and not is_no_id(str(event.event_id))
+
+
+def content_of(events: Iterable[NativeEvent | Refused]) -> bytes:
     """What the events say, without what a client may say differently when it tries again."""
     digest = hashlib.blake2b(digest_size=_DIGEST)
     for event in events:

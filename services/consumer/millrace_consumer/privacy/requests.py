@@ -4,6 +4,7 @@ An erasure is written down first, by hashes, and finished by whoever starts next
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
@@ -15,11 +16,11 @@ from millrace_consumer.batches import runs_of
 from millrace_consumer.privacy.letters import is_of, letters_of, said_by
 from millrace_consumer.privacy.tombstones import USER, VISITOR, Tombstones, erased_of
 from millrace_core.errors import MillraceError, NotFound, Unavailable
-from millrace_core.privacy import digest_of, hashed_value
+from millrace_core.privacy import ERASED_SECONDS, digest_of, erased_key, hashed_value
 from millrace_core.time import iso_time, now_ms
 from millrace_eventlog.ports import LogPorts
 from millrace_eventlog.records import DeadLetter, Lag, LogRecord
-from millrace_records.cache.ports import Locks, Messages
+from millrace_records.cache.ports import Cache, Locks, Messages
 from millrace_records.ports import ERASURES_CHANGED, Erasure, Records
 from millrace_warehouse.ports import Person, StoringPorts
 
@@ -75,6 +76,7 @@ class PrivacyRequests:
     """Answers them.
 
     Args:
+        cache: where processes keep answers.
         lag: what waits for the warehouse.
         is_shared: whether other consumers store, too.
         on_step: called with the name of each step; fault tests end the process there.
@@ -84,6 +86,7 @@ class PrivacyRequests:
     warehouse: StoringPorts
     records: Records
     messages: Messages
+    cache: Cache
     tombstones: Tombstones
     lag: Callable[[], Awaitable[Lag]]
     is_shared: bool
@@ -136,7 +139,7 @@ class PrivacyRequests:
         asked = Erasure(person.tenant, salt, tuple(digests), person.before, actor, self.clock())
         erasure = await self.records.erasures.begin(asked)
         self.tombstones.add([erasure])
-        await self.messages.publish(ERASURES_CHANGED)
+        await self._tell(person.tenant)
         self.on_step("erasure.after-begin")
         if self.is_shared:
             await asyncio.sleep(_SPREAD_SECONDS)
@@ -150,6 +153,7 @@ class PrivacyRequests:
                 passes += 1
         if not any(remaining.values()):
             await self.records.erasures.settle(erasure.id, "erased", actor)
+        await self._tell(person.tenant)
         log = await self._forget(erasure)
         self.on_step("erasure.after-forget")
         return Outcome(replace(found, rows=erased), erasure, remaining, self.warehouse.people.question(person), log)
@@ -166,6 +170,8 @@ class PrivacyRequests:
             async with self._one:
                 self.tombstones.add([erasure])
                 found = any((await self._pass(erasure)).values())
+            if found or erasure.state == "begun":
+                await self._tell(erasure.tenant)
             forgotten = await self._forget(erasure)
             if erasure.state == "begun":
                 await self.records.erasures.settle(erasure.id, "erased")
@@ -173,6 +179,11 @@ class PrivacyRequests:
             elif not found and forgotten != "waits":
                 await self._repair(erasure.hours)
                 await self.records.erasures.settle(erasure.id, "done")
+
+    async def _tell(self, tenant: str) -> None:
+        """What was answered until now may hold somebody who is erased."""
+        await self.cache.put(erased_key(tenant), str(time.time()).encode(), ERASED_SECONDS)
+        await self.messages.publish(ERASURES_CHANGED)
 
     def _is_another_at_it(self, erasure: Erasure) -> bool:
         """Whether another consumer may be erasing it now: two that count the same hours anew would count them twice, until they
