@@ -333,12 +333,6 @@ async def test_calendar_units_up_to_now_are_compared_with_the_same_part_of_those
     assert found.previous.rows == [[2]]
 
 
-async def test_a_month_up_to_its_31st_is_compared_with_all_of_a_shorter_one_until_the_same_hour(asker: Asker) -> None:
-    question = {"measures": [{"measure": "count"}], "range": {"last": 1, "unit": "month", "align": "to_date"}}
-    found = await _asked(asker, [], {**question, "compare": "previous_period"}, now=BEGIN + 4 * DAY + 10 * HOUR)
-    assert found.previous_range == ("2026-02-01T00:00:00.000Z", "2026-02-28T10:00:00.000Z")
-
-
 async def test_a_question_answers_of_its_tenant_alone(asker: Asker) -> None:
     await store(asker.warehouse, [Event(BEGIN, visitor_id="v1"), Event(BEGIN, "identify", "v1", "u9", number=1)])
     found = await _asked(asker, [Event(BEGIN, visitor_id="v1")], {"measures": [{"measure": "count"}], "by": ["person"]})

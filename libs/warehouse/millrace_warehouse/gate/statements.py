@@ -126,8 +126,16 @@ def _until(condition: Node, column: str) -> int | None:
     at = _time_of(found[2])
     if at is None:
         return None
-    # `=` and `<=` take in the whole bucket of the column's function, and the millisecond of the value itself.
-    return at if found[0] == "less" else at + _BUCKETS.get(found[1], 0) + 1
+    bucket, has_zone = _BUCKETS.get(found[1], 0), any(_has_zone(side) for side in arguments_of(condition))
+    if found[0] == "less" and (not bucket or (bucket <= _DAY and at % bucket == 0 and not has_zone)):
+        return at
+    # The whole bucket of the column's function is taken in, and by `=` and `<=` the millisecond of the value itself.
+    return at + bucket + (_DAY // 2 if has_zone else 0) + (found[0] != "less")
+
+
+def _has_zone(node: Node) -> bool:
+    """Whether a function rounds by another zone than UTC, which is taken for half a day later: no zone is further behind."""
+    return node.get("type") == "Function" and node["name"].lower() in _BUCKETS and len(arguments_of(node)) > 1
 
 
 def _wrapped(node: Node, column: str) -> str | None:

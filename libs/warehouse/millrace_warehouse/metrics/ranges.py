@@ -33,7 +33,7 @@ class Between(Part):
 
     @model_validator(mode="after")
     def _both_are_times(self) -> Self:
-        for text in (self.start, self.end):
+        for text in (self.start.strip(), self.end.strip()):
             if parse_time(text) is None or (re.fullmatch(r"[-+.\d]+", text) and not _DATE.match(text)):
                 raise ValueError(f"{text[:40]!r} is no date or time (ISO 8601)")
         return self
@@ -96,6 +96,8 @@ def span_of(asked: Range | None, now: int, zone: ZoneInfo) -> Span:
         raise InvalidInput("the range lies too far away", code="invalid_range") from error
     if span.first >= span.end:
         raise InvalidInput("the range ends before it begins", code="invalid_range")
+    if span.first >= EVERYTHING.end or span.end <= EVERYTHING.first:
+        raise InvalidInput("the range lies outside of 1970 to 2100", code="invalid_range")
     return Span(max(span.first, EVERYTHING.first), min(span.end, EVERYTHING.end))
 
 
@@ -105,6 +107,7 @@ def _between(asked: Between, zone: ZoneInfo) -> Span:
 
 def _moment(text: str, zone: ZoneInfo, days: int) -> int:
     """Of a date its midnight, ``days`` later; of a time without an offset that of the zone."""
+    text = text.strip()
     if _DATE.match(text):
         day = datetime.date.fromisoformat(text) + datetime.timedelta(days=days)
         return millis_of(datetime.datetime.combine(day, datetime.time()), zone)
@@ -117,35 +120,48 @@ def _moment(text: str, zone: ZoneInfo, days: int) -> int:
 
 def _last(asked: Last, now: int, zone: ZoneInfo) -> Span:
     now = -(-now // _MINUTE_MS) * _MINUTE_MS
-    here = local(now, zone)
     if asked.align == "rolling":
-        return Span(millis_of(shifted(here, asked.unit, -asked.last), zone), now)
-    current = floor(here, asked.unit)
+        return Span(_moved(now, asked.unit, -asked.last, zone), now)
+    current = _begin_of(now, asked.unit, zone)
     if asked.align == "to_date":
-        return Span(millis_of(shifted(current, asked.unit, 1 - asked.last), zone), now)
-    return Span(millis_of(shifted(current, asked.unit, -asked.last), zone), millis_of(current, zone))
+        return Span(_moved(current, asked.unit, 1 - asked.last, zone), now)
+    return Span(_moved(current, asked.unit, -asked.last, zone), current)
 
 
 def span_before(asked: Range | None, span: Span, compare: str, zone: ZoneInfo) -> Span:
     """The time that a range, which is this span, is compared with.
 
-    A year earlier; of calendar units up to now the same part of those before (this month until the 27th with last month until the
-    27th); else as long just before it: as many months where it is whole months, else as much of the wall clock.
+    A year earlier, until the same last day; of calendar units up to now the same part of those before (this month until the
+    27th with last month until the 27th); else as long just before it: as many months where it is whole months, as many hours
+    where it is hours, else as much of the wall clock.
     """
     first, end = local(span.first, zone), local(span.end, zone)
-
-    def shifted_by(unit: RangeUnit, count: int) -> Span:
-        return Span(millis_of(shifted(first, unit, count), zone), millis_of(shifted(end, unit, count), zone))
-
-    if compare == "previous_year":
-        return shifted_by("year", -1)
-    if isinstance(asked, Last) and asked.align == "to_date":
-        return shifted_by(asked.unit, -asked.last)
     months = (end.year - first.year) * 12 + end.month - first.month
-    if months > 0 and floor(first, "month") == first and floor(end, "month") == end:
-        return Span(millis_of(shifted(first, "month", -months), zone), span.first)
-    length = end - first
-    return Span(millis_of(first - length, zone), span.first)
+    is_months = months > 0 and floor(first, "month") == first and floor(end, "month") == end
+    if compare == "previous_year":
+        last = 0 if is_months else 1  # of February 2024 all, of a week up to its 28th none of the 29th
+        return Span(_moved(span.first, "year", -1, zone), _moved(span.end - last, "year", -1, zone) + last)
+    if isinstance(asked, Last) and asked.align == "to_date":
+        return Span(*(_moved(at, asked.unit, -asked.last, zone) for at in (span.first, span.end)))
+    if is_months:
+        return Span(_moved(span.first, "month", -months, zone), span.first)
+    if isinstance(asked, Last) and asked.unit in _SECONDS:
+        return Span(2 * span.first - span.end, span.first)
+    return Span(millis_of(first - (end - first), zone), span.first)
+
+
+def _moved(millis: int, unit: RangeUnit, count: int, zone: ZoneInfo) -> int:
+    """So many units later: of minutes and hours as they pass, of longer ones by the zone's calendar."""
+    if unit in _SECONDS:
+        return millis + count * _SECONDS[unit] * 1000
+    return millis_of(shifted(local(millis, zone), unit, count), zone)
+
+
+def _begin_of(millis: int, unit: RangeUnit, zone: ZoneInfo) -> int:
+    """Of the calendar unit; of an hour that the clock shows twice its own."""
+    here = local(millis, zone)
+    begin = floor(here, unit)
+    return millis - round((here - begin).total_seconds() * 1000) if unit in _SECONDS else millis_of(begin, zone)
 
 
 def local(millis: int, zone: ZoneInfo) -> datetime.datetime:
