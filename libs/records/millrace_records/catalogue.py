@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, delete, func, select
 from millrace_core.errors import Conflict
 from millrace_records.access.changing import Changing
 from millrace_records.models import DescriptionRow, SegmentRow
-from millrace_records.transactions import Transactions
+from millrace_records.transactions import Transactions, put
 
 Described = Literal["event", "property"]
 
@@ -115,7 +115,7 @@ class SqlCatalogue:
         async with self._transactions.begin() as session:
             if (await session.execute(others)).scalar_one() >= most:
                 raise Conflict(f"{given.tenant} has {most:,} descriptions", code="too_many_descriptions")
-            await session.merge(row)
+            await put(session, row)
             self._changing.tell(
                 session, teller or given.actor, "description_changed", given.tenant, _subject(given.kind, given.name)
             )
@@ -152,7 +152,7 @@ class SqlCatalogue:
         async with self._transactions.begin() as session:
             if (await session.execute(others)).scalar_one() >= most:
                 raise Conflict(f"{given.tenant} has {most:,} segments", code="too_many_segments")
-            await session.merge(row)
+            await put(session, row)
             self._changing.tell(session, teller or given.actor, "segment_saved", given.tenant, given.name)
 
     async def segments(self, tenant: str | None = None) -> Sequence[Segment]:

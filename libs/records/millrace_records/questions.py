@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from millrace_records.models import SpendingRow, VerifiedRow
-from millrace_records.transactions import Transactions
+from millrace_records.transactions import Transactions, put
 
 MOST_VERIFIED: Final = 500
 """Of one tenant, that are looked through."""
@@ -74,7 +74,7 @@ class SqlQuestions:
             at=verified.at,
         )
         async with self._transactions.begin() as session:
-            await session.merge(row)
+            await put(session, row)
 
     async def verified(self, tenant: str) -> Sequence[Verified]:
         """See QuestionRecords."""

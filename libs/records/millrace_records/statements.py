@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select
 from millrace_core.errors import Conflict, NotFound
 from millrace_records.access.changing import Changing
 from millrace_records.models import AskedRow, SavedRow
-from millrace_records.transactions import Transactions
+from millrace_records.transactions import Transactions, put
 
 MOST_SAVED: Final = 1_000
 """Of one tenant."""
@@ -116,7 +116,7 @@ class SqlStatements:
         async with self._transactions.begin() as session:
             if (await session.execute(others)).scalar_one() >= most:
                 raise Conflict(f"{saved.tenant} has {most:,} saved statements", code="too_many_saved")
-            await session.merge(row)
+            await put(session, row)
             self._changing.tell(session, teller or saved.actor, "statement_saved", saved.tenant, saved.name)
 
     async def all_saved(self, tenant: str | None = None) -> Sequence[Saved]:

@@ -22,7 +22,7 @@ from millrace_records.models import AuditRow, DecisionRow, TenantRow
 from millrace_records.ports import AuditState, Decision, Erasures, Tenant, Tier
 from millrace_records.questions import QuestionRecords, SqlQuestions
 from millrace_records.statements import SqlStatements, StatementRecords
-from millrace_records.transactions import Transactions
+from millrace_records.transactions import Transactions, put
 
 _ROLLUPS: Final = "rollups"
 _AS_JSON: Final = ("denied", "hashed", "event_days")
@@ -88,14 +88,14 @@ class SqlRecords:
         """See Records."""
         settled = dataclasses.asdict(tenant)
         secret = settled.pop("hash_secret")
-        async with self._transactions.begin() as session:
+        async with self._transactions.begin(alone=f"tenant {tenant.name}") as session:  # or two would make a secret each
             if not secret:
                 known = await session.get(TenantRow, tenant.name)
                 secret = known.hash_secret if known is not None else ""
             if not secret and tenant.hashed:
                 secret = secrets.token_hex(32)
             texts = {name: json.dumps(settled[name]) for name in _AS_JSON}
-            await session.merge(TenantRow(**{**settled, **texts, "hash_secret": secret}))
+            await put(session, TenantRow(**{**settled, **texts, "hash_secret": secret}))
             self._changing.tell(session, actor, "tenant_changed", tenant.name, tenant.name, **settled)
 
     async def remove_tenant(self, name: str, actor: str = "server") -> bool:
@@ -133,15 +133,14 @@ class SqlRecords:
     async def save_audit(self, state: AuditState) -> None:
         """See Records."""
         async with self._transactions.begin() as session:
-            await session.merge(
-                AuditRow(
-                    kind=_ROLLUPS,
-                    at=state.at,
-                    hours=state.hours,
-                    duplicate_rows=state.duplicate_rows,
-                    rollup_differences=state.rollup_differences,
-                )
+            row = AuditRow(
+                kind=_ROLLUPS,
+                at=state.at,
+                hours=state.hours,
+                duplicate_rows=state.duplicate_rows,
+                rollup_differences=state.rollup_differences,
             )
+            await put(session, row)
 
     async def last_audit(self) -> AuditState | None:
         """See Records."""
