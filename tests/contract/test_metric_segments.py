@@ -95,3 +95,20 @@ def test_segments_of_segments_cannot_stand_for_more_than_anybody_writes() -> Non
     with pytest.raises(InvalidInput, match="20,000 parts") as refused:
         check_segment("shop", "all", kept({"segment": "s0"}), others)
     assert refused.value.code == "invalid_filter"
+
+
+@pytest.mark.parametrize("measured", [{}, {"where": {"segment": "b"}}])
+@pytest.mark.parametrize("own", [False, True])
+def test_segments_about_each_other_are_refused_where_a_question_names_them(measured: dict[str, Any], own: bool) -> None:
+    circle = {
+        "a": kept({"not": {"segment": "b"}}),
+        "b": kept({"all": [{"segment": "a"}, {"field": "event_type", "value": "x"}]}),
+    }
+    moment = Moment(0, segments={} if own else circle)
+    about = {"where": {"segment": "a"}} if not measured else {"measures": [{"measure": "count", **measured}]}
+    segments = circle if own else {}
+    funnel = {"kind": "funnel", "steps": [{"where": {"segment": "b"}}, {"where": {"segment": "a"}}]}
+    for question in (Trend.model_validate({**_COUNT, **about}), Funnel.model_validate(funnel)):
+        with pytest.raises(InvalidInput) as refused:
+            compiled("shop", question.model_copy(update={"segments": segments}), moment)
+        assert refused.value.code == "invalid_filter"

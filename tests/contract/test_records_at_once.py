@@ -7,6 +7,10 @@ from typing import Any, Final
 
 import pytest
 
+from millrace_analytics.families.catalogue.keeping import Keeping
+from millrace_analytics.families.catalogue.schemas import SegmentRequest
+from millrace_analytics.tenant_catalogue import TenantCatalogue
+from millrace_core.errors import MillraceError
 from millrace_records.catalogue import Description, Segment
 from millrace_records.ports import AuditState, Records, Tenant
 from millrace_records.questions import Verified
@@ -16,6 +20,7 @@ from millrace_records.wiring import migrate_records, open_records
 from tests.support.postgres import Postgres, postgres
 
 _AUSTRIA: Final[dict[str, Any]] = {"field": "country", "value": "AT"}
+_ROUNDS: Final = 10
 _databases = iter(range(1_000))
 
 
@@ -62,3 +67,48 @@ async def test_what_many_keep_first_under_one_name_is_kept_once(processes: tuple
         *filter(None, [await records.last_audit()]),
     ]
     assert len(kept) == (1 if number == 5 else 3)
+
+
+async def _both(*changes: Coroutine[Any, Any, Any]) -> list[str]:
+    """The codes of those that were refused."""
+    results = await asyncio.gather(*changes, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException) and not isinstance(result, MillraceError):
+            raise result
+    return [result.code for result in results if isinstance(result, MillraceError)]
+
+
+def _about(where: dict[str, Any]) -> SegmentRequest:
+    return SegmentRequest.model_validate({"where": where})
+
+
+async def test_segments_that_are_kept_at_once_are_not_about_each_other(processes: tuple[Records, Records]) -> None:
+    one, other = (Keeping(TenantCatalogue(records)) for records in processes)
+    for number in range(_ROUNDS):
+        c, d = f"c{number}", f"d{number}"
+        for name in (c, d):
+            await one.save("shop", name, _about(_AUSTRIA), "ada")
+        refused = await _both(
+            one.save("shop", c, _about({"segment": d}), "ada"), other.save("shop", d, _about({"segment": c}), "bob")
+        )
+        assert refused == ["invalid_filter"]
+
+
+async def test_a_segment_that_another_begins_to_be_about_is_not_removed(processes: tuple[Records, Records]) -> None:
+    one, other = (Keeping(TenantCatalogue(records)) for records in processes)
+    for number in range(_ROUNDS):
+        f, g = f"f{number}", f"g{number}"
+        await one.save("shop", f, _about(_AUSTRIA), "ada")
+        refused = await _both(one.save("shop", g, _about({"segment": f}), "ada"), other.remove("shop", f, "bob"))
+        assert refused in (["segment_in_use"], ["unknown_segment"])
+
+
+async def test_segments_about_each_other_from_an_older_version_can_be_removed(processes: tuple[Records, Records]) -> None:
+    records = processes[0]
+    for name, inner in (("c", "d"), ("d", "c"), ("h", "c")):
+        await records.catalogue.put_segment(Segment("shop", name, "", "", {"not": {"segment": inner}}, "ada", 1))
+    keeping = Keeping(TenantCatalogue(records))
+    assert await _both(keeping.remove("shop", "c", "ada")) == ["segment_in_use"], "h is about it, and no part of the circle"
+    for name in ("d", "h", "c"):
+        await keeping.remove("shop", name, "ada")
+    assert await records.catalogue.segments() == []

@@ -1,11 +1,12 @@
 """What tenants write about their data: what events and properties mean, and filters under names."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, cast
 
 from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_core.errors import Conflict
 from millrace_records.access.changing import Changing
@@ -53,6 +54,9 @@ class Segment:
     """Milliseconds since the epoch."""
 
 
+Check = Callable[[Sequence[Segment]], None]
+
+
 class CatalogueRecords(Protocol):
     """Both. All methods raise RecordsUnavailable; the trail says who changed what."""
 
@@ -75,8 +79,13 @@ class CatalogueRecords(Protocol):
         """Forget one; whether there was one."""
         ...
 
-    async def put_segment(self, given: Segment, *, teller: str | None = None, most: int = MOST_SEGMENTS) -> None:
+    async def put_segment(
+        self, given: Segment, *, teller: str | None = None, most: int = MOST_SEGMENTS, check: Check | None = None
+    ) -> None:
         """Keep a segment; it replaces the former one of its name.
+
+        Args:
+            check: is told the tenant's segments, and keeps this one out by raising. No process changes them in between.
 
         Raises:
             Conflict: ``too_many_segments``: the tenant has ``most`` others.
@@ -87,8 +96,12 @@ class CatalogueRecords(Protocol):
         """One tenant's, or everyone's, by name."""
         ...
 
-    async def remove_segment(self, tenant: str, name: str, actor: str) -> bool:
-        """Forget one; whether there was one."""
+    async def remove_segment(self, tenant: str, name: str, actor: str, *, check: Check | None = None) -> bool:
+        """Forget one; whether there was one.
+
+        Args:
+            check: as of ``put_segment``.
+        """
         ...
 
 
@@ -137,7 +150,9 @@ class SqlCatalogue:
                 self._changing.tell(session, actor, "description_removed", tenant, _subject(kind, name))
             return was_there
 
-    async def put_segment(self, given: Segment, *, teller: str | None = None, most: int = MOST_SEGMENTS) -> None:
+    async def put_segment(
+        self, given: Segment, *, teller: str | None = None, most: int = MOST_SEGMENTS, check: Check | None = None
+    ) -> None:
         """See CatalogueRecords."""
         row = SegmentRow(
             tenant=given.tenant,
@@ -149,7 +164,9 @@ class SqlCatalogue:
             at=given.at,
         )
         others = select(func.count()).where(SegmentRow.tenant == given.tenant, SegmentRow.name != given.name)
-        async with self._transactions.begin() as session:
+        async with self._transactions.begin(alone=f"segments of {given.tenant}") as session:
+            if check is not None:
+                check(await _segments(session, given.tenant))
             if (await session.execute(others)).scalar_one() >= most:
                 raise Conflict(f"{given.tenant} has {most:,} segments", code="too_many_segments")
             await put(session, row)
@@ -157,20 +174,26 @@ class SqlCatalogue:
 
     async def segments(self, tenant: str | None = None) -> Sequence[Segment]:
         """See CatalogueRecords."""
-        wanted = select(SegmentRow).order_by(SegmentRow.tenant, SegmentRow.name)
-        if tenant is not None:
-            wanted = wanted.where(SegmentRow.tenant == tenant)
         async with self._transactions.begin() as session:
-            return [_segment(row) for row in await session.scalars(wanted)]
+            return await _segments(session, tenant)
 
-    async def remove_segment(self, tenant: str, name: str, actor: str) -> bool:
+    async def remove_segment(self, tenant: str, name: str, actor: str, *, check: Check | None = None) -> bool:
         """See CatalogueRecords."""
         removed = delete(SegmentRow).where(SegmentRow.tenant == tenant, SegmentRow.name == name).returning(SegmentRow.name)
-        async with self._transactions.begin() as session:
+        async with self._transactions.begin(alone=f"segments of {tenant}") as session:
+            if check is not None:
+                check(await _segments(session, tenant))
             was_there = (await session.execute(removed)).first() is not None
             if was_there:
                 self._changing.tell(session, actor, "segment_removed", tenant, name)
             return was_there
+
+
+async def _segments(session: AsyncSession, tenant: str | None) -> Sequence[Segment]:
+    wanted = select(SegmentRow).order_by(SegmentRow.tenant, SegmentRow.name)
+    if tenant is not None:
+        wanted = wanted.where(SegmentRow.tenant == tenant)
+    return [_segment(row) for row in await session.scalars(wanted)]
 
 
 def _is(tenant: str, kind: str, name: str) -> ColumnElement[bool]:

@@ -102,18 +102,21 @@ def _fields(
 
 
 def _compared(writing: Writing, given: Filter) -> Iterator[FieldName]:
-    match given:
-        case Comparison():
-            yield given.field
-        case AllOf(all=inner) | AnyOf(any=inner):
-            for one in inner:
-                yield from _compared(writing, one)
-        case Not():
-            yield from _compared(writing, given.negated)
-        case InSegment():
-            yield from _compared(writing, writing.segment(given.segment))
-        case Did():
-            yield FieldName(name="person")  # no rollup knows people
+    """Looks into each segment once: that they end is known when their conditions are written, which is later."""
+    left, segments = [given], set[str]()
+    while left:
+        match left.pop():
+            case Comparison(field=field):
+                yield field
+            case AllOf(all=inner) | AnyOf(any=inner):
+                left += inner
+            case Not(negated=inside):
+                left.append(inside)
+            case InSegment(segment=name) if name not in segments:
+                segments.add(name)
+                left.append(writing.segment(name))
+            case Did():
+                yield FieldName(name="person")  # no rollup knows people
 
 
 def _is_of_pages(writing: Writing, filters: Sequence[Filter | None]) -> bool:
@@ -128,14 +131,16 @@ def _is_of_pages(writing: Writing, filters: Sequence[Filter | None]) -> bool:
 
 
 def _conjuncts(writing: Writing, given: Filter) -> Iterator[Comparison]:
-    match given:
-        case Comparison():
-            yield given
-        case AllOf():
-            for one in given.all:
-                yield from _conjuncts(writing, one)
-        case InSegment():
-            yield from _conjuncts(writing, writing.segment(given.segment))
+    left, segments = [given], set[str]()
+    while left:
+        match left.pop():
+            case Comparison() as found:
+                yield found
+            case AllOf(all=inner):
+                left += inner
+            case InSegment(segment=name) if name not in segments:
+                segments.add(name)
+                left.append(writing.segment(name))
 
 
 def _is_aligned(span: Span, size: int) -> bool:

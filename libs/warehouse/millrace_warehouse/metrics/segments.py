@@ -34,6 +34,13 @@ def check_segment(tenant: str, name: str, where: Filter, others: Mapping[str, Fi
     condition(Writing(tenant, EVERYTHING, zone_of("UTC"), 0, kept_segments=known), where)
 
 
+def users_of(name: str, known: Mapping[str, Filter]) -> list[str]:
+    """The segments that are about one, by name. Not those that it is about itself: where older versions have kept such a circle
+    nobody can ask with any of them, and one has to go first."""
+    own = _reached(known[name], known) if name in known else {name}
+    return sorted(other for other, where in known.items() if other not in own and name in segments_named(where))
+
+
 def _reached(where: Filter, known: Mapping[str, Filter]) -> set[str]:
     """The names of all segments that a filter stands on."""
     found: set[str] = set()

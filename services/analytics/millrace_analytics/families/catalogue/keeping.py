@@ -1,12 +1,13 @@
 """Keeps what tenants write about their data, and tells it."""
 
+from collections.abc import Sequence
+
 from millrace_analytics.families.catalogue.schemas import DescribeRequest, DescriptionLine, Kind, SegmentLine, SegmentRequest
 from millrace_analytics.tenant_catalogue import TenantCatalogue, filters_of
 from millrace_core.errors import Conflict, NotFound
 from millrace_core.time import iso_time, now_ms
 from millrace_records.catalogue import Description, Segment
-from millrace_warehouse.metrics.filters import segments_named
-from millrace_warehouse.metrics.segments import FILTERS, check_segment
+from millrace_warehouse.metrics.segments import FILTERS, check_segment, users_of
 
 
 class Keeping:
@@ -49,11 +50,11 @@ class Keeping:
             InvalidInput: no question could name it (see ``check_segment``).
             Conflict: ``too_many_segments``.
         """
-        records = self._catalogue.records
-        check_segment(tenant, name, asked.where, filters_of(await records.segments(tenant)))
         where = FILTERS.dump_python(asked.where, mode="json", by_alias=True, exclude_defaults=True)
         given = Segment(tenant, name, asked.label, asked.description, where, who, now_ms())
-        await records.put_segment(given)
+        await self._catalogue.records.put_segment(
+            given, check=lambda others: check_segment(tenant, name, asked.where, filters_of(others))
+        )
         return _segment(given)
 
     async def remove(self, tenant: str, name: str, who: str) -> None:
@@ -63,11 +64,12 @@ class Keeping:
             NotFound: there is none.
             Conflict: ``segment_in_use``: another one names it.
         """
-        records = self._catalogue.records
-        others = filters_of(await records.segments(tenant))
-        if users := sorted(other for other, where in others.items() if other != name and name in segments_named(where)):
-            raise Conflict(f"the segment {users[0]} is about {name}", code="segment_in_use")
-        if not await records.remove_segment(tenant, name, who):
+
+        def check(segments: Sequence[Segment]) -> None:
+            if users := users_of(name, filters_of(segments)):
+                raise Conflict(f"the segment {users[0]} is about {name}", code="segment_in_use")
+
+        if not await self._catalogue.records.remove_segment(tenant, name, who, check=check):
             raise NotFound(f"{tenant} has no segment {name}")
 
 
