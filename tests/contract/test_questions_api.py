@@ -164,6 +164,14 @@ def test_commerce_asks_for_a_metric_by_dimensions(shop: Server) -> None:
     assert _ask(shop, own, "/api/v1/analytics/query").json()["data"] == [{"amount": 15.25}]
 
 
+@pytest.mark.parametrize("body", [b"[]", b"5", b'"query"', b"true", b"null", b'["query"]', b""])
+def test_what_asks_for_neither_a_metric_nor_sql_is_told_in_the_familys_shape(shop: Server, body: bytes) -> None:
+    headers = {"X-Tenant-ID": "shop", "Content-Type": "application/json"}
+    answer = plain.post(f"{shop.url}/api/v1/analytics/query", content=body, headers=headers, timeout=30)
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json"), answer.text
+    assert answer.json()["code"] == "invalid_request"
+
+
 def test_commerce_sums_up_the_last_week_against_the_one_before(shop: Server) -> None:
     found = plain.get(
         f"{shop.url}/api/v1/analytics/metrics", params={"period": "week"}, headers={"X-Tenant-ID": "shop"}, timeout=30

@@ -16,7 +16,7 @@ from millrace_web.problems import problem_responses
 
 def _kind(body: Any) -> str:
     """SQL where there is ``query``; everything else is told what a metric needs."""
-    named = body if isinstance(body, dict) else vars(body)
+    named = body if isinstance(body, dict) else getattr(body, "__dict__", {})  # JSON that is no object has none
     return "sql" if "query" in named and "metric" not in named else "metric"
 
 
