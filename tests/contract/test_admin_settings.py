@@ -94,6 +94,16 @@ async def test_nonsense_and_other_origins_change_nothing(served: Platform) -> No
     assert (await served.http.get("/admin/v1/tenants/shop")).status_code == 404
 
 
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+async def test_a_setting_that_there_is_not_is_named_and_changes_nothing(served: Platform, method: str) -> None:
+    await _signed_in(served, "root@example.com", "*")
+    settled = {"time_zone": "Asia/Tokyo", "deny": ["properties.email"]}
+    answer = await served.http.request(method, "/admin/v1/tenants/shop", json=settled, headers=_OURS)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+    assert "deny" in answer.text
+    assert (await served.http.get("/admin/v1/tenants/shop")).status_code == 404
+
+
 async def test_the_trail_is_read_from_its_end_and_searched(served: Platform) -> None:
     await served.as_server("POST", "/keys", json={"tenant": "shop", "kind": "write", "name": "web"})
     await served.as_server("POST", "/keys", json={"tenant": "theirs", "kind": "write"})

@@ -6,7 +6,7 @@ import zoneinfo
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from millrace_core.access import Caller, tenant_of
 from millrace_core.errors import InvalidInput, NotFound
@@ -24,7 +24,10 @@ _Name = Annotated[str, Path(pattern=TENANT_PATTERN)]
 
 
 class Settled(BaseModel):
-    """A tenant's settings; what is left out is the default."""
+    """A tenant's settings; what is left out is the default. A field of another name is refused: it could be meant to keep
+    something from being stored."""
+
+    model_config = ConfigDict(extra="forbid")
 
     tier: Tier = "default"
     events_a_minute: Annotated[int, Field(ge=1, le=10**12)] | None = None
