@@ -134,6 +134,40 @@ async def test_an_id_is_taken_out_where_an_sdk_repeats_it() -> None:
     assert said["plan"] == _MARK, "only the names under which SDKs repeat ids"
 
 
+_RUDDER: dict[str, Any] = {
+    "type": "track", "event": "signup", "messageId": "1", "userId": "ada", "anonymousId": "laptop",
+    "context": {"sessionId": 170, "traits": {"userId": "ada", "anonymousId": "laptop", "plan": "pro"}},
+    "properties": {"userId": "ada", "user_id": "bob", "cart": [{"anonymous_id": "laptop", "distinct_id": "ada", "sku": "a"}]},
+}  # fmt: skip
+
+
+async def test_ids_are_taken_out_of_everything_that_is_named_for_them_however_deep() -> None:
+    client = _client("session_id", hashed=("user_id", "visitor_id", "properties.userId"))
+    assert (await client.post("/v1/batch", {"batch": [_RUDDER], "writeKey": "demo"})).status == 200
+    line, ada, laptop = client.log.lines[0], _hash("ada"), _hash("laptop")
+    assert (line["user_id"], line["visitor_id"], "session_id" in line) == (ada, laptop, False)
+    assert line["context"] == {"traits": {"userId": ada, "anonymousId": laptop, "plan": "pro"}}
+    assert line["properties"] == {
+        "userId": ada, "user_id": _hash("bob"), "cart": [{"anonymous_id": laptop, "distinct_id": ada, "sku": "a"}],
+    }  # fmt: skip
+
+
+async def test_ids_are_taken_out_where_a_protocol_reads_them_from() -> None:
+    client = _client("session_id", "visitor_id", hashed=("user_id",))
+    params = {"session_id": 1700000000, "engagement_time_msec": 5}
+    google = {"client_id": "laptop", "user_id": "ada", "events": [{"name": "signup", "params": params}]}
+    assert (await client.post("/mp/collect?api_secret=demo&measurement_id=G-1", google)).status == 204
+    pixel = "writeKey=demo&event=signup&userId=ada&anonymousId=laptop&context.sessionId=7&context.traits.userId=ada"
+    await client.request("GET", f"/pixel/v1/track?{pixel}")
+    mixpanel = {"token": "demo", "$insert_id": "1", "$device_id": "laptop", "distinct_id": "$device:laptop", "plan": "pro"}
+    assert (await client.post("/track?verbose=1", [{"event": "signup", "properties": mixpanel}])).status == 200
+    assert b"laptop" not in b"".join(record.line for record in client.log.records)
+    of_google, of_pixel, of_mixpanel = client.log.lines
+    assert of_google["properties"] == {"engagement_time_msec": 5}
+    assert of_pixel["context"] == {"traits.userId": _hash("ada")}
+    assert of_mixpanel["properties"]["plan"] == "pro"
+
+
 async def test_the_former_id_of_a_user_is_a_user() -> None:
     client = _client(hashed=("user_id",))
     body = {"batch": [{"type": "alias", "previousId": "old", "userId": "new", "messageId": "1"}], "writeKey": "demo"}

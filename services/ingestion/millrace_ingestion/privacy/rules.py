@@ -1,6 +1,6 @@
 """Fields that a tenant does not want to have, or has hashed only: taken out before anything is derived or stored.
 
-Costs a few microseconds an event of a tenant that has such fields, and nothing of others (tests/bench/ingest_cost.py).
+Costs some tens of microseconds an event of a tenant that has such fields, and nothing of others (tests/bench/ingest_cost.py).
 """
 
 import json
@@ -16,11 +16,18 @@ from millrace_ingestion.objects import ADDRESS_KEYS, MAX_DEPTH
 from millrace_ingestion.protocols.native import NativeEvent
 from millrace_ingestion.protocols.reading import DECODING_ERRORS
 
+_COLUMN_KEYS: Final = {
+    "user_id": "user_id userId $user_id".split(),
+    "visitor_id": "visitor_id visitorId anonymous_id anonymousId".split(),
+    "session_id": "session_id sessionId $session_id".split(),
+}
+"""Under which keys an object says what an id column does, whatever it says."""
 _ID_KEYS: Final = frozenset(
-    "distinct_id $distinct_id $user_id $device_id $anon_distinct_id $anon_id $identified_id $session_id alias "
-    "previousId".split()
-)
-"""Properties in which SDKs repeat what stands in an id column."""
+    "distinct_id $distinct_id $device_id $anon_distinct_id $anon_id $identified_id alias previousId".split()
+).union(*_COLUMN_KEYS.values())
+"""Keys under which SDKs repeat what stands in an id column: in one or the other."""
+_DEVICE: Final = "$device:"
+"""How Mixpanel's SDKs begin a visitor's ``distinct_id``; the column is without it."""
 _ALIASES: Final = frozenset({"alias", "merge"})
 """Events whose visitor is an id that a user had before."""
 _parameter = re.compile(r"([?&#;])([^=&#?;\s]+)=([^&#;\s]*)")
@@ -28,6 +35,12 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 Replace = Callable[[Any], Any]
 """What a value becomes; :data:`GONE` leaves it out."""
+
+
+class _Hash(str):
+    """What was hashed, so that it is not hashed again where two rules name one place."""
+
+    __slots__ = ()
 
 
 class _Gone:
@@ -55,6 +68,7 @@ class FieldRules:
         self._secret = secret
         self._columns: dict[str, Replace] = {}
         self._query: dict[str, Replace] = {}
+        self._named: dict[str, Replace] = {}
         self._paths: dict[str, list[tuple[tuple[str, ...], Replace]]] = {"properties": [], "context": []}
         for names, replace in ((hashed, self.hashed), (denied, _nothing)):
             for name in names:
@@ -72,16 +86,16 @@ class FieldRules:
         for name in ("page_url", "referrer"):
             changed[name] = "" if name in self._columns else self._address(getattr(event, name))
         for name, paths in self._paths.items():
-            if paths or known or self._query or self.without_address:
+            if paths or known or self._named or self._query or self.without_address:
                 changed[name] = self._object(getattr(event, name), paths, known)
         return msgspec.structs.replace(event, **changed)
 
     def hashed(self, value: Any) -> Any:
         """HMAC-SHA256 of a value as text, in hexadecimal; what is not JSON text already is hashed as its JSON text."""
-        if value is None or value == "":
+        if value is None or value == "" or isinstance(value, _Hash):
             return value
         text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return hashed_value(self._secret, text)
+        return _Hash(hashed_value(self._secret, text))
 
     def _add(self, field: Field, replace: Replace) -> None:
         if field.head == QUERY:
@@ -90,6 +104,7 @@ class FieldRules:
             self._paths[field.head].append((field.path, replace))
         else:
             self._columns[field.head] = replace
+            self._named |= dict.fromkeys(_COLUMN_KEYS.get(field.head, ()), replace)
 
     def _object(
         self, raw: msgspec.Raw, paths: Sequence[tuple[tuple[str, ...], Replace]], known: dict[str, Replace]
@@ -102,14 +117,34 @@ class FieldRules:
             found: Any = _decode(text)
             for path, replace in paths:
                 replace_at(found, path, replace)
-            for key in _ID_KEYS.intersection(found) if known else ():
-                if isinstance(found[key], str | int) and (replace_id := known.get(str(found[key]))) is not None:
-                    replace_at(found, (key,), replace_id)
+            if known or self._named:
+                self._replace_ids(found, known, MAX_DEPTH)
             if self._query or self.without_address:
                 found = self._walked(found, MAX_DEPTH)
             return msgspec.Raw(encode(found))
         except DECODING_ERRORS:
             return raw
+
+    def _replace_ids(self, value: Any, known: dict[str, Replace], levels: int) -> None:
+        """What stands under the names of id columns, and these very ids under others that SDKs have for them."""
+        if levels == 0:
+            return  # acceptance refuses what is nested deeper
+        if isinstance(value, list):
+            for item in value:
+                self._replace_ids(item, known, levels - 1)
+            return
+        for key, item in list(value.items()) if isinstance(value, dict) else ():
+            name = key if "." not in key else key.rpartition(".")[2]  # a pixel's: traits.userId
+            if name in _ID_KEYS:
+                if (replace := self._named.get(name)) is not None:
+                    _set(value, key, replace(item))
+                elif isinstance(item, str | int | float):
+                    said = str(item)
+                    said = said if said in known else said.removeprefix(_DEVICE)
+                    if (replace := known.get(said)) is not None:
+                        _set(value, key, replace(said))
+            elif isinstance(item, dict | list):
+                self._replace_ids(item, known, levels - 1)
 
     def _walked(self, value: Any, levels: int) -> Any:
         """With parameters taken out of every address, and without what is named for the client's."""
@@ -172,10 +207,15 @@ def replace_at(value: Any, path: Sequence[str], replace: Replace) -> None:
             continue
         if length < len(path):
             replace_at(value[key], path[length:], replace)
-        elif (new := replace(value[key])) is GONE:
-            del value[key]
         else:
-            value[key] = new
+            _set(value, key, replace(value[key]))
+
+
+def _set(found: dict[str, Any], key: str, new: Any) -> None:
+    if new is GONE:
+        del found[key]
+    else:
+        found[key] = new
 
 
 def _nothing(_: Any) -> _Gone:
@@ -183,4 +223,6 @@ def _nothing(_: Any) -> _Gone:
 
 
 def _value(new: Any, otherwise: Any) -> Any:
+    if isinstance(new, _Hash):
+        return str(new)
     return otherwise if new is GONE else new
