@@ -120,6 +120,39 @@ def _choose_a_column(page: Page) -> None:
     expect(editor).to_have_text("SELECT visitor_id")
 
 
+def test_enter_is_a_new_line_unless_an_option_was_moved_to_and_tab_takes_the_first(visit: Visit) -> None:
+    page = visit.open("sql")
+    page.get_by_role("region", name="Tables and events").wait_for()
+    editor = _emptied(page)
+    lines = editor.locator(".cm-line")
+    for text, offered in (("SELECT device", "device"), ("FROM events_raw", "events_raw")):
+        page.keyboard.type(text)
+        expect(page.get_by_role("option", name=re.compile(f"^{offered}")).first).to_be_visible()
+        expect(page.get_by_role("option", selected=True)).to_have_count(0)
+        page.keyboard.press("Enter")
+    page.keyboard.type("WHERE event_type = 'purch")
+    expect(page.get_by_role("option", name=re.compile("^purchase"))).to_be_visible()
+    page.keyboard.type("ase'")
+    page.keyboard.press("Control+Space")
+    expect(page.get_by_role("option").first).to_be_visible()
+    expect(page.get_by_role("option", name=re.compile("event type$"))).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(lines).to_have_text(["SELECT device", "FROM events_raw", "WHERE event_type = 'purchase'"])
+
+    _emptied(page)
+    page.keyboard.type("SELECT visit")
+    expect(page.get_by_role("option", name=re.compile("^visitor_id"))).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(editor).to_have_text("SELECT visitor_id")
+    expect(editor).to_be_focused()
+    page.keyboard.type(", sess")
+    expect(page.get_by_role("option", name=re.compile("^session_id"))).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option", selected=True)).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(editor).to_have_text("SELECT visitor_id, session_id")
+
+
 def test_a_statement_is_run_with_the_keyboard_shown_and_kept_under_a_name(visit: Visit) -> None:
     sql = (
         "SELECT event_type, count() AS n FROM events_raw WHERE customer_id = 'shop' AND visitor_id != {without:String} "

@@ -1,12 +1,21 @@
 // The SQL editor, loaded when the view is opened. It lives in a shadow root: its styles are constructed sheets there, which the
 // page's content security policy allows, while style elements are not.
-import { acceptCompletion, autocompletion, closeBrackets, type Completion, type CompletionContext, completionKeymap } from "@codemirror/autocomplete";
+import {
+  acceptCompletion,
+  autocompletion,
+  closeBrackets,
+  type Completion,
+  type CompletionContext,
+  completionKeymap,
+  selectedCompletionIndex,
+  setSelectedCompletion,
+} from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { schemaCompletionSource, SQLDialect, keywordCompletionSource, type SQLNamespace } from "@codemirror/lang-sql";
 import { bracketMatching, HighlightStyle, LanguageSupport, syntaxHighlighting, syntaxTree } from "@codemirror/language";
 import { type Diagnostic, setDiagnostics } from "@codemirror/lint";
 import { Compartment, EditorState, Prec } from "@codemirror/state";
-import { drawSelection, EditorView, keymap, lineNumbers, placeholder } from "@codemirror/view";
+import { type Command, drawSelection, EditorView, keymap, lineNumbers, placeholder } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import type { Schema } from "../lib/questions";
 
@@ -87,8 +96,9 @@ const offered =
   (values: readonly Completion[]) =>
   (context: CompletionContext): { from: number; options: readonly Completion[]; validFor: RegExp } | null => {
     const node = syntaxTree(context.state).resolveInner(context.pos, -1);
-    if (node.name !== "String") return null;
     const line = context.state.sliceDoc(node.from, context.pos);
+    const isBehind = context.pos === node.to && line.length > 1 && line.endsWith(line[0]!);
+    if (node.name !== "String" || isBehind) return null;
     const typed = word.exec(line)?.[0] ?? "";
     return { from: context.pos - typed.length, options: values, validFor: /^[\w.]*$/ };
   };
@@ -118,6 +128,12 @@ function language(schema: Schema | null) {
   }
   return new LanguageSupport(ClickHouse.language, sources);
 }
+
+/** The option that is selected, or the first. */
+const takeOption: Command = (view) => {
+  if (selectedCompletionIndex(view.state) === null) view.dispatch({ effects: setSelectedCompletion(0) });
+  return acceptCompletion(view);
+};
 
 function diagnosticsOf(state: EditorState, mistakes: readonly Mistake[]): Diagnostic[] {
   return mistakes.map(({ message, position }) => {
@@ -149,9 +165,10 @@ export function createEditor(
         drawSelection(),
         bracketMatching(),
         closeBrackets(),
-        autocompletion({ icons: false, activateOnTypingDelay: 120 }),
+        // Enter is a new line unless somebody has moved to an option; Tab takes one from the moment that it is there.
+        autocompletion({ icons: false, activateOnTypingDelay: 120, selectOnOpen: false, interactionDelay: 0 }),
         // Tab leaves the editor unless something is offered: nobody is caught in it.
-        Prec.highest(keymap.of([{ key: "Mod-Enter", run }, { key: "Tab", run: acceptCompletion }])),
+        Prec.highest(keymap.of([{ key: "Mod-Enter", run }, { key: "Tab", run: takeOption }])),
         keymap.of([...completionKeymap, ...historyKeymap, ...defaultKeymap]),
         syntaxHighlighting(colors),
         theme,
