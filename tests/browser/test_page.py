@@ -153,6 +153,25 @@ def test_enter_is_a_new_line_unless_an_option_was_moved_to_and_tab_takes_the_fir
     expect(editor).to_have_text("SELECT visitor_id, session_id")
 
 
+def test_a_link_to_a_statement_has_its_values_and_waits_for_those_that_it_has_not(visit: Visit) -> None:
+    sql = "SELECT count() AS n FROM events_raw WHERE customer_id = 'shop' AND visitor_id = {who:String} AND 1 < {more:UInt8}"
+    page = visit.open("sql", sql=sql, values='{"who": "ada", "more": 2, "other": "x"}')
+    expect(page.get_by_label("who")).to_have_value("ada")
+    expect(page.get_by_text("there is no value for more")).to_have_count(1)
+    expect(page.get_by_role("table", name="Result")).to_have_count(0)
+    page.get_by_label("more").fill("3")
+    page.get_by_role("textbox", name="SQL").press("Control+Enter")
+    rows = page.get_by_role("table", name="Result").get_by_role("row")
+    expect(rows.nth(1)).to_have_text("3")
+    page.reload()
+    expect(rows.nth(1)).to_have_text("3")
+    expect(page.get_by_label("more")).to_have_value("3")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    visit.open("sql", sql=sql, values="[1")
+    expect(page.get_by_text("there is no value for more")).to_have_count(1)
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
 def test_a_statement_is_run_with_the_keyboard_shown_and_kept_under_a_name(visit: Visit) -> None:
     sql = (
         "SELECT event_type, count() AS n FROM events_raw WHERE customer_id = 'shop' AND visitor_id != {without:String} "

@@ -41,6 +41,27 @@ export function placeholdersOf(sql: string): Record<string, string> {
   return Object.fromEntries([...found].map(([, name, type]) => [name!, type!]));
 }
 
+/** Values of a statement as the address has them; what means nothing there is none. */
+export function readValues(text: string | null): Record<string, string> {
+  try {
+    const read = JSON.parse(text ?? "{}") as unknown;
+    if (typeof read !== "object" || read === null) return {};
+    return Object.fromEntries(Object.entries(read).filter(([, value]) => typeof value === "string"));
+  } catch {
+    return {};
+  }
+}
+
+/** Those that the statement has a place for. */
+export function writeValues(sql: string, values: Record<string, string>): string {
+  const given = Object.keys(placeholdersOf(sql)).filter((name) => values[name] !== undefined);
+  return given.length > 0 ? JSON.stringify(Object.fromEntries(given.map((name) => [name, values[name]]))) : "";
+}
+
+/** Whether each of its places has one. */
+export const isWhole = (sql: string, values: Record<string, string>): boolean =>
+  Object.keys(placeholdersOf(sql)).every((name) => values[name] !== undefined);
+
 /** A question, with the values that were given. */
 export function bodyOf(tenant: string, sql: string, values: Record<string, string>) {
   const given = Object.entries(placeholdersOf(sql)).filter(([name]) => values[name] !== undefined);

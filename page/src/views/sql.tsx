@@ -11,7 +11,7 @@ import { Icon } from "../parts/icon";
 import { Picture } from "../parts/picture";
 import { type Choice, SaveToDashboard } from "../parts/save";
 import { Table } from "../parts/table";
-import { bodyOf, type Checked, download, firstStatement, placeholdersOf, type Rows, rowsOf } from "./sql-running";
+import { bodyOf, type Checked, download, firstStatement, isWhole, placeholdersOf, readValues, type Rows, rowsOf, writeValues } from "./sql-running";
 import { SqlSide } from "./sql-side";
 
 const CHECK_MS = 450;
@@ -23,7 +23,7 @@ export function Sql() {
   const host = useRef<HTMLDivElement>(null);
   const [editor, setEditor] = useState<SqlEditor | null>(null);
   const [text, setText] = useState(asked || firstStatement(id));
-  const [values, setValues] = useState<Record<string, string>>({});
+  const [values, setValues] = useState(() => (asked ? readValues(params.get("values")) : {}));
   const [rows, setRows] = useState<Rows | null>(null);
   const [shown, setShown] = useState<Choice[]>([]);
   const [round, setRound] = useState(0);
@@ -47,11 +47,11 @@ export function Sql() {
   const files = useTask((signal, format: string) => download(bodyOf(id, text, values), format, signal));
   const run = () => {
     const sql = editor?.text() ?? text;
-    if (sql.trim()) change({ sql }, "replace");
+    if (sql.trim()) change({ sql, values: writeValues(sql, values) }, "replace");
     void running.start(bodyOf(id, sql, values));
   };
-  const latest = useRef({ run, text });
-  latest.current = { run, text };
+  const latest = useRef({ run, text, values });
+  latest.current = { run, text, values };
 
   useEffect(() => {
     let made: SqlEditor | null = null;
@@ -60,7 +60,7 @@ export function Sql() {
       if (isOver) return;
       made = createEditor(host.current!, { text: latest.current.text, label: "SQL", onChange: setText, onRun: () => latest.current.run() });
       setEditor(made);
-      if (asked) latest.current.run();
+      if (asked && isWhole(asked, latest.current.values)) latest.current.run();
     });
     return () => {
       isOver = true;
