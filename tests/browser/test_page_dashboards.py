@@ -158,6 +158,31 @@ def test_widgets_are_arranged_with_the_mouse_and_with_the_keyboard_and_stay_so(v
     assert two["x"] < one["x"]
 
 
+def test_the_arrow_keys_move_a_widget_past_those_above_and_below_it(visit: Visit, shop: Server) -> None:
+    widgets = _widget("Wide", 0, 0, 8), _widget("Low", 0, 2), _widget("High", 4, 2, height=4), _widget("Last", 0, 4)
+    dashboard = _made(shop, "In lines", *widgets)
+    page = visit.open("dashboards", id=dashboard, edit="1")
+    page.get_by_role("button", name="Move Low", exact=True).press("ArrowDown")
+    _saved(page)
+    begun = {"Wide": (0, 0, 8, 2), "Low": (0, 4, 4, 2), "High": (4, 2, 4, 4), "Last": (0, 2, 4, 2)}
+    assert _places(shop, dashboard) == begun
+    wide = page.get_by_role("button", name="Move Wide", exact=True)
+    wide.press("ArrowDown")
+    expect(page.get_by_text("Wide: column 1, row 5, 8 wide, 2 high")).to_be_attached()
+    expect(wide).to_be_focused()
+    _saved(page)
+    assert _places(shop, dashboard) == {"Wide": (0, 4, 8, 2), "Low": (0, 2, 4, 2), "High": (4, 0, 4, 4), "Last": (0, 0, 4, 2)}
+    wide.press("ArrowDown")
+    expect(page.get_by_text("Wide: column 1, row 5, 8 wide, 2 high")).to_be_attached()
+    for _ in range(2):
+        wide.press("ArrowUp")
+    _saved(page)
+    assert _places(shop, dashboard)["Wide"] == (0, 0, 8, 2)
+    wide.press("ArrowRight")
+    _saved(page)
+    assert _places(shop, dashboard)["Wide"] == (1, 0, 8, 2)
+
+
 def test_a_widget_is_added_renamed_drawn_otherwise_removed_and_brought_back(visit: Visit, shop: Server) -> None:
     dashboard = _made(shop, "Edited")
     page = visit.open("dashboards", id=dashboard, edit="1")

@@ -12,8 +12,8 @@ export interface Placed {
   position: Place;
 }
 
-const meet = (one: Place, two: Place): boolean =>
-  one.x < two.x + two.width && two.x < one.x + one.width && one.y < two.y + two.height && two.y < one.y + one.height;
+const shareColumns = (one: Place, two: Place): boolean => one.x < two.x + two.width && two.x < one.x + one.width;
+const meet = (one: Place, two: Place): boolean => shareColumns(one, two) && one.y < two.y + two.height && two.y < one.y + one.height;
 
 export const inOrder = <T extends Placed>(widgets: readonly T[]): T[] =>
   [...widgets].sort((one, two) => one.position.y - two.position.y || one.position.x - two.position.x);
@@ -46,6 +46,15 @@ export function arranged<T extends Placed>(widgets: readonly T[], id: string, to
     found.set(one.id, position);
   }
   return widgets.map((one) => ({ ...one, position: found.get(one.id)! }));
+}
+
+/** Where a widget is to be so that it comes to stand below what is under it now; where it is, if nothing is. */
+export function beneath(widgets: readonly Placed[], id: string): Place {
+  const mine = widgets.find((one) => one.id === id)!.position;
+  const under = widgets.map((one) => one.position).filter((one) => shareColumns(one, mine) && one.y >= mine.y + mine.height);
+  const first = Math.min(...under.map((one) => one.y));
+  const line = under.filter((one) => one.y === first);
+  return { ...mine, y: Math.max(mine.y, ...line.map((one) => one.y + one.height)) };
 }
 
 /** Those that overlap, as somebody else may have left them, one below the other. */

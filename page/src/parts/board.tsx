@@ -1,7 +1,7 @@
 // Widgets on their grid: shown, or arranged with the mouse, a finger or the arrow keys. On a phone they are one column.
 import type { ComponentChildren, TargetedPointerEvent } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { apart, arranged, type Place, type Placed, within } from "../lib/grid";
+import { apart, arranged, beneath, type Place, type Placed, within } from "../lib/grid";
 import { Icon } from "./icon";
 
 const ROW = 64;
@@ -112,7 +112,10 @@ export function Board<T extends BoardItem>({ label, columns, items, onArrange, s
     const step = KEYS[event.key];
     if (!step) return;
     event.preventDefault();
-    const next = moved(item.id, shifted(item.position, event.shiftKey ? "size" : grip, step[0], step[1], columns));
+    const changed = event.shiftKey ? "size" : grip;
+    const isDown = changed === "move" && step[1] > 0;
+    // A row lower it would fall up again to where it is.
+    const next = moved(item.id, isDown ? within(beneath(settled, item.id), columns) : shifted(item.position, changed, step[0], step[1], columns));
     onArrange?.(next);
     tell(item.title, next, item.id);
   };
