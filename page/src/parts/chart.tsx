@@ -24,19 +24,46 @@ interface Props {
 
 export const colorOf = (series: ChartSeries, index: number): number => series.color ?? (index % 8) + 1;
 
+const STEPS = [1, 2, 3, 5, 7, 10, 12, 14, 15, 20, 24, 28, 30, 60, 120, 240, 360, 720, 1440];
+/** So that days begin where something is written. */
+const HOURS = [1, 2, 3, 6, 12, 24, 48, 72, 96, 168, 336, 720, 1440];
+/** Pixels between two labels. */
+const APART = 18;
+const LEAST_SPACE = 74;
+const RIGHT = 22;
+/** Pixels of what is left and right of what is drawn, at most. */
+const MOST_BESIDE = 100;
+
+const pen = document.createElement("canvas").getContext("2d");
+
+/** Pixels of the widest of them. */
+function widest(labels: readonly string[], font: string): number {
+  if (!pen) return LEAST_SPACE;
+  pen.font = font;
+  return Math.ceil(Math.max(0, ...labels.map((text) => pen.measureText(text).width)));
+}
+
 const variable = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function optionsOf(props: Props, width: number, onCursor: (self: uPlot) => void): uPlot.Options {
   const height = props.height ?? 240;
   const isSingle = props.series.length === 1;
-  const axis = { stroke: variable("--muted"), font: `11.5px ${variable("--font")}`, ticks: { show: false } };
+  const font = `11.5px ${variable("--font")}`;
+  const axis = { stroke: variable("--muted"), font, ticks: { show: false } };
+  const last = props.labels.length - 1;
+  const [from, to] = props.kind === "bars" ? [-0.6, last + 0.6] : [0, Math.max(last, 1)];
+  const label = widest(props.labels, font);
+  // A label stands with its middle at its point. Beside the first one there is room for half of it, and near the last there is none
+  // where it would be cut.
+  const beside = Math.ceil(label / 2) + 2;
+  const isWhole = (at: number, wide: number) => ((to - at) / (to - from)) * (wide - MOST_BESIDE) + RIGHT >= beside;
+  const isHours = props.labels.every((text) => text.endsWith(":00"));
   const bars = uPlot.paths.bars!({ size: [0.72, 26], radius: 0.22 });
   const spline = uPlot.paths.spline!();
-  const last = props.labels.length - 1;
   return {
     width,
     height,
-    padding: [10, 22, 0, 0],
+    padding: [10, RIGHT, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,
@@ -46,7 +73,7 @@ function optionsOf(props: Props, width: number, onCursor: (self: uPlot) => void)
       focus: { prox: -1 },
     },
     scales: {
-      x: { time: false, range: props.kind === "bars" ? [-0.6, last + 0.6] : [0, Math.max(last, 1)] },
+      x: { time: false, range: [from, to] },
       y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(high ?? 0, 1) * 1.06] },
     },
     axes: [
@@ -55,16 +82,16 @@ function optionsOf(props: Props, width: number, onCursor: (self: uPlot) => void)
         grid: { show: false },
         gap: 6,
         size: 30,
-        space: 74,
-        incrs: [1, 2, 3, 5, 7, 10, 12, 14, 15, 20, 24, 28, 30, 60, 120, 240],
-        values: (_, splits) => splits.map((at) => (Number.isInteger(at) ? (props.labels[at] ?? "") : "")),
+        space: Math.max(LEAST_SPACE, label + APART),
+        incrs: isHours ? HOURS : STEPS,
+        values: (self, splits) => splits.map((at) => (Number.isInteger(at) && isWhole(at, self.width) ? (props.labels[at] ?? "") : "")),
       },
       {
         ...axis,
         grid: { stroke: variable("--line"), width: 1 },
         gap: 8,
         space: 44,
-        size: (_, values) => Math.max(34, ...(values ?? []).map((text) => text.length * 6.6 + 14)),
+        size: (_, values) => Math.max(34, beside, ...(values ?? []).map((text) => text.length * 6.6 + 14)),
         values: (_, splits) => splits.map((value) => compact(value)),
       },
     ],
