@@ -104,6 +104,7 @@ function Shell({ session, onSignOut }: { session: Session; onSignOut: () => void
   const place = usePlace();
   const [isOpen, setOpen] = useState(false);
   const main = useRef<HTMLElement>(null);
+  const menu = useRef<HTMLButtonElement>(null);
   const before = useRef(place.view);
   const view = viewNamed(place.view);
 
@@ -117,6 +118,17 @@ function Shell({ session, onSignOut }: { session: Session; onSignOut: () => void
       main.current?.focus({ preventScroll: true });
     }
   }, [place.view]);
+
+  useEffect(() => {
+    if (!isOpen) return;
+    const close = (event: KeyboardEvent) => {
+      if (event.key !== "Escape") return;
+      setOpen(false);
+      menu.current?.focus();
+    };
+    document.addEventListener("keydown", close);
+    return () => document.removeEventListener("keydown", close);
+  }, [isOpen]);
 
   if (place.view === "") return null;
   return (
@@ -132,7 +144,7 @@ function Shell({ session, onSignOut }: { session: Session; onSignOut: () => void
         >
           Skip to the content
         </a>
-        <TopBar isOpen={isOpen} onToggle={() => setOpen(!isOpen)} />
+        <TopBar menu={menu} isOpen={isOpen} onToggle={() => setOpen(!isOpen)} />
         <Side session={session} current={place.view} isOpen={isOpen} onSignOut={onSignOut} />
       </header>
       <main class="main" ref={main} tabIndex={-1}>

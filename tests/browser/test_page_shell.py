@@ -19,9 +19,9 @@ _SHOP = "shop"
 @pytest.fixture(scope="module")
 def shop(server: Server) -> Server:
     """A little of everything, now."""
-    bought = {"event_type": "purchase", "properties": {"amount": 5, "country": "AT"}}
+    bought = [{"event_type": "purchase", "properties": {"amount": 5, "country": one}} for one in ("AT", "DE", "AT", "AT", "AT")]
     post(server, *(view(_SHOP, f"v{n}", f"/{n % 3}", language="de-AT") for n in range(20)))
-    post(server, *({"customer_id": _SHOP, "visitor_id": f"v{n}", **bought} for n in range(5)))
+    post(server, *({"customer_id": _SHOP, "visitor_id": f"v{n}", **one} for n, one in enumerate(bought)))
     server.wait_until_stored()
     return server
 
@@ -151,6 +151,18 @@ def test_the_page_is_walked_with_the_keyboard_alone(chromium: Browser, shop: Ser
         page.keyboard.press("Escape")
         page.keyboard.press("Tab")
         expect(page.get_by_role("button", name="Save", exact=True)).to_be_focused()  # nobody is caught in the editor
+
+
+def test_escape_closes_the_menu_of_a_phone(chromium: Browser, shop: Server) -> None:
+    with visiting(chromium, shop.url, _SHOP, PHONE) as visit:
+        page = visit.open("live")
+        menu, views = page.get_by_role("button", name="Menu"), page.get_by_role("navigation", name="Views")
+        menu.click()
+        views.get_by_role("link", name="SQL").focus()
+        page.keyboard.press("Escape")
+        expect(views).to_be_hidden()
+        expect(menu).to_be_focused()
+        expect(menu).to_have_attribute("aria-expanded", "false")
 
 
 def test_colours_are_chosen_and_remembered(chromium: Browser, shop: Server) -> None:

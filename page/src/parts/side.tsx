@@ -1,3 +1,4 @@
+import type { RefObject } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import icon from "../icon.svg";
 import { go, linkTo } from "../lib/place";
@@ -13,11 +14,11 @@ const Brand = () => (
   </a>
 );
 
-export function TopBar({ isOpen, onToggle }: { isOpen: boolean; onToggle: () => void }) {
+export function TopBar({ menu, isOpen, onToggle }: { menu: RefObject<HTMLButtonElement | null>; isOpen: boolean; onToggle: () => void }) {
   return (
     <div class="topbar">
       <Brand />
-      <button type="button" class="button quiet square" aria-expanded={isOpen} aria-controls="side" aria-label="Menu" onClick={onToggle}>
+      <button type="button" ref={menu} class="button quiet square" aria-expanded={isOpen} aria-controls="side" aria-label="Menu" onClick={onToggle}>
         <Icon name={isOpen ? "close" : "menu"} size={20} />
       </button>
     </div>
