@@ -49,6 +49,13 @@ def _shows(visit: Visit, title: str, number: int) -> None:
     expect(visit.card(title).locator(".widget-figure")).to_have_text(re.compile(rf"^{number}(?!\d)"))
 
 
+def _days(back: int) -> re.Pattern[str]:
+    """From so many days ago to today."""
+    today = datetime.datetime.now(datetime.UTC)
+    first = today - datetime.timedelta(days=back)
+    return re.compile(rf"{first.day}.*–.*{today.day} {today:%b}")
+
+
 def _filter_by_plan(page: Page, plan: str) -> None:
     page.get_by_role("button", name="Add a condition").click()
     page.get_by_role("combobox", name="Field").fill("properties.plan")
@@ -114,6 +121,36 @@ def test_what_is_kept_can_be_looked_past_and_come_back_to(visit: Visit, shop: Se
     _shows(visit, "Week", 3)
 
 
+def test_widgets_and_those_with_a_link_are_told_which_time_it_is_and_by_what_it_is_drawn(
+    chromium: Browser, visit: Visit, shop: Server
+) -> None:
+    charts = [
+        {"type": "chart", "title": "By day", "config": {"question": {**_COUNT, "range": _WEEK, "granularity": "day"}}},
+        {"type": "chart", "title": "All", "config": {"question": _COUNT}},
+        {"type": "metric", "title": "Rows", "config": {"sql": "SELECT count() AS n FROM events_raw"}},
+    ]
+    dashboard = _made(shop, "Told", widgets=charts)
+    visit.open("dashboards", id=dashboard)
+    expect(visit.card("By day")).to_contain_text(_days(6))
+    expect(visit.card("All")).to_contain_text("all time")
+    filters = {"range": {"last": 1, "unit": "day", "align": "complete"}}
+    dashboards(shop, _SHOP, "PUT", f"/{dashboard}", json={"filters": filters})
+    link = dashboards(shop, _SHOP, "POST", f"/{dashboard}/links", json={})
+    yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    with visiting(chromium, shop.url, "nobody", PHONE) as guest:
+        page = guest.page
+        page.goto(f"{shop.url}/{link['place']}")
+        expect(page.get_by_text("Yesterday", exact=True)).to_be_visible()
+        expect(page.get_by_text(re.compile(rf"^{yesterday.day} {yesterday:%b}"))).to_be_visible()
+        expect(guest.card("By day")).to_contain_text("by hour")
+        expect(guest.card("By day")).not_to_contain_text("its own time")
+        expect(guest.card("All")).to_contain_text("its own time: all time")
+        expect(guest.card("Rows")).to_contain_text("its own time")
+        expect(guest.card("Rows")).not_to_contain_text("without the filter")
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        assert guest.findings() == []
+
+
 def test_whoever_has_a_link_chooses_among_times_only_where_that_is_allowed(
     chromium: Browser, visit: Visit, shop: Server
 ) -> None:
@@ -125,6 +162,8 @@ def test_whoever_has_a_link_chooses_among_times_only_where_that_is_allowed(
     with visiting(chromium, shop.url, "nobody", PHONE) as guest:
         guest.page.goto(f"{link}&range=30d&where={{}}")
         _shows(guest, "Week", 1)
+        expect(guest.card("Week")).to_contain_text(_days(6))
+        expect(guest.card("Ever")).to_contain_text("without the filter")
         expect(guest.page.get_by_role("combobox", name="Time")).to_have_count(0)
         expect(guest.page.get_by_text("properties.plan")).to_have_count(0)
         page.get_by_role("checkbox", name="Whoever has a link may look at other times").check()
@@ -138,6 +177,7 @@ def test_whoever_has_a_link_chooses_among_times_only_where_that_is_allowed(
         _shows(guest, "Week", 1)
         guest.page.get_by_role("combobox", name="Time").select_option("Last 30 days")
         _shows(guest, "Week", 5)
+        expect(guest.card("Ever")).to_contain_text("its own time")
         assert "range=30d" in guest.page.url
         assert guest.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
         assert guest.findings() == []

@@ -216,7 +216,7 @@ def test_a_guest_looks_at_no_other_time_unless_the_dashboard_offers_it(server: S
         assert (refused.status_code, refused.json()["code"]) == (403, "range_not_offered")
     call(server, "PUT", path, json={"guest_ranges": [_LONG]})
     told = plain.get(f"{server.url}/api/v1/shared", headers=guest, timeout=60).json()
-    assert (told["range"], [one["last"] for one in told["ranges"]]) == (None, [60])
+    assert (told["range"], [one["last"] for one in told["ranges"]], told["is_filtered"]) == (None, [60], True)
     assert numbers(_look(server, guest, range=told["ranges"][0])) == _OF_BOTH, "the filter stays"
     assert _look(server, guest, range={**_LONG, "last": 61}).json()["code"] == "range_not_offered"
     call(server, "PUT", path, json={"guest_ranges": [], "filters": {"range": _LONG, "where": _PRO}})

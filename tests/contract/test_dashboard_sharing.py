@@ -64,6 +64,7 @@ async def test_a_link_shows_the_dashboard_and_its_values_and_not_what_they_ask(
     assert link["place"] == f"#/shared?link={link['token']}"
     told = (await _opened(served, link["token"])).json()
     assert (told["name"], told["description"], told["time_zone"], told["expires_at"]) == ("Board", "Monthly", "UTC", None)
+    assert (told["range"], told["is_filtered"]) == (None, False)
     assert [(one["id"], one["type"], one["chart_type"], one["text"]) for one in told["widgets"]] == [
         ("asked", "metric", "auto", None), ("sql", "chart", "table", None), ("said", "text", "auto", "For the board"),
     ]  # fmt: skip

@@ -93,6 +93,7 @@ export interface Shared {
   widgets: { id: string; type: WidgetType; title: string; chart_type: ChartType; measure: string | null; text: string | null; position: Place }[];
   range: Range | null;
   ranges: Range[];
+  is_filtered: boolean;
   time_zone: string;
   updated_at: string;
   expires_at: string | null;

@@ -57,6 +57,21 @@ export const date = (at: Date, zone: string): string =>
 export const moment = (at: Date, zone: string): string =>
   formatter(zone, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(at);
 
+const DAYS_APART = 3 * 86_400_000;
+
+/** From one moment to before another: the days of them, and of short ones that do not begin with a day the hours too. */
+export function span([from, to]: readonly [string, string], zone: string): string {
+  const [start, end] = [new Date(from), new Date(Date.parse(to) - 1)];
+  const isDays = minute(start, zone) === "00:00" || end.getTime() - start.getTime() > DAYS_APART;
+  const isThisYear = start.getUTCFullYear() === new Date().getUTCFullYear();
+  return formatter(zone, {
+    day: "numeric",
+    month: "short",
+    ...(!isThisYear && { year: "numeric" }),
+    ...(!isDays && { hour: "2-digit", minute: "2-digit" }),
+  }).formatRange(start, isDays ? end : new Date(to));
+}
+
 /** The beginning of a bucket as the API writes it: a date, or a time in the zone of the question. */
 export function bucket(text: string): string {
   const [date = "", time] = text.split(/[T ]/);

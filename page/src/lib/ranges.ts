@@ -45,6 +45,20 @@ export function nameOf(key: string): string {
   return RANGES.find(([name]) => name === key)?.[1] ?? `${whole} ${String(last)} ${String(unit)}${last === 1 ? "" : "s"}`;
 }
 
+const SECONDS: readonly (readonly [Granularity, number])[] = [
+  ["month", 28 * 86_400],
+  ["week", 7 * 86_400],
+  ["day", 86_400],
+  ["hour", 3600],
+  ["minute", 60],
+];
+
+/** The unit of an answer's times; none of one time alone, or of quarters and years. */
+export function unitOf(times: readonly string[]): Granularity | null {
+  const apart = times.length > 1 ? (Date.parse(times[1]!) - Date.parse(times[0]!)) / 1000 : Number.NaN;
+  return apart > 31 * 86_400 ? null : (SECONDS.find(([, seconds]) => apart >= seconds)?.[0] ?? null);
+}
+
 export const datesOf = (text: string): [string, string] | null => {
   const dates = DATES.exec(text);
   return dates ? [dates[1]!, dates[2]!] : null;

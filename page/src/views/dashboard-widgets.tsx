@@ -2,9 +2,10 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import type { AskWidget, ChartType, NewWidget, Of, Values, Widget, WidgetType } from "../lib/dashboards";
-import { duration } from "../lib/format";
+import { duration, span } from "../lib/format";
 import { useLoaded } from "../lib/hooks";
-import { estimated, type Question } from "../lib/questions";
+import { type Answer, estimated, type Question } from "../lib/questions";
+import { unitOf } from "../lib/ranges";
 import { roomOf, usePhone } from "../parts/board";
 import { ErrorNote, Select } from "../parts/basics";
 import { Drawn } from "../parts/drawn";
@@ -57,6 +58,14 @@ export const shownOf = (widget: Widget): ShownWidget => ({
 });
 
 const PHONE_CHART = 210;
+/** Pixels of the line of what is said of its time. */
+const MARKS = 26;
+
+/** What of a dashboard holds for all of its widgets. */
+export interface Holds {
+  range: boolean;
+  where: boolean;
+}
 
 interface BodyProps {
   widget: ShownWidget;
@@ -64,11 +73,12 @@ interface BodyProps {
   /** Another one asks anew; null while it is not kept yet. */
   asked: string | null;
   of: Of;
+  holds: Holds;
   every: number;
   tick: number;
 }
 
-export function WidgetBody({ widget, ask, asked, of, every, tick }: BodyProps) {
+export function WidgetBody({ widget, ask, asked, of, holds, every, tick }: BodyProps) {
   const isPhone = usePhone();
   const isText = widget.text !== null;
   const found = useLoaded(isText || asked === null ? null : `${widget.id} ${asked} ${JSON.stringify(of)}`, (signal) => ask(widget.id, signal, of), every);
@@ -77,6 +87,8 @@ export function WidgetBody({ widget, ask, asked, of, every, tick }: BodyProps) {
   }, [tick]);
   if (isText) return <Words text={widget.text!} />;
   const values = found.data;
+  const marks = values && !values.error ? marksOf(widget.title, values, holds) : [];
+  const room = roomOf(widget.height) - (marks.length > 0 ? MARKS : 0);
   return (
     <>
       {!values && !found.error && <div class="wait" role="status" aria-label={`Asking for ${widget.title || "a widget"}`} />}
@@ -90,21 +102,38 @@ export function WidgetBody({ widget, ask, asked, of, every, tick }: BodyProps) {
         </p>
       )}
       {values?.stale && <p class="badge warn">from {duration(values.age_seconds)} ago: the warehouse is away</p>}
-      {values && !values.error && apartOf(values, of).map((said) => <p key={said} class="badge">{said}</p>)}
+      {marks.length > 0 && (
+        <p class="widget-marks">
+          {marks.map((said) => (
+            <span key={said} class="badge">
+              {said}
+            </span>
+          ))}
+        </p>
+      )}
       {values?.answer && estimated(values.answer) && <p class="badge">{estimated(values.answer)}</p>}
       {values && !values.error && (
-        <Drawn values={values} shape={{ type: widget.type, title: widget.title, chart: widget.chart, measure: widget.measure, height: isPhone ? PHONE_CHART : roomOf(widget.height) }} />
+        <Drawn values={values} shape={{ type: widget.type, title: widget.title, chart: widget.chart, measure: widget.measure, height: isPhone ? PHONE_CHART : room }} />
       )}
     </>
   );
 }
 
-/** What of the dashboard's time and filter does not hold for a widget. */
-function apartOf(values: Values, of: Of): string[] {
-  const hasRange = "filters" in of ? of.filters.range !== undefined : "range" in of;
-  const isUnfiltered = values.rows !== null && "filters" in of && of.filters.where !== undefined;
-  return [...(hasRange && !values.follows_range ? ["its own time"] : []), ...(isUnfiltered ? ["without the filter"] : [])];
+/** Which time it shows where that is its own, by what it is drawn where its title does not say so, and what does not hold for it. */
+function marksOf(title: string, values: Values, holds: Holds): string[] {
+  const isOwn = !values.follows_range;
+  const time = isOwn && values.answer && timeOf(values.answer);
+  const unit = isOwn ? null : unitOf(values.answer?.times ?? []);
+  const isSaid = unit !== null && new RegExp(`\\bby ${unit}\\b`, "i").test(title);
+  return [
+    isOwn && holds.range && ["its own time", time].filter(Boolean).join(": "),
+    !holds.range && time,
+    unit && !isSaid && `by ${unit}`,
+    values.rows !== null && holds.where && "without the filter",
+  ].filter((said): said is string => Boolean(said));
 }
+
+const timeOf = (answer: Answer): string => (answer.range ? span(answer.range, answer.time_zone) : "all time");
 
 /** Paragraphs; never as anything but text. */
 const Words = ({ text }: { text: string }) => (

@@ -62,7 +62,7 @@ function Opened({ dashboard, saving }: { dashboard: dashboards.Dashboard; saving
     setRemoved(null);
     saving.save({ widgets: arranged([...dashboard.widgets, widget], widget.id, widget.position) });
   };
-  const body = (widget: dashboards.Widget) => <WidgetBody widget={shownOf(widget)} ask={ask} asked={saving.asked(widget)} of={{ filters: looking.filters }} every={every} tick={tick} />;
+  const body = (widget: dashboards.Widget) => <WidgetBody widget={shownOf(widget)} ask={ask} asked={saving.asked(widget)} of={{ filters: looking.filters }} holds={{ range: looking.filters.range !== undefined, where: looking.filters.where !== undefined }} every={every} tick={tick} />;
   return (
     <div class="dashboard" ref={full.place}>
       {isEdited ? <EditHead dashboard={dashboard} busy={saving.busy} onSave={saving.save} /> : <ShowHead dashboard={dashboard} mayChange={mayChange} full={full} onRefresh={() => setTick(tick + 1)} />}

@@ -1,8 +1,8 @@
 // A dashboard as those see it who have a link: nobody has to sign in, and nothing else is there.
 import { useEffect, useRef, useState } from "preact/hooks";
 import icon from "../icon.svg";
-import { askingShared, shared, type Shared } from "../lib/dashboards";
-import { moment } from "../lib/format";
+import { askingShared, type AskWidget, shared, type Shared } from "../lib/dashboards";
+import { moment, span } from "../lib/format";
 import { useLoaded } from "../lib/hooks";
 import { change, usePlace } from "../lib/place";
 import { keyOf, nameOf } from "../lib/ranges";
@@ -39,18 +39,30 @@ export function SharedDashboard() {
   );
 }
 
+/** Says which days the dashboard's time is, as soon as a widget has it. */
+const telling =
+  (ask: AskWidget, tell: (days: string) => void): AskWidget =>
+  async (...given) => {
+    const values = await ask(...given);
+    if (values.follows_range && values.answer?.range) tell(span(values.answer.range, values.answer.time_zone));
+    return values;
+  };
+
 function Opened({ dashboard, token }: { dashboard: Shared; token: string }) {
   const { params } = usePlace();
   const [tick, setTick] = useState(0);
   const full = useFullScreen();
-  const ask = useRef(askingShared(token)).current;
+  const [seen, setSeen] = useState("");
+  const ask = useRef(telling(askingShared(token), setSeen)).current;
   const every = everyOf(params.get("refresh"));
   const chosen = dashboard.ranges.find((range) => keyOf(range) === params.get("range"));
   const own = dashboard.range ? nameOf(keyOf(dashboard.range)) : "Each its own time";
   const others = dashboard.ranges.map(keyOf).filter((key) => nameOf(key) !== own);
+  const holds = { range: (chosen ?? dashboard.range) !== null, where: dashboard.is_filtered };
   return (
     <div class="dashboard" ref={full.place}>
       <Head title={dashboard.name}>
+        {others.length === 0 && dashboard.range && <span class="badge">{own}</span>}
         {others.length > 0 && (
           <Select
             hidden
@@ -61,6 +73,7 @@ function Opened({ dashboard, token }: { dashboard: Shared; token: string }) {
             onChange={(range) => change({ range }, "replace")}
           />
         )}
+        {holds.range && seen && <span class="small muted">{seen}</span>}
         <Refresh onRefresh={() => setTick(tick + 1)} />
         <button type="button" class="button square" aria-label={full.isOn ? "Leave full screen" : "Full screen"} title="Full screen" onClick={full.toggle}>
           <Icon name="expand" size={15} />
@@ -73,7 +86,7 @@ function Opened({ dashboard, token }: { dashboard: Shared; token: string }) {
         items={dashboard.widgets}
         show={(widget) => {
           const shown = { ...widget, chart: widget.chart_type, height: widget.position.height };
-          return <WidgetCard widget={shown} body={<WidgetBody widget={shown} ask={ask} asked="" of={chosen ? { range: chosen } : {}} every={every} tick={tick} />} />;
+          return <WidgetCard widget={shown} body={<WidgetBody widget={shown} ask={ask} asked="" of={chosen ? { range: chosen } : {}} holds={holds} every={every} tick={tick} />} />;
         }}
       />
       <p class="small muted guest-foot">

@@ -243,6 +243,7 @@ class SharedDashboard(BaseModel):
     widgets: list[SharedWidget]
     range: dict[str, Any] | None = Field(description="The time of all widgets, where the dashboard has one.")
     ranges: list[dict[str, Any]] = Field(description="Other times that may be looked at.")
+    is_filtered: bool = Field(description="Whether it has a filter of events; which one is not told.")
     time_zone: str
     updated_at: str
     expires_at: str | None
