@@ -67,6 +67,7 @@ def test_a_first_event_is_sent_as_told_seen_arriving_and_then_followed_live(chro
         page.get_by_role("link", name="Look at it live").click()
         expect(page.get_by_role("heading", name="Live", exact=True)).to_be_visible()
         expect(visit.card("Top events").get_by_text("page_view")).to_be_visible()
+        expect(visit.card("Top pages").get_by_text("1 visitor", exact=True)).to_be_visible()
 
         page.get_by_text("Each event the moment it is accepted").wait_for()
         stream = page.get_by_role("log", name="Events")
@@ -307,6 +308,7 @@ def test_retention_shows_each_cohort(chromium: Browser, shop: Server) -> None:
         page = visit.open("retention", unit="day")
         cohorts = page.get_by_role("table", name="Cohorts").get_by_role("row")
         expect(cohorts).to_have_count(2)
+        expect(page.get_by_text("People by the day of their first event in this time, and how many came back")).to_be_visible()
         expect(cohorts.nth(1)).to_have_text(re.compile(r"2\s*100%"))
         page.get_by_label("People begin with").fill("signup")
         page.get_by_label("People begin with").press("Enter")

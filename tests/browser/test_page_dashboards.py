@@ -185,7 +185,14 @@ def test_the_arrow_keys_move_a_widget_past_those_above_and_below_it(visit: Visit
 
 def test_a_widget_is_added_renamed_drawn_otherwise_removed_and_brought_back(visit: Visit, shop: Server) -> None:
     dashboard = _made(shop, "Edited")
+    visit.page.route("**/api/v1/catalogue", lambda route: route.abort())
     page = visit.open("dashboards", id=dashboard, edit="1")
+    page.get_by_role("button", name="Add it").click()
+    expect(visit.card("People")).to_be_visible()
+    page.get_by_role("button", name="Remove People").click()
+    _saved(page)
+    visit.page.unroute("**/api/v1/catalogue")
+    page.reload()
     expect(page.get_by_text("Nothing is on it yet")).to_be_visible()
     form = page.get_by_role("form", name="Add a widget")
     form.get_by_role("combobox", name=re.compile("^Add")).select_option("A metric by groups")

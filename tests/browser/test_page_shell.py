@@ -165,6 +165,14 @@ def test_escape_closes_the_menu_of_a_phone(chromium: Browser, shop: Server) -> N
         expect(menu).to_have_attribute("aria-expanded", "false")
 
 
+def test_an_example_of_a_question_is_answered_by_its_groups(chromium: Browser, shop: Server) -> None:
+    question = "Average order value by country this month"
+    with visiting(chromium, shop.url, _SHOP) as visit:
+        page = visit.open("ask")
+        page.get_by_role("link", name=question).or_(page.get_by_role("button", name=question)).click()
+        expect(visit.card(question).get_by_role("listitem").filter(has_text="AT5")).to_be_visible()
+
+
 def test_colours_are_chosen_and_remembered(chromium: Browser, shop: Server) -> None:
     with visiting(chromium, shop.url, _SHOP, color_scheme="light") as visit:
         page = visit.open("live")

@@ -89,4 +89,7 @@ export function cell(value: unknown): string {
   return String(value);
 }
 
+/** A name of the API as a title. */
+export const capital = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
+
 export const byId = (who: string): string => who.replace(/^user:|^key:/, "");

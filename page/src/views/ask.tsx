@@ -43,7 +43,7 @@ const EXAMPLES = [
   "Compare purchases this week vs last week",
   "Funnel from product view to add to cart to purchase",
   "Unique visitors by country in the last 7 days",
-  "Average order value by channel this month",
+  "Average order value by country this month",
 ];
 
 const SOURCES = {

@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { get, path } from "../lib/api";
 import type { Config, NewWidget, WidgetType } from "../lib/dashboards";
+import { capital } from "../lib/format";
 import { useLoaded } from "../lib/hooks";
 import { linkTo } from "../lib/place";
 import { RANGES, rangeOf } from "../lib/ranges";
@@ -45,7 +46,7 @@ export function AddWidget({ onAdd }: { onAdd: (widget: NewWidget) => void }) {
   );
   const metrics = (names?.catalogue.metrics ?? []).map(({ name, label }) => [name, label] as const);
   const statement = saved || (statements.data?.statements[0]?.name ?? "");
-  const label = metrics.find(([name]) => name === metric)?.[1] ?? metric;
+  const label = metrics.find(([name]) => name === metric)?.[1] ?? capital(metric);
   const made = (): { title: string; config: Config } | null => {
     switch (kind) {
       case "number":

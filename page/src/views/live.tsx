@@ -80,7 +80,7 @@ export function Live() {
           <Timeline board={board.data} zone={tenant.time_zone} />
           <Card title="Top pages" said="Views in the last hour" class="six">
             <Ranking
-              rows={board.data.top_pages.map((one) => ({ name: one.page || "(none)", value: one.views, more: `${count(one.unique_visitors)} visitors` }))}
+              rows={board.data.top_pages.map((one) => ({ name: one.page || "(none)", value: one.views, more: `${count(one.unique_visitors)} ${one.unique_visitors === 1 ? "visitor" : "visitors"}` }))}
               unit="views"
             />
           </Card>

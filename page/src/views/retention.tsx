@@ -83,7 +83,7 @@ export function Retention() {
         </section>
         {found.error && <ErrorNote error={found.error} again={found.again} />}
         {found.busy && !found.data && <Waiting what="Counting" />}
-        {found.data && <Shown answer={found.data} unit={unit} />}
+        {found.data && <Shown answer={found.data} unit={unit} start={start} />}
       </div>
     </>
   );
@@ -96,7 +96,7 @@ function average(cohorts: readonly Cohort[], period: number): number | null {
   return people ? there.reduce((sum, cohort) => sum + cohort.shares[period]!.returned, 0) / people : null;
 }
 
-function Shown({ answer, unit }: { answer: Answer; unit: Unit }) {
+function Shown({ answer, unit, start }: { answer: Answer; unit: Unit; start: string }) {
   const cohorts = cohortsOf(answer);
   if (cohorts.length === 0) {
     return (
@@ -127,7 +127,7 @@ function Shown({ answer, unit }: { answer: Answer; unit: Unit }) {
           />
         )}
       </Card>
-      <Card title="Cohorts" said={`People by the ${unit} of their first event, and how many came back`} flush>
+      <Card title="Cohorts" said={`People by the ${unit} of their first ${start || "event"} in this time, and how many came back`} flush>
         <CohortTable answer={answer} unit={unit} />
       </Card>
       <About answer={answer} />
