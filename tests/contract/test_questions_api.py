@@ -16,6 +16,7 @@ _DAY = 86_400_000
 _NOON = now_ms() // _DAY * _DAY - _DAY // 2
 """Yesterday's."""
 _YESTERDAY = {"start": iso_time(_NOON)[:10], "end": iso_time(_NOON)[:10]}
+_JSON = {"Content-Type": "application/json"}
 _COUNT = {"kind": "trend", "measures": [{"measure": "count"}], "range": _YESTERDAY}
 
 
@@ -105,6 +106,46 @@ def test_a_batch_answers_each_and_an_error_stays_with_its_question(shop: Server)
     assert [one["success"] for one in answers] == [True, False, True]
     assert answers[1]["code"] == "unknown_metric"
     assert answers[2]["rows"] == [[7]]
+
+
+_DIGITS = int("9" * 400)
+"""More than a float holds; JSON has numbers of any length."""
+
+
+@pytest.mark.parametrize(
+    "comparison",
+    [
+        {"operator": "gt", "value": _DIGITS},
+        {"operator": "le", "value": -_DIGITS},
+        {"operator": "between", "value": [1, _DIGITS]},
+        {"operator": "in", "value": [_DIGITS, 1]},
+        {"field": "hour_of_day", "value": _DIGITS},
+        {"field": {"name": "properties.at", "type": "time"}, "value": _DIGITS},
+    ],
+    ids=lambda given: json.dumps(given)[:50],
+)
+def test_a_number_beyond_64_bits_is_refused_and_leaves_the_rest_of_a_batch_alone(
+    shop: Server, comparison: dict[str, Any]
+) -> None:
+    question = {**_COUNT, "where": {"field": "properties.amount", **comparison}}
+    body = json.dumps({"customer_id": "shop", "questions": [_COUNT, question]})
+    found = plain.post(f"{shop.url}/api/v1/questions/batch", content=body, headers=_JSON, timeout=30).json()["answers"]
+    assert [one["success"] for one in found] == [True, False]
+    assert (found[1]["code"], len(found[1]["message"]) < 200) == ("invalid_filter", True)
+
+
+def test_a_number_beyond_64_bits_is_refused_by_every_route_that_takes_one(shop: Server) -> None:
+    where = {"field": "properties.amount", "operator": "gt", "value": _DIGITS}
+    formula = {"measure": "formula", "formula": "n * 1e400", "parts": {"n": {"measure": "count"}}}
+    board = {"name": "x", "widgets": [{"id": "a", "config": {"metric": "events"}}], "filters": {"where": where}}
+    for path, body, code in (
+        ("questions", {"question": {**_COUNT, "where": where}}, "invalid_filter"),
+        ("questions", {"question": {**_COUNT, "measures": [formula]}}, "invalid_request"),
+        ("analytics/query", {"metric": "revenue", "filters": {"amount": _DIGITS}}, "invalid_filter"),
+        ("dashboards", board, "invalid_filter"),
+    ):
+        answer = _ask(shop, body, f"/api/v1/{path}")
+        assert (answer.status_code, answer.json()["code"]) == (400, code), (path, answer.text)
 
 
 def test_a_stream_sends_the_answer_again_when_it_changes(shop: Server) -> None:

@@ -1,5 +1,6 @@
 """Filters as conditions of the engine. They are true or false, never null, so that ``not`` means what it says."""
 
+import math
 from typing import Final, assert_never
 
 from millrace_core.errors import InvalidInput
@@ -12,6 +13,9 @@ from millrace_warehouse.metrics.statements import Writing
 
 MOST_CONDITIONS: Final = 20_000
 """Of one statement. Segments may name segments: a few of them could stand for more than anybody can write out."""
+
+_SHOWN: Final = 60
+"""Characters of a value that an error tells."""
 
 _SYMBOLS: Final = {"eq": "=", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _TYPES: Final[dict[Kind, str]] = {"text": "String", "number": "Float64", "boolean": "Bool", "time": "Int64"}
@@ -124,13 +128,26 @@ def _read(given: Comparison, kind: Kind, value: Value) -> Value:
     match kind:
         case "text":
             return text_of(value)
-        case "number" if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return float(value)
+        case "number" if (number := _number_of(value)) is not None:
+            return number
         case "boolean" if isinstance(value, bool):
             return value
         case "time" if not isinstance(value, bool) and (millis := parse_time(value)) is not None:
             return millis
-    raise InvalidInput(f"{given.field.name} is compared with {value!r}, which is no {kind}"[:200], code="invalid_filter")
+    shown = repr(value) if len(repr(value)) <= _SHOWN else f"{repr(value)[:_SHOWN]}…"
+    what = "number of 64 bits" if kind == "number" else kind
+    raise InvalidInput(f"{given.field.name[:_SHOWN]} is compared with {shown}, which is no {what}", code="invalid_filter")
+
+
+def _number_of(value: Value) -> float | None:
+    """None of what is no number, or beyond those that the engine's 64 bits hold: JSON has digits without end."""
+    if isinstance(value, (str, bool)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def text_of(value: Value) -> str:

@@ -1,6 +1,7 @@
 """What a question measures."""
 
 import ast
+import sys
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -84,6 +85,8 @@ class Formula(_Measure):
         for node in ast.walk(tree):
             if not isinstance(node, _ALLOWED) or (isinstance(node, ast.Constant) and type(node.value) not in (int, float)):
                 raise ValueError("a formula has numbers, names of its parts, + - * / and parentheses")
+            if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value > sys.float_info.max:
+                raise ValueError("a number of the formula is larger than 64 bits hold")
         return given
 
     @model_validator(mode="after")
