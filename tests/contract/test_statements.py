@@ -72,6 +72,10 @@ async def test_values_take_the_places_of_placeholders(engine: Engine, sql: str, 
         ("SELECT {d:Date}", {"d": "2026-13-01"}, "a day from 1970-01-01"),
         ("SELECT {d:DateTime64(3, 'UTC')}", {"d": "2026-02-30 00:00:00"}, "a time from 1900"),
         ("SELECT {a: Array(Nullable(UInt8))}", {"a": [1, None, 256]}, "from 0 to 255"),
+        ("SELECT {e:Enum8('a' = 1, 'b' = 2)}", {"e": "c"}, "one of a, b"),
+        ("SELECT ?, ?", [], "the statement has 2 placeholders ?, and no list of values came with it"),
+        ("SELECT ?", None, "the statement has 1 placeholder ?, and no list"),
+        ("SELECT '?', ? /* ? */", {"a": 1}, "the statement has 1 placeholder ?, and no list"),
     ],
 )
 async def test_values_that_do_not_fit_are_refused(engine: Engine, sql: str, values: Values, told: str) -> None:

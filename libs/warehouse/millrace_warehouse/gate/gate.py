@@ -12,7 +12,7 @@ from millrace_core.errors import QueryError
 from millrace_warehouse.gate.estimates import estimate_of
 from millrace_warehouse.gate.functions import Functions
 from millrace_warehouse.gate.nodes import Node
-from millrace_warehouse.gate.parameters import Placed, bind, parameters_of, place
+from millrace_warehouse.gate.parameters import Placed, bind, marked, parameters_of, place, without_values
 from millrace_warehouse.gate.statements import Statement, calls_of, is_by_chance, is_repeatable, until_of
 from millrace_warehouse.gate.tenant_filter import check_tenant_filter
 from millrace_warehouse.gate.walk import Readable, Refused, Walk
@@ -139,10 +139,23 @@ class Gate:
         try:
             tree: Node = json.loads(await self.parser.parse(placed.text.rstrip()), parse_int=_number)
         except Unreadable as error:
-            raise _unreadable(sql, placed, error.at) from error
+            raise await self._of_marks(sql, placed) or _unreadable(sql, placed, error.at) from error
         if tree.get("type") not in ("SelectWithUnionQuery", "SelectIntersectExceptQuery"):
             raise Refused("only SELECT is allowed")
         return tree
+
+    async def _of_marks(self, sql: str, placed: Placed) -> QueryError | None:
+        """The error of a statement that cannot be read because its question marks have no values."""
+        named = marked(sql)
+        if placed.marks or not named.marks:
+            return None
+        try:
+            await self.parser.parse(named.text.rstrip())
+        except (Unreadable, QueryError):
+            return None
+        error = without_values(named)
+        error.detail = place_of(sql, named.marks[0][0])
+        return error
 
 
 def _number(digits: str) -> int | float:

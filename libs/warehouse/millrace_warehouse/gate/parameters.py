@@ -48,8 +48,11 @@ class Placed:
 def place(sql: str, values: Values | None) -> Placed:
     """The statement with its question marks named. Where no list of values comes with it they are left alone: the engine reads
     ``a ? b : c`` as a condition."""
-    if not values or isinstance(values, Mapping):
-        return Placed(sql, ())
+    return Placed(sql, ()) if not values or isinstance(values, Mapping) else marked(sql)
+
+
+def marked(sql: str) -> Placed:
+    """The statement with every question mark named."""
     parts: list[str] = []
     marks: list[tuple[int, int]] = []
     done = length = 0
@@ -97,6 +100,12 @@ def bind(tree: Node, values: Values | None) -> None:
         node.clear()
         node.update(_cast(value, kind) if named else value)
         node.update(alias)
+
+
+def without_values(placed: Placed) -> QueryError:
+    """What is wrong with a statement that can be read only as one with these question marks, and has no list of values."""
+    count = len(placed.marks)
+    return _wrong(f"the statement has {count} placeholder{'s' * (count > 1)} ?, and no list of values came with it")
 
 
 def _placeholders(node: Node) -> Iterator[Node]:

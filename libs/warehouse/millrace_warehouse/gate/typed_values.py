@@ -39,6 +39,8 @@ _NO_NUMBER: Final = frozenset({"nan", "inf", "+inf", "-inf", "infinity", "+infin
 _TRUE_OR_FALSE: Final = frozenset(
     "true false t f yes no y n on off enable disable enabled disabled 1 0".split(),
 )
+_NAMES: Final = re.compile(r"\s*'((?:[^'\\]|'')*)'\s*(?:=\s*([+-]?[0-9]{1,5})\s*)?(?:,|\Z)")
+"""Of an enumeration: one of its names, with its number."""
 _UUID: Final = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MOMENT: Final = re.compile(
     r"([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})"
@@ -60,8 +62,8 @@ class Unfit(Exception):
 def fitted(value: Any, kind: str, depth: int = 0) -> Any:
     """The value as it is given to the engine for a type (``UInt8``, ``Nullable(Date)``, ``Array(DateTime64(3))``).
 
-    Whole numbers, floats, decimals, booleans, dates, times, UUIDs and arrays of these are looked at; of other types the engine
-    refuses what does not fit by itself. Null is left to it, too.
+    Whole numbers, floats, decimals, booleans, dates, times, UUIDs, enumerations and arrays of these are looked at; of other
+    types the engine refuses what does not fit by itself. Null is left to it, too.
 
     Raises:
         Unfit: it would become another value.
@@ -79,6 +81,8 @@ def fitted(value: Any, kind: str, depth: int = 0) -> Any:
         return _whole(value, int(whole[2]), is_signed=not whole[1])
     if name == "decimal" or name in _PRECISIONS:
         return _decimal(value, name, inside)
+    if name in ("enum", "enum8", "enum16"):
+        return _named(value, inside)
     check = _CHECKS.get(name)
     if check is not None and not check(value, name):
         raise Unfit(_ALLOWED[name])
@@ -117,6 +121,22 @@ def _decimal(value: Any, name: str, inside: str) -> Any:
         number = None
     if number is None or (number and (number.adjusted() >= digits - scale or _places(number) > scale)):
         raise Unfit(f"a number of {digits - scale} digits before the point and {scale} behind it")
+    return value
+
+
+def _named(value: Any, inside: str) -> Any:
+    """A name of the enumeration, or its number."""
+    found = list(_NAMES.finditer(inside))
+    if "".join(one[0] for one in found) != inside:  # written with escapes: the engine looks at it
+        return value
+    numbers, last = {}, 0
+    for one in found:
+        last = int(one[2]) if one[2] else last + 1
+        numbers[one[1].replace("''", "'")] = last
+    fits = value in numbers if isinstance(value, str) else type(value) is int and value in numbers.values()
+    if not fits:
+        names = ", ".join(list(numbers)[:10])
+        raise Unfit(f"one of {names}{', …' if len(numbers) > 10 else ''}")
     return value
 
 
