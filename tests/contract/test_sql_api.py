@@ -62,6 +62,9 @@ def test_values_are_bound_in_their_order_or_by_name(server: Server) -> None:
     [
         ("SELECT ?, ?", [1], 400, "invalid_parameters"),
         ("SELECT {a:String}", {}, 400, "invalid_parameters"),
+        ("SELECT ?", None, 400, "invalid_parameters"),
+        ("SELEC ?", None, 400, "invalid_sql"),
+        ("SELECT {a:Enum8('x' = 1)}", {"a": "y"}, 400, "invalid_parameters"),
         (f"SELECT 1 {_MINE}", ["neighbour"], 403, "foreign_tenant"),
         ("SELECT 1 FROM events_raw WHERE customer_id = {t:String}", {"t": "neighbour"}, 403, "foreign_tenant"),
         ("SELECT 1", "text", 400, "invalid_request"),
@@ -136,6 +139,19 @@ def test_what_is_wrong_with_a_file_is_an_error_as_usual(server: Server) -> None:
     ):
         answer = ask(server, sql, ["shop"] if "?" in sql else None, format="parquet")
         assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ("NULL AS nothing", "nothing (of the type Nothing, as it is always NULL)"),
+        ("toIntervalDay(1)", "toIntervalDay(1) (of the type Interval)"),
+    ],
+)
+def test_a_column_that_parquet_has_no_form_for_is_named(server: Server, column: str, told: str) -> None:
+    answers = {form: ask(server, f"SELECT 1 AS n, {column}", format=form) for form in ("parquet", "arrow", "csv", "jsonl")}
+    assert [answer.status_code for answer in answers.values()] == [400, 200, 200, 200]
+    assert answers["parquet"].json()["message"] == (f"Parquet has no form for {told}: convert it, or ask for another format.")
 
 
 @pytest.mark.parametrize(

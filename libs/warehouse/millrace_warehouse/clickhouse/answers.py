@@ -47,6 +47,9 @@ NAMED_CODES: Final[Mapping[int, tuple[str, str]]] = {
     386: ("invalid_sql", "Two types have nothing in common"),
 }
 """What is wrong with a statement whatever rows there are: each names what it is about."""
+_NOT_IN_PARQUET: Final = re.compile(
+    r"Internal type '(\w{1,40})' of column '([^'\n]{1,80})' is not supported for conversion into Parquet"
+)
 _ALIAS: Final = re.compile(r" for alias ([A-Za-z_][A-Za-z0-9_.]{0,80})\. In scope ")
 _QUOTED: Final = re.compile(r"[`']([A-Za-z_][A-Za-z0-9_.]{0,80})[`']")
 
@@ -58,6 +61,9 @@ def statement_error(failure: EngineFailure) -> MillraceError:
     if (named := NAMED_CODES.get(failure.code)) is not None:
         found = name_in(failure)
         return QueryError(f"{named[1]}{f': {found}' if found else ''}.", code=named[0])
+    if (unfit := _NOT_IN_PARQUET.search(failure.text)) is not None:
+        kind = "Nothing, as it is always NULL" if unfit[1] == "Nothing" else unfit[1]
+        return QueryError(f"Parquet has no form for {unfit[2]} (of the type {kind}): convert it, or ask for another format.")
     return read_error(failure)
 
 
