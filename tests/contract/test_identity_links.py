@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from millrace_warehouse.clickhouse.links_sql import IS_LINK
+from millrace_warehouse.metrics.asking import Moment, answer
+from millrace_warehouse.metrics.questions import Sessions, Trend
 from tests.support.ingestion import tracker
 from tests.support.warehouse import ON_BOTH, OpenWarehouse, event_line
 from tests.support.worlds import open_reads
@@ -55,6 +57,39 @@ async def test_somebody_who_signs_in_is_one_person(warehouse: OpenWarehouse) -> 
     ]
     await _insert(warehouse, *lines)
     assert await _people(warehouse) == {"u1": 4, "v3": 1}
+
+
+_RENAMED = [
+    _line(1, "page_view", "v1"),
+    _line(2, "identify", "v1", "u1", 1),
+    _line(3, "page_view", "", "u1", 2),
+    _line(4, "alias", "u1", "u2", 4),
+    _line(5, "page_view", "", "u2", 9),
+    _line(6, "page_view", "v2", "u1", 10),
+]
+"""Somebody who was given another id: v1, u1, u2."""
+
+
+@ON_BOTH
+async def test_whoever_was_given_another_id_is_one_person_in_questions_and_in_the_views(warehouse: OpenWarehouse) -> None:
+    await _insert(warehouse, *_RENAMED)
+    asked = {name: f"SELECT person_id, events FROM {name}" for name in ("sessions", "users")}
+    async with open_reads(warehouse.engine) as reads:
+        tenant = reads.of("demo")
+        for sql in asked.values():
+            assert [tuple(row) for row in (await tenant.ask(sql)).rows] == [("u2", 6)]
+        span = {"start": "2026-02-16", "end": "2026-02-16"}
+        sessions = Sessions.model_validate({"kind": "sessions", "range": span})
+        assert (await answer(tenant, sessions, Moment(0))).table.rows[0][:3] == [1, 1, 6]
+        people = Trend.model_validate({"kind": "trend", "measures": [{"measure": "count"}], "by": ["person"]})
+        assert (await answer(tenant, people, Moment(0))).table.rows == [["u2", 6]]
+
+
+async def test_two_users_who_were_given_each_others_id_stay_two(warehouse: OpenWarehouse) -> None:
+    await _insert(warehouse, _line(1, "alias", "u1", "u2", 1), _line(2, "alias", "u2", "u1", 2))
+    async with open_reads(warehouse.engine) as reads:
+        found = await reads.of("demo").ask("SELECT person_id, events FROM users ORDER BY person_id")
+    assert [tuple(row) for row in found.rows] == [("u1", 1), ("u2", 1)]
 
 
 _LINKS = [(2, "identify", "v1", "u0", 1), (3, "alias", "u0", "u1", 2), (4, "identify", "v2", "u1", 3)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from millrace_warehouse.linked_people import LINKS_FOLLOWED
 from millrace_warehouse.metrics.catalogue import METRICS, SEGMENTS
 from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Did, Filter, InSegment, Not
 from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Unique
@@ -61,9 +62,11 @@ class World:
         self._links = {name: link.user_id for name, link in latest.items()}
 
     def person(self, event: Event) -> str:
-        """The linked user of the visitor, else the user, else the visitor; of a user with another id, that."""
-        named = self._links.get(event.visitor_id) or event.user_id or event.visitor_id
-        return self._links.get(named, named)
+        """The linked user of the visitor, else the user, else the visitor; of a user with another id, that, and so on."""
+        named = event.visitor_id if event.visitor_id in self._links else event.user_id or event.visitor_id
+        for _ in range(LINKS_FOLLOWED):
+            named = self._links.get(named, named)
+        return named
 
     def lot(self, event: Event) -> int:
         """The number that says whether an event is in a sample: of its person, else of its id."""

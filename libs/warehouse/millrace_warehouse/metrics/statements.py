@@ -6,6 +6,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from millrace_core.errors import InvalidInput
+from millrace_warehouse import linked_people
 from millrace_warehouse.metrics.catalogue import SEGMENTS
 from millrace_warehouse.metrics.filters import Filter
 from millrace_warehouse.metrics.questions import Asked
@@ -13,17 +14,8 @@ from millrace_warehouse.metrics.ranges import EVERYTHING, Span
 
 Bots = Literal["exclude", "include", "only"]
 
-_NAMED = "if(user_id = '', visitor_id, transform(user_id, known.1, known.2, user_id))"
-_PERSON = f"transform(visitor_id, known.1, known.2, {_NAMED})"
-# Of each name that was linked, who that is: the latest link holds, and who was given another id is the person of that id.
-# A scalar, so that it is read once and needs no join of every event; on a cluster it is sent along.
-_PEOPLE = (
-    "(SELECT (groupArray(one.visitor_id), groupArray(if(again.linked = '', one.linked, again.linked))) "
-    "FROM (SELECT visitor_id, argMax(user_id, (timestamp, event_id)) AS linked FROM identity_links "
-    "WHERE customer_id = {tenant:String} GROUP BY visitor_id) AS one "
-    "LEFT JOIN (SELECT visitor_id, argMax(user_id, (timestamp, event_id)) AS linked FROM identity_links "
-    "WHERE customer_id = {tenant:String} GROUP BY visitor_id) AS again ON again.visitor_id = one.linked) AS known"
-)
+_PERSON = linked_people.person_of("known")
+_PEOPLE = f"{linked_people.known('customer_id = {tenant:String}')} AS known"
 
 
 @dataclass(frozen=True, slots=True)
