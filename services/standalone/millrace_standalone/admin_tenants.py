@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import zoneinfo
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
@@ -16,6 +15,7 @@ from millrace_core.time import iso_time
 from millrace_records.cache.ports import Messages
 from millrace_records.ports import TENANTS_CHANGED, Records, Tenant, Tier
 from millrace_standalone.admin_access import admin_of, admin_of_all
+from millrace_warehouse.metrics.ranges import zone_of
 from millrace_web.access import Asking
 
 _Days = Annotated[int, Field(ge=1, le=36_500)]
@@ -51,9 +51,10 @@ class Settled(BaseModel):
     @field_validator("time_zone")
     @classmethod
     def _zone_is_known(cls, name: str) -> str:
-        if name not in zoneinfo.available_timezones():
-            raise ValueError(f"{name} is no time zone: write it like Europe/Berlin")
-        return name
+        try:
+            return zone_of(name).key
+        except InvalidInput as error:
+            raise ValueError(f"{name} is no time zone: write it like Europe/Berlin") from error
 
 
 _THE_TENANTS: Final = frozenset({"time_zone", "denied", "hashed", "signals"})
