@@ -252,6 +252,24 @@ async def test_a_rollup_answers_as_the_events_do_and_the_answer_says_which(
 
 
 @pytest.mark.parametrize(
+    ("zone", "begin"),
+    [("Australia/Lord_Howe", "2026-10-02"), ("Australia/Lord_Howe", "2026-04-03"), ("Asia/Kathmandu", "2026-10-02")],
+)
+async def test_hours_of_a_day_that_is_half_an_hour_longer_or_shorter_are_those_of_the_engine(
+    asker: Asker, zone: str, begin: str
+) -> None:
+    """A series that had its own would have an empty hour between every two full ones."""
+    first = int(datetime.datetime.fromisoformat(f"{begin}T00:00:00+00:00").timestamp()) * 1000
+    stored = [Event(first + number * HOUR // 4, number=number) for number in range(3 * 24 * 4)]
+    world = World(stored, ZoneInfo(zone), first, first + 3 * DAY)
+    question = {"measures": [{"measure": "count"}], "granularity": "hour", "time_zone": zone, "range": _between(world)}
+    found = (await _asked(asker, stored, question)).table
+    assert found.times == labels(world, "hour")
+    assert found.rows == [[one, sum(label(world, each.at, "hour") == one for each in stored)] for one in found.times]
+    assert all(count for _, count in found.rows)
+
+
+@pytest.mark.parametrize(
     ("part", "code"),
     [
         ({"by": ["plan"]}, "unknown_field"),

@@ -246,8 +246,8 @@ def label(world: World, at: int, unit: str) -> str:
     wall = world.wall(at)
     if unit in ("minute", "hour"):
         size = {"minute": 60, "hour": 3600}[unit]
-        offset = wall.utcoffset() or datetime.timedelta()
-        begin = datetime.datetime.fromtimestamp(at // 1000 - (at // 1000 + offset.seconds) % size, world.zone)
+        midnight = int(wall.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).timestamp())
+        begin = datetime.datetime.fromtimestamp(at // 1000 - (at // 1000 - midnight) % size, world.zone)
         return begin.strftime("%Y-%m-%dT%H:%M:%S.000Z") if world.zone.key == "UTC" else begin.isoformat()
     day = wall.date()
     if unit == "week":

@@ -47,10 +47,10 @@ def buckets(span: Span, unit: Unit, zone: ZoneInfo, most: int) -> list[Key]:
 
 def _keys(span: Span, unit: Unit, zone: ZoneInfo) -> Iterator[Key]:
     if unit in _SECONDS:
-        at = _floor_seconds(span.first // 1000, _SECONDS[unit], zone)
+        at = _begin(span.first // 1000, _SECONDS[unit], zone)
         while at * 1000 < span.end:
             yield at
-            at = _floor_seconds(at + _SECONDS[unit], _SECONDS[unit], zone)
+            at = _begin(at + _SECONDS[unit], _SECONDS[unit], zone)
         return
     wall, last = floor(local(span.first, zone), unit), local(span.end - 1, zone)
     while wall <= last:
@@ -58,10 +58,11 @@ def _keys(span: Span, unit: Unit, zone: ZoneInfo) -> Iterator[Key]:
         wall = shifted(wall, unit, 1)
 
 
-def _floor_seconds(at: int, size: int, zone: ZoneInfo) -> int:
-    offset = datetime.datetime.fromtimestamp(at, zone).utcoffset()
-    assert offset is not None, "the zone has one"
-    return at - (at + int(offset.total_seconds())) % size
+def _begin(at: int, size: int, zone: ZoneInfo) -> int:
+    """Minutes and hours are counted from midnight, as the engine does: on a day on which clocks are set by half an hour
+    (Australia/Lord_Howe) those behind the change begin at half past, and the last one is half as long."""
+    midnight = millis_of(floor(local(at * 1000, zone), "day"), zone) // 1000
+    return at - (at - midnight) % size
 
 
 def shown(key: Key, zone: ZoneInfo) -> str:

@@ -148,11 +148,13 @@ def _is_aligned(span: Span, size: int) -> bool:
 
 
 def _has_whole_hours(span: Span, zone: ZoneInfo) -> bool:
-    """Whether hours of the zone are hours of UTC all the time: looked at every day, and zones change at most twice a year."""
+    """Whether hours of the zone are hours of UTC all the time: looked at every week and at the end, as zones change at
+    most twice a year."""
     if zone.key == "UTC":
         return True
-    days = range(span.first // 1000, min(span.end // 1000, span.first // 1000 + 20 * 366 * 86_400) + 86_400, 7 * 86_400)
-    offsets = (datetime.fromtimestamp(at, zone).utcoffset() for at in days)
+    first = span.first // 1000
+    last = min(span.end // 1000, first + 20 * 366 * 86_400)
+    offsets = (datetime.fromtimestamp(at, zone).utcoffset() for at in (*range(first, last, 7 * 86_400), last))
     return all(offset is not None and offset % timedelta(hours=1) == timedelta() for offset in offsets)
 
 
