@@ -15,7 +15,8 @@ LONGEST_VALUE: Final = 100
 """Characters of a value that are told."""
 
 _MOST_TYPES: Final = 500
-_MOST_PROPERTIES: Final = 2_000
+MOST_PROPERTIES: Final = 2_000
+"""Types and properties of them that are told, at most."""
 
 _TYPES: Final = (
     "SELECT event_type, sum(events) AS events, min(hour) AS first_seen, max(hour) AS last_seen FROM events_by_hour "
@@ -97,7 +98,7 @@ async def properties_of(warehouse: TenantWarehouse, types: Sequence[str], values
     )
     found = await warehouse.query(
         "SELECT event_type, name, events, kinds, top, uniqMerge(texts) OVER (PARTITION BY name) AS different "
-        f"FROM ({by_type}) ORDER BY events DESC, name, event_type LIMIT {_MOST_PROPERTIES}",
+        f"FROM ({by_type}) ORDER BY events DESC, name, event_type LIMIT {MOST_PROPERTIES}",
         places_of(warehouse, types),
     )
     return [_property(row) for row in found.dicts()]

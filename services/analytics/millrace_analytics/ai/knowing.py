@@ -10,7 +10,7 @@ from typing import Final, Literal
 from millrace_analytics.ai.ports import Property, Vocabulary
 from millrace_analytics.asking.looks import Looks
 from millrace_analytics.tenant_catalogue import NOTHING, TenantCatalogue
-from millrace_analytics.tenant_events import SentProperty, places_of, properties_of, sample_of, types_of
+from millrace_analytics.tenant_events import MOST_PROPERTIES, SentProperty, places_of, properties_of, sample_of, types_of
 from millrace_warehouse.metrics.vocabulary import DIMENSIONS
 from millrace_warehouse.ports import TenantWarehouse, Warehouse
 
@@ -69,18 +69,30 @@ async def vocabulary_of(warehouse: TenantWarehouse) -> Vocabulary:
     if not types:
         return Vocabulary(version="empty")
     looked_into = list(types)[:_TYPES]
-    found = _properties(await properties_of(warehouse, looked_into, _VALUES))
-    fields = await warehouse.query(_fields(looked_into), places_of(warehouse, looked_into))
-    of_fields = {
-        one.name: tuple(str(value) for value in row if value) for one, row in zip(_FIELDS, fields.rows[0], strict=True)
-    }
+    sent = await properties_of(warehouse, looked_into, _VALUES)
+    found = _properties(sent)
+    fields = (await warehouse.query(_fields(looked_into), places_of(warehouse, looked_into))).dicts()[0]
+    of_fields = {one.name: tuple(str(value) for value in fields[one.name] if value) for one in _FIELDS}
     names = dict.fromkeys(of_fields.pop("event_name", ()), 0)
-    version = hashlib.sha256(repr((sorted(types), found, of_fields, sorted(names))).encode()).hexdigest()[:16]
-    return Vocabulary(types, names, found, of_fields, version)
+    having = {name: {str(one) for one in fields[f"types_{name}"]} for name in of_fields} | _having(sent)
+    lacking = {name: frozenset(looked_into) - types for name, types in having.items()}
+    said = repr((sorted(types), found, of_fields, sorted(names), sorted((name, sorted(of)) for name, of in having.items())))
+    version = hashlib.sha256(said.encode()).hexdigest()[:16]
+    return Vocabulary(types, names, found, of_fields, version, lacking=lacking)
+
+
+def _having(sent: Sequence[SentProperty]) -> dict[str, set[str]]:
+    """Which types of events have a property; nothing where some may not have been told."""
+    if len(sent) >= MOST_PROPERTIES:
+        return {}
+    found: dict[str, set[str]] = {}
+    for one in sent:
+        found.setdefault(f"properties.{one.name}", set()).update([one.event_type] if one.kinds.keys() - {"null"} else [])
+    return found
 
 
 def _fields(types: Sequence[str]) -> str:
-    """Frequent values of each text column, or of the property of its name where it is empty."""
+    """Frequent values of each text column, or of the property of its name where it is empty, and which types have one."""
     columns = ", ".join(
         f"if({one.name} != '', toString({one.name}), JSONExtractString(properties, '{one.properties[0]}')) AS v_{one.name}"
         if one.properties
@@ -88,7 +100,8 @@ def _fields(types: Sequence[str]) -> str:
         for one in _FIELDS
     )
     frequent = ", ".join(f"arrayFilter(x -> x != '', topK({_VALUES})(v_{one.name})) AS {one.name}" for one in _FIELDS)
-    return f"SELECT {frequent} FROM ({sample_of(columns, types)})"
+    having = ", ".join(f"groupUniqArrayIf(event_type, v_{one.name} != '') AS types_{one.name}" for one in _FIELDS)
+    return f"SELECT {frequent}, {having} FROM ({sample_of(f'event_type, {columns}', types)})"
 
 
 def _properties(sent: Sequence[SentProperty]) -> tuple[Property, ...]:

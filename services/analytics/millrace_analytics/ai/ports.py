@@ -41,6 +41,8 @@ class Vocabulary:
     """Another one where anything differs."""
     written: Written = NOTHING
     """Descriptions and segments."""
+    lacking: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By dimension or property (``properties.plan``) the event types of which none of the newest events has it."""
 
 
 @dataclass(frozen=True, slots=True)

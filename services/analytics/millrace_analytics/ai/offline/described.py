@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from millrace_analytics.ai.offline.carrying import fitted, types_of
 from millrace_analytics.ai.offline.lexicon import Sense
 from millrace_analytics.ai.offline.ranging import ANYTHING, never_before
 from millrace_analytics.ai.offline.slots import NotUnderstood, Slots
@@ -129,7 +130,8 @@ class Planner:
 
     def _what(self, clause: Clause) -> Filter:
         assert clause.what is not None
-        of_values = self._reader.filters(Slots(values=clause.values))
+        values = fitted(clause.values, types_of(clause.what), self._reader)
+        of_values = self._reader.filters(Slots(values=values))
         whole = both(clause.what, of_values)
         assert whole is not None
         return whole

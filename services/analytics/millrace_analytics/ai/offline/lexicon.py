@@ -37,8 +37,12 @@ _MADE_ACCOUNTS: Final = (
     "create account", "new registration", "new signup", "new sign up",
 )  # fmt: skip
 """``how many accounts were created``."""
-_ALIASES: Final = {"sku": ("product", "article"), "plan": ("subscription plan", "subscription", "pricing plan")}
-"""What everybody calls properties that many have."""
+_ALIASES: Final = {
+    "sku": ("product", "article"), "plan": ("subscription plan", "subscription", "pricing plan"),
+    "category": ("product category", "category of product", "item category"),
+    "payment": ("payment method", "method of payment", "payment type"), "coupon": ("coupon code",),
+}  # fmt: skip
+"""What everybody calls properties that many have, where nothing else is called so."""
 _MILLIS_OF: Final = {"ms": 1, "millisecond": 1, "milliseconds": 1, "second": 1_000, "seconds": 1_000, "sec": 1_000}
 _UNITS_OF_TIME: Final = {"ms": "time", "millisecond": "time", "second": "time", "sec": "time"}
 
@@ -133,6 +137,7 @@ class Lexicon:
                 self._time(one)
                 self._values(field, one.values)
                 self._currencies(field, one.values if one.name == "currency" else ())
+        self._aliases(known)
         for name, values in known.values.items():
             if name == "page_path":
                 self._pages(values)
@@ -141,6 +146,14 @@ class Lexicon:
             elif name not in ("event_type", "event_name"):
                 self._values(name, values)
         self._written(known)
+
+    def _aliases(self, known: Vocabulary) -> None:
+        for one in known.properties:
+            called = [name for name in _ALIASES.get(one.name.lower(), ()) if not self._is_field(name)]
+            self._add_sent(called, Sense(DIMENSION, f"properties.{one.name}", one.kind))
+
+    def _is_field(self, called: str) -> bool:
+        return any(one.kind == DIMENSION for one in self.senses.get(stems_of(called), ()))
 
     def _time(self, one: Property) -> None:
         name, _, unit = one.name.lower().rpartition("_")
@@ -201,7 +214,8 @@ class Lexicon:
             within = Comparison(field="page_path", operator="starts_with", value=f"/{first}/")
             itself = Comparison(field="page_path", value=f"/{first}")
             both: Filter = AnyOf(any=(itself, within)) if f"/{first}" in set(paths) else within
-            self._add_sent([f"{first} page", first], Sense(VALUE, "page_path", both))
+            names = [f"{first} page", *([] if self._is_field(first) else [first])]  # a category is no part of the site
+            self._add_sent(names, Sense(VALUE, "page_path", both))
 
 
 _TAKES: Final = (
@@ -213,7 +227,7 @@ _TAKES: Final = (
 def _called(name: str) -> list[str]:
     """How people may call a property: ``load_ms`` is the load time, ``cart.total`` the cart total."""
     words = [word for word in name.replace(".", "_").split("_") if word]
-    called = [name, " ".join(words), *_ALIASES.get(name.lower(), ())]
+    called = [name, " ".join(words)]
     if len(words) > 1 and (unit := _UNITS_OF_TIME.get(words[-1].lower())):
         called += [" ".join([*words[:-1], unit]), " ".join([*words[:-1], "duration"]), " ".join(["page", *words[:-1], unit])]
         what = " ".join(words[:-1])

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from millrace_analytics.ai.offline import grammar
+from millrace_analytics.ai.offline.carrying import refuse_missing
 from millrace_analytics.ai.offline.cohorts import day_n_plan, followed_plan, is_day_n, is_followed
 from millrace_analytics.ai.offline.durations import duration_plan, is_duration
 from millrace_analytics.ai.offline.funnels import funnel_plan, habit_plan, is_funnel, is_habit
@@ -100,7 +101,8 @@ def reading_of(asked: Asked, lexicon: Lexicon) -> Reading:
     if len(tokens) > _MOST_WORDS or len(asked.text) > _LONGEST:
         return Unanswerable(f"Questions of more than {_MOST_WORDS} words are not read without a language model.")
     pieces = pieces_of(tokens, lexicon, Times(asked.now, asked.time_zone))
-    reader = Reader(asked.text, asked.now, asked.time_zone, frozenset(asked.vocabulary.event_types))
+    known = asked.vocabulary
+    reader = Reader(asked.text, asked.now, asked.time_zone, frozenset(known.event_types), lacking=known.lacking)
     understood = tuple(_understood(pieces))
     try:
         _refuse_personal(asked.text, lexicon)
@@ -111,6 +113,7 @@ def reading_of(asked: Asked, lexicon: Lexicon) -> Reading:
         if is_about_visits(pieces) and not is_onward(pieces) and not is_journey(pieces):
             return visits_in_sql(reader, pieces)
         plan = _plan(reader, pieces)
+        refuse_missing(plan.question, reader)
     except Ambiguous as several:
         return several.unclear
     except NotUnderstood as missing:

@@ -1,6 +1,7 @@
 """What the names in a question about measures stand for, each in the light of the words before it."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, SEGMENT, VALUE, Sense
@@ -265,6 +266,12 @@ class Names:
         is_said = self._before is not None and self._before.is_a(grammar.UNIQUE)
         return is_said and dimension.name not in PERSON_DIMENSIONS | {"session_id"}
 
+    def _bind_last(self, kinds: AbstractSet[str]) -> None:
+        """``the coffee category``: the value before it is none of a page."""
+        values = self.slots.values
+        if values and (bound := tuple(one for one in values[-1] if one.name in kinds)):
+            values[-1] = bound
+
     def _names_the_kind(self, piece: Piece) -> bool:
         """``users`` of ``mobile users``, ``plan`` of ``the pro plan``: what a value before it is a value of."""
         before = self._before
@@ -274,8 +281,9 @@ class Names:
         if before is None or before.is_a(METRIC, EVENT) or not before.is_a(VALUE, SEGMENT):
             return False
         fields = {one.name for one in before.all(VALUE)}
-        if any(one.name in fields for one in piece.all(DIMENSION)):
+        if kinds := {one.name for one in piece.all(DIMENSION)} & fields:
             self._was_kind = bool(self.slots.measures)
+            self._bind_last(kinds)
             return True
         if fields & OF_AN_ORDER and any(one.name == "purchases" for one in piece.all(METRIC)) and not self.slots.joined:
             return any(one.name in PURCHASES for one in self.slots.measures)  # "revenue, not of dollar orders"

@@ -1,6 +1,6 @@
 """The parts of a question about measures, and what they say of each other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -49,6 +49,17 @@ class Told:
     events: frozenset[str] = frozenset()
     """Types that the tenant has."""
     assumptions: list[str] = field(default_factory=list)
+    lacking: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """See Vocabulary."""
+
+    def lacks(self, types: frozenset[str], name: str) -> bool:
+        """Whether the tenant has events of these types, and none of them has this field."""
+        known = types & self.events
+        return bool(known) and known <= self.lacking.get(name, frozenset())
+
+    def types_with(self, name: str) -> frozenset[str] | None:
+        """The types of events that have a field; None where nobody knows."""
+        return self.events - self.lacking[name] if name in self.lacking else None
 
 
 @dataclass(slots=True)

@@ -1,7 +1,6 @@
 """A question about measures, from its parts."""
 
 import re
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from millrace_analytics.ai.offline.amounts import (
     percent_of,
     plain,
 )
+from millrace_analytics.ai.offline.carrying import fitted, one_field, types_asked
 from millrace_analytics.ai.offline.groups import (
     beside,
     counted_values,
@@ -69,6 +69,7 @@ class Reader(Told):
         if self.text.lower().lstrip().startswith("where ") and not slots.by and not slots.values and not slots.compare:
             raise NotUnderstood("by what: name a country, a page or a source, as in “by country”")
         self._settle_hours(slots)
+        self._fit_values(slots)
         groups = groups_of(slots) or times_apart(self, slots)
         by = self._dimensions(slots)
         where = self._of_somebody(self.filters(slots), slots, by)
@@ -293,34 +294,29 @@ class Reader(Told):
         if slots.either or slots.share or (slots.counted and not slots.compare):
             return []
         common = in_common(slots)
-        fields = [self._one_field(senses, common).name for senses in slots.values if not senses[0].label or slots.compare]
+        fields = [one_field(senses, self, common).name for senses in slots.values if not senses[0].label or slots.compare]
         return sorted({name for name in fields if fields.count(name) > 1})
+
+    def _fit_values(self, slots: Slots) -> None:
+        """Values as those of fields that the events have."""
+        types, named = types_asked(slots, self), {one.name for one in slots.by}
+        slots.values, slots.excluded = (fitted(each, types, self, named) for each in (slots.values, slots.excluded))
 
     def filters(self, slots: Slots) -> Filter | None:
         """Which events the question is about."""
         named = {one.name for one in slots.by} or in_common(slots)
-        chosen = [self._one_field(senses, named) for senses in slots.values]
+        self._fit_values(slots)
+        chosen = [one_field(senses, self, named) for senses in slots.values]
         fields = list(dict.fromkeys(one.name for one in chosen))
         if slots.either and (len(fields) != 1 or len(chosen) < 2):
             raise NotUnderstood("what “or” stands between")
         refuse_both_or_either(slots, chosen)
         found: list[Filter] = [any_of([one.detail for one in chosen if one.name == name]) for name in fields]
-        found += [Not.model_validate({"not": self._one_field(senses, named).detail}) for senses in slots.excluded]
+        found += [Not.model_validate({"not": one_field(senses, self, named).detail}) for senses in slots.excluded]
         found += [Not.model_validate({"not": events}) for events in slots.left_out]
         found += slots.segments
         found += [self._number(target, sign, number, slots) for target, sign, number in slots.numbers]
         return all_of(found)
-
-    def _one_field(self, senses: tuple[Sense, ...], named: AbstractSet[str] = frozenset()) -> Sense:
-        """The field that a value belongs to: one that is named besides (``for each utm_source except google``), and a column
-        before a property, for it is filled by the platform."""
-        senses = tuple(one for one in senses if one.name in named) or senses
-        columns = [one for one in senses if not one.name.startswith("properties.")] or list(senses)
-        if len({one.name for one in columns}) == 1:
-            return columns[0]
-        text = self.text.rstrip(" ?.!")
-        options = tuple(f"{text} (by {one.name.removeprefix('properties.')})" for one in columns[:4])
-        raise Ambiguous(Unclear("A value that is named stands in several fields.", options))
 
     def _number(self, target: Sense | None, sign: str, number: int, slots: Slots) -> Filter:
         if target is None:
