@@ -122,7 +122,8 @@ def _measured(question: Trend) -> str:
         text += f": the {question.top} {which} by {listed([field_in_words(one) for one in question.by])}"
     elif question.by:
         text += f" by {listed([field_in_words(one) for one in question.by])}"
-    return text + (f" per {question.granularity}" if question.granularity else "")
+    text += f" per {question.granularity}" if question.granularity else ""
+    return text + {"exclude": "", "include": ", bots included", "only": ", of bots alone"}[question.bots]
 
 
 def _followed(plan: Plan) -> list[str]:

@@ -48,13 +48,21 @@ def _days(tokens: Sequence[Token], at: int) -> Found | None:
             return at + 3, _of_days(f"{word} to {tokens[at + 2].text}", first, last)
     if word in _PLURALS:
         return at + 1, _of_days(word, _PLURALS[word], _PLURALS[word])
-    if word == "weekends" or (word == "weekend" and _is_of_something(tokens, at)):
+    is_pair = _is_pair(tokens, at)
+    if word == "weekends" or (word == "weekend" and (is_pair or _is_of_something(tokens, at))):
         return at + 1, _of_days("weekends", _WEEKEND, 7)
     if texts_at(tokens, at, 2) in (("working", "days"), ("business", "days"), ("week", "days")):
         return at + 2, _of_days("weekdays", 1, 5)
-    if word == "weekdays" and (at == 0 or tokens[at - 1].text in _BESIDE):
+    is_these = word == "weekdays" and (at == 0 or tokens[at - 1].text in _BESIDE)
+    if is_these or (word in ("weekday", "weekdays") and is_pair):
         return at + 1, _of_days("weekdays", 1, 5)
     return None
+
+
+def _is_pair(tokens: Sequence[Token], at: int) -> bool:
+    """``weekdays vs weekends``: neither is by which day it is."""
+    is_listed = at > 0 and tokens[at - 1].text in ("by", "per", "each", "every", "which", "what")
+    return not is_listed and {"weekday", "weekend"} <= {token.stem for token in tokens}
 
 
 def _is_of_something(tokens: Sequence[Token], at: int) -> bool:

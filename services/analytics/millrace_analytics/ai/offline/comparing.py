@@ -56,6 +56,24 @@ def compared(one: When, other: When, now: int, zone: ZoneInfo) -> Compared:
     return Compared(Between(start=days[0], end=days[1]), unit, assumptions=(f"a row for each {unit}", *unfinished))
 
 
+def same_part(one: When, other: When, now: int, zone: ZoneInfo) -> tuple[Span, Span]:
+    """A time of this week (or day, or month), and the same part of the week before: ``the same days last week``.
+
+    Raises:
+        NotUnderstood: they are no parts of such units.
+    """
+    part, whole = (one, other) if isinstance(other.range, Last) and other.range.align == "complete" else (other, one)
+    unit = _unit_of(whole)
+    span = span_of(part.range, now, zone)
+    first, end = local(span.first, zone), local(span.end, zone)
+    is_last = isinstance(whole.range, Last) and whole.range.align == "complete"
+    if unit is None or not is_last or floor(first, unit) != floor(local(now, zone), unit):
+        raise NotUnderstood(f"which part of “{whole.named}” is the same as “{part.named}”")
+    begin = floor(first, unit)
+    ends = min(shifted(end, unit, -1), begin)
+    return span, Span(millis_of(shifted(first, unit, -1), zone), millis_of(ends, zone))
+
+
 def _whole(asked: Range, now: int, zone: ZoneInfo) -> Span:
     """The span; of a unit that goes on its whole."""
     if not isinstance(asked, Last) or asked.align == "rolling":

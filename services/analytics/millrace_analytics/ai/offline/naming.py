@@ -50,7 +50,9 @@ class Names:
         if self._role == grammar.BY and slots.by and self._before is not None and self._before.is_content:
             self._role = ""  # a list goes on with a comma or "and"
         role = self._role
-        if self._negated:
+        if (dimension := piece.sense(DIMENSION)) is not None and dimension.name == "is_bot":
+            self._name_bots(piece, dimension)
+        elif self._negated:
             self._leave_out(piece)
         elif role in (grammar.BY, grammar.WHICH, grammar.TOP):
             self._take_listed(piece)
@@ -60,6 +62,30 @@ class Names:
             slots.values.append(tuple(values))
         else:
             self._take_measure(piece)
+
+    def _name_bots(self, piece: Piece, dimension: Sense) -> None:
+        """``bot traffic``, ``by is_bot``; they are left out where nobody says that they count."""
+        behind = self._behind
+        if not self._negated and self._role in (grammar.BY, grammar.WHICH) and not piece.plural:
+            self.slots.bots = True
+            self.slots.by.append(dimension)
+        elif self._negated or self._role == grammar.BY or (not piece.plural and behind is not None and event_of(behind)):
+            self._take_bots(alone=True)
+        else:
+            raise NotUnderstood("whether bots count, too, or alone: write “including bots” or “from bots”")
+
+    def _says_bots(self, sense: Sense) -> bool:
+        if sense.kind == grammar.BOTS:
+            self._take_bots(alone=sense.name == "only")
+        return sense.kind == grammar.BOTS
+
+    def _take_bots(self, *, alone: bool) -> None:
+        if self._negated:
+            self._negated = False  # "without bots", as ever
+            return
+        self.slots.bots, self._role = True, ""
+        if alone:
+            self.slots.segments.append(Comparison(field="is_bot", value=True))
 
     def _is_several(self, piece: Piece) -> bool:
         """``products``: many values of a field, and no part of the site that is called so."""

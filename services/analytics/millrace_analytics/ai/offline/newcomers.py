@@ -149,6 +149,8 @@ def _repeaters(reader: Reader, slots: Slots, buying: Filter | None, *, share: bo
 
 def _only(slots: Slots, what: str) -> None:
     """That nothing else is asked than something of a time."""
+    if slots.bots:
+        raise NotUnderstood("which bots are new")
     more = (slots.share, slots.compare, slots.previous, slots.growth, slots.is_moving, slots.moving, slots.running, slots.per)
     if any(more) or slots.having is not None or slots.which_unit is not None or slots.numbers or len(slots.ranges) > 1:
         raise NotUnderstood(f"what {what}")

@@ -260,7 +260,7 @@ class PeopleReader(Planner):
             found.noun = of.name  # "list the visitor ids"
         elif of is not None and any(one.name == of.name for senses in found.values for one in senses):
             pass  # "free plan users"
-        elif piece.is_a(grammar.SAME) and self._ranges:
+        elif piece.is_a(grammar.SAME) and self._ranges and not (self._next is not None and self._next.kind == "when"):
             pass  # every clause is of the one time that is named
         elif not piece.is_a(grammar.AND, grammar.WHO, grammar.WHICH, grammar.ALL_TIME, grammar.UNIQUE) or (
             piece.is_a(grammar.UNIQUE) and self._number is not None  # "at least 3 different pages"

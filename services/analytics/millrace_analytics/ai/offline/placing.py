@@ -16,6 +16,7 @@ from millrace_analytics.ai.offline.slots import (
     is_of_groups,
     pop_number_field,
 )
+from millrace_warehouse.metrics.ranges import Last
 
 
 class SlotReader(Names):
@@ -129,8 +130,7 @@ class SlotReader(Names):
         if sense is None or (piece.is_content and self._role in (grammar.BY, grammar.WHICH, grammar.TOP)):
             return False
         self._is_per = sense.kind == grammar.BY and piece.text.lower() in PER
-        if sense.kind == grammar.SAME and not self.slots.ranges:
-            raise NotUnderstood(f"which time is “{piece.text}”")
+        self._note_same(sense, piece)
         if sense.kind == grammar.NEW and self._behind is not None and event_of(self._behind) is not None:
             return True  # "new signups" are signups
         if self._number is not None and sense.kind in (grammar.OR_MORE, grammar.OR_LESS):
@@ -149,9 +149,21 @@ class SlotReader(Names):
         if sense.kind == grammar.BETWEEN:
             self.slots.between = (pop_number_field(self.slots), *sense.detail)
             return True
-        if not (self._take_role(sense) or self._take_flag(sense)) and sense.kind not in _SAYS_NOTHING:
+        if not (self._take_role(sense) or self._take_flag(sense) or self._says_bots(sense)) and sense.kind not in _SAYS_NOTHING:
             raise NotUnderstood(f"“{piece.text}”")
         return True
+
+    def _note_same(self, sense: Sense, piece: Piece) -> None:
+        """``the same days last week``, ``last month to date``: the part of it that is over of the other time."""
+        before = self._before
+        if sense.kind == grammar.SAME:
+            if not self.slots.ranges:
+                raise NotUnderstood(f"which time is “{piece.text}”")
+            self.slots.same_part = True
+            self.slots.is_with_same |= before is not None and before.is_a(grammar.COMPARE)
+        elif sense.kind == grammar.ALL_TIME and before is not None and before.when is not None:
+            asked = before.when.range
+            self.slots.same_part |= isinstance(asked, Last) and asked.align == "complete"
 
     def _take_role(self, sense: Sense) -> bool:
         """What decides how the words behind it are read."""

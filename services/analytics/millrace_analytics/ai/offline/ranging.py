@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from millrace_analytics.ai.describing import BEGINNING
-from millrace_analytics.ai.offline.comparing import compared
+from millrace_analytics.ai.offline.comparing import compared, same_part
 from millrace_analytics.ai.offline.slots import Ambiguous, NotUnderstood, Slots, Told
 from millrace_analytics.ai.ports import Unclear
 from millrace_core.time import iso_time
@@ -58,23 +58,38 @@ def times_apart(told: Told, slots: Slots) -> list[tuple[str, Filter]]:
     """Two times that are compared, and neither lie beside each other nor are units of one kind, as filters with names; the
     slots have the time around both then. Nothing where they are to be answered in another way."""
     more = (slots.grain, slots.previous, slots.growth, slots.which_unit, slots.share, slots.having, slots.running)
-    if len(slots.ranges) != 2 or any(more) or slots.is_ranked or not (slots.compare or slots.joined):
+    if slots.is_with_same and len(slots.ranges) < 2 and not slots.previous:
+        raise NotUnderstood("the same time of what it is compared with")
+    is_same = slots.same_part and len(slots.ranges) == 2
+    if is_same and (any(more) or slots.is_ranked):
+        raise NotUnderstood("how the same parts of two times are told so")
+    if len(slots.ranges) != 2 or any(more) or slots.is_ranked or not (is_same or slots.compare or slots.joined):
         return []
-    zone = zone_of(told.time_zone)
-    try:
-        compared(slots.ranges[0], slots.ranges[1], told.now, zone)
-    except NotUnderstood:
-        spans = [span_asked(told, one.range) for one in slots.ranges]
-    else:
-        return []
-    if spans[0].first < spans[1].end and spans[1].first < spans[0].end:
+    spans = _two_spans(told, slots, is_same=is_same)
+    if not spans or (spans[0].first < spans[1].end and spans[1].first < spans[0].end):
         return []  # one is in the other
+    zone = zone_of(told.time_zone)
     days = [tuple(local(at, zone).date().isoformat() for at in (one.first, one.end - 1)) for one in spans]
     around = Between(start=min(first for first, _ in days), end=max(last for _, last in days))
     slots.ranges[:] = [replace(slots.ranges[0], range=around)]
     slots.compare = False
     names = [f"from_{first}_to_{last}".replace("-", "_") for first, last in days]
     return [(name, _between(one)) for name, one in zip(names, spans, strict=True)]
+
+
+def _two_spans(told: Told, slots: Slots, *, is_same: bool) -> list[Span]:
+    """Nothing where the one is the period before the other, or both are rows of one series."""
+    zone = zone_of(told.time_zone)
+    first, second = slots.ranges
+    if is_same:
+        spans = same_part(first, second, told.now, zone)
+        told.assumptions.append(f"up to the same moment: {local(spans[1].end, zone):%Y-%m-%d %H:%M} of the time before")
+        return list(spans)
+    try:
+        compared(first, second, told.now, zone)
+    except NotUnderstood:
+        return [span_asked(told, one.range) for one in slots.ranges]
+    return []
 
 
 def _between(span: Span) -> Filter:

@@ -245,6 +245,8 @@ def _phrases(tokens: Sequence[Token], at: int, lexicon: Lexicon) -> list[_Candid
         more = stems_of(token.raw) if token.kind in ("name", "quoted", "path") else (token.stem,)
         stems += more
         bare += () if bare and token.text in _ARTICLES else more
+        if stems == _ORDER_BY and at and tokens[at - 1].text in _BEFORE_AN_ORDER:
+            continue
         if stems in _AS_WRITTEN and tuple(one.text for one in tokens[at : end + 1]) != _AS_WRITTEN[stems]:
             continue
         if senses := lexicon.senses.get(stems) or (lexicon.senses.get(bare) if token.text not in _ARTICLES else None):
@@ -256,6 +258,11 @@ def _phrases(tokens: Sequence[Token], at: int, lexicon: Lexicon) -> list[_Candid
 
 _AS_WRITTEN: Final = {stems_of(one): tuple(one.split()) for one in ("order by", "what are the", "what are our")}
 """``order by revenue`` ranks, and ``orders by country`` does not; ``what is the revenue`` lists nothing."""
+_ORDER_BY: Final = stems_of("order by")
+_BEFORE_AN_ORDER: Final = frozenset(
+    "per each every of an the one single average avg mean median typical largest biggest highest smallest lowest".split()
+)
+"""Behind these an order is one: ``revenue per order by country``."""
 _ARTICLES: Final = frozenset(
     {"a", "an", "the", "our", "my", "their", "your", "its", "some", "any", "something", "anything", "it", "items", "item",
      "products", "product", "things"}

@@ -93,6 +93,12 @@ class Slots:
     share: bool = False
     compare: bool = False
     previous: Literal["", "period", "year"] = ""
+    same_part: bool = False
+    """Whether the other time is to be the same part of its unit (``the same days last week``)."""
+    is_with_same: bool = False
+    """Whether something is compared with the same time of another unit."""
+    bots: bool = False
+    """Whether the events of bots count, too."""
     previous_is: tuple[int, str] | None = None
     """How long the time before is, where that is said (``the 7 days before``)."""
     having: tuple[str, int] | None = None
@@ -259,7 +265,7 @@ def listing_of(piece: Piece) -> Sense | None:
 
 
 NOUNS_OF_PURCHASE: Final = frozenset({"order", "purchase", "sale", "transaction"})
-PER: Final = ("per", "for each", "for every", "for one")
+PER: Final = ("per", "for each", "for every", "for one", "of each", "of every")
 OF_AN_ORDER: Final = frozenset({"properties.currency", "order_value"})
 PURCHASES: Final = frozenset({"purchases", "revenue", "average_order_value", "median_order_value"})
 """Metrics of single purchases."""

@@ -56,6 +56,7 @@ def stays_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
         granularity=grain,
         by=by,
         top=_MOST_GROUPS,
+        bots="include" if slots.bots else "exclude",
     )
     reader.assumptions.append("a session ends after 30 minutes without an event")
     if measure == "bounce_rate":

@@ -94,6 +94,7 @@ class Reader(Told):
             granularity=grain,
             compare=compare,
             ascending=ascending,
+            bots="include" if slots.bots else "exclude",
             **question,
         )
         return Plan(question=trend, then=then)
