@@ -31,7 +31,7 @@ _KNOWN = Vocabulary(
         "utm_source": ("google",),
         "country": ("DE",),
     },
-    version="1",
+    version="carrying",
     lacking={
         "page_path": frozenset(),
         "channel": _LANDING,
@@ -118,6 +118,14 @@ def test_what_no_such_event_has_is_said_and_not_answered(text: str, lacking: str
     assert isinstance(reading, Unanswerable)
     assert lacking in reading.reason
     assert "none of the newest has one" in reading.reason
+
+
+def test_with_a_property_is_where_it_is_set() -> None:
+    where = {"field": {"name": "properties.payment", "type": "text"}, "operator": "is_set"}
+    for text in ("number of orders with a payment", "orders with payments", "orders with any payment method"):
+        asked = question(text)
+        assert (asked["where"], asked.get("by")) == (where, None)
+    assert isinstance(read("page views with a payment"), Unanswerable)
 
 
 def test_what_events_have_is_answered() -> None:

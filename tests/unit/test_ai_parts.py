@@ -10,7 +10,7 @@ from tests.support.matcher import plan_of, read_by_matcher
 _KNOWN = Vocabulary(
     {"page_view": 9, "signup": 5, "search": 3, "purchase": 2},
     values={"country": ("DE", "US"), "device": ("mobile", "desktop"), "page_path": ("/", "/search")},
-    version="1",
+    version="parts",
 )
 
 
@@ -121,3 +121,81 @@ def test_an_order_is_one_behind_per(text: str) -> None:
 def test_weekdays_and_weekends_stand_beside_each_other(text: str, wanted: list[str]) -> None:
     assert named(text) == wanted
     assert question("orders per weekday on weekends")["by"] == [{"name": "day_of_week"}]
+
+
+_BOUGHT = {"field": {"name": "event_type"}, "operator": "in", "value": ["purchase", "ticket_purchase", "order_completed"]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "new customers last week",
+        "revenue from first time customers last week",
+        "revenue from new customers last week",
+        "orders by first time buyers last week",
+    ],
+)
+def test_new_customers_are_those_who_bought_for_the_first_time(text: str) -> None:
+    assert question(text)["where"]["did"] == _BOUGHT
+    assert question("revenue from new visitors last week")["where"]["did"] != _BOUGHT
+
+
+def test_customers_who_are_new_bought_for_the_first_time() -> None:
+    did, never = question("customers who are new in february")["where"]["all"]
+    assert (did["did"], never["did"], never["at_most"]) == (_BOUGHT, _BOUGHT, 0)
+    for text in ("customers who joined in february", "revenue from new customers per week"):
+        assert isinstance(read(text), Unanswerable)
+
+
+@pytest.mark.parametrize(
+    ("text", "by"),
+    [
+        ("users who visited more than 2 times last week", "user_id"),
+        ("how many visitors visited more than 3 times last month", "visitor_id"),
+        ("visitors who visited at least 4 times", "visitor_id"),
+    ],
+)
+def test_how_often_somebody_visited_is_how_many_sessions(text: str, by: str) -> None:
+    asked = question(text)
+    assert [one["metric"] for one in asked["measures"]] == ["sessions"]
+    assert asked["by"] == [{"name": by}]
+
+
+def test_single_says_nothing_beside_a_rank_alone() -> None:
+    assert isinstance(read("what percentage of sessions are single page"), Unanswerable)
+    assert isinstance(read("share of single visitors"), Unanswerable)
+    assert question("largest single order last month")["measures"][0]["measure"] == "max"
+    assert question("most orders in a single day")["granularity"] == "day"
+
+
+@pytest.mark.parametrize(
+    ("text", "per"),
+    [
+        ("how much money did each customer spend on average last month", "per_customers"),
+        ("how many orders did each customer place on average", "per_customers"),
+        ("how much did each visitor spend on average", "per_unique_visitors"),
+    ],
+)
+def test_what_each_of_them_does_on_average_is_one_number(text: str, per: str) -> None:
+    asked = question(text)
+    assert named(text) == [per]
+    assert "by" not in asked
+
+
+def test_an_event_comes_before_a_page_of_its_name() -> None:
+    for text in ("what do people do after a search", "what do people do after searching"):
+        assert question(text)["event"] == {"field": {"name": "event_type"}, "value": "search"}
+    assert len(question("what do people do after viewing the search page")["event"]["all"]) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["largest single order last month and who made it", "largest order last month by whom", "highest order and by who"]
+)
+def test_who_it_was_is_not_passed_over(text: str) -> None:
+    assert isinstance(read(text), Unanswerable)
+
+
+def test_a_word_of_its_own_is_no_slip() -> None:
+    reading = read("how many signups failed")
+    assert isinstance(reading, Unanswerable)
+    assert "failed" in reading.reason

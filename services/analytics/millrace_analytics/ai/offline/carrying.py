@@ -186,9 +186,9 @@ def _both(one: Filter | None, other: Filter | None) -> Filter | None:
 
 
 def _compared(where: Filter | None) -> frozenset[str]:
-    """Fields that an event has to have to be in it; whether one is filled may be asked of every event."""
+    """Fields that an event has to have to be in it; that one is not filled may be asked of every event."""
     match where:
-        case Comparison() if where.operator not in ("is_set", "is_not_set"):
+        case Comparison() if where.operator != "is_not_set":
             return frozenset({where.field.name})
         case AllOf():
             return frozenset().union(*map(_compared, where.all))

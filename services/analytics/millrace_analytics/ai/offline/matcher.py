@@ -20,7 +20,7 @@ from millrace_analytics.ai.offline.people import PeopleReader, is_about_people
 from millrace_analytics.ai.offline.placing import SlotReader
 from millrace_analytics.ai.offline.presence import is_presence, presence_plan
 from millrace_analytics.ai.offline.rewording import UNREAD, reworded
-from millrace_analytics.ai.offline.scanning import Piece, pieces_of, with_views
+from millrace_analytics.ai.offline.scanning import Piece, pieces_of, with_set_fields, with_views
 from millrace_analytics.ai.offline.slots import Ambiguous, NotUnderstood
 from millrace_analytics.ai.offline.somebody import is_journey, journey_plan, with_somebody
 from millrace_analytics.ai.offline.stays import is_about_stays, stays_plan
@@ -106,7 +106,7 @@ def reading_of(asked: Asked, lexicon: Lexicon) -> Reading:
     understood = tuple(_understood(pieces))
     try:
         _refuse_personal(asked.text, lexicon)
-        pieces = with_views(with_somebody(pieces, asked.text))
+        pieces = with_set_fields(with_views(with_somebody(pieces, asked.text)))
         _know_all(pieces)
         if is_moment(pieces) and not is_journey(pieces):
             return moment_in_sql(reader, pieces)

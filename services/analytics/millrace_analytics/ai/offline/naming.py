@@ -141,6 +141,7 @@ class Names:
         slots = self.slots
         if dimension is not None and (self._role != grammar.TOP or not slots.by):
             slots.by.append(dimension)
+            slots.is_by_customer = metric is not None and metric.name == "customers"
             if self._role == grammar.WHICH or (self._role == grammar.TOP and slots.top is None):
                 slots.single = not piece.plural
             if self._role != grammar.BY:
@@ -257,6 +258,7 @@ class Names:
     def _take_visited(self, sense: Sense) -> None:
         """``which pages were visited``: how often; ``how many people visited the site``: whoever is counted was there."""
         slots = self.slots
+        slots.visited = bool(slots.measures)
         if not slots.measures:
             slots.measures.append(Sense(METRIC, "page_views") if [one.name for one in slots.by] == ["page_path"] else sense)
 

@@ -12,7 +12,7 @@ from millrace_analytics.ai.offline.people import is_return, noun_of
 from millrace_analytics.ai.offline.placing import SlotReader
 from millrace_analytics.ai.offline.ranging import never_before
 from millrace_analytics.ai.offline.scanning import Piece
-from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, event_of
+from millrace_analytics.ai.offline.slots import PEOPLE, NotUnderstood, Slots, event_of
 from millrace_analytics.ai.offline.trends import Reader, both
 from millrace_analytics.ai.plans import Arrivals, Plan
 from millrace_warehouse.metrics.catalogue import METRICS
@@ -66,14 +66,22 @@ def new_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
         slots.measures[0] = Sense(METRIC, "people")  # who is new need not be signed in
     if slots.grain is None and slots.over_time:
         slots.grain = "day"
-    buying = METRICS["purchases"].measure.where if metric == "customers" else None
+    buying = METRICS["purchases"].measure.where if _are_buyers(pieces) else None
+    of_customers = buying if metric == "customers" else None
     if slots.grain is not None and who != "repeat":
-        if share:
-            raise NotUnderstood("the share of new people over time")
+        if share or metric not in PEOPLE.keys() - {"sessions", "events", "page_views"}:
+            raise NotUnderstood("what new people did over time, or their share")
         return _in_each(reader, slots, who, slots.grain, buying)
-    if who == "repeat" or (who == "returning" and buying is not None and not slots.ranges):
-        return _repeaters(reader, slots, buying, share=share)
+    if who == "repeat" or (who == "returning" and of_customers is not None and not slots.ranges):
+        return _repeaters(reader, slots, of_customers, share=share)
     return _of_time(reader, slots, who, buying, share=share)
+
+
+def _are_buyers(pieces: Sequence[Piece]) -> bool:
+    """Whether those who are new are customers: they are by their first purchase, whatever is measured of them."""
+    said = [piece for piece in pieces if piece.kind != "stop"]
+    named = [other for one, other in itertools.pairwise(said) if one.is_a(grammar.NEW, grammar.RETURNING) and noun_of(other)]
+    return any(one.name == "customers" for piece in named or filter(noun_of, said) for one in piece.all(METRIC))
 
 
 def _of_buyers(pieces: Sequence[Piece]) -> list[Piece]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from millrace_analytics.ai.offline import grammar
+from millrace_analytics.ai.offline.carrying import types_of
 from millrace_analytics.ai.offline.lexicon import DIMENSION, METRIC, SEGMENT, VALUE, Sense
 from millrace_analytics.ai.offline.people import noun_of
 from millrace_analytics.ai.offline.scanning import Piece
@@ -27,6 +28,8 @@ class _Asked:
     event: Filter | None = None
     by_page: bool = False
     before: bool = False
+    types: frozenset[str] = frozenset()
+    """Types of events that the tenant has."""
     range: Range | None = None
     window: int | None = None
     number: int | None = None
@@ -54,7 +57,7 @@ def onward_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
     Raises:
         NotUnderstood: a piece has no place.
     """
-    asked = _Asked()
+    asked = _Asked(types=reader.events)
     said = [piece for piece in pieces if piece.kind != "stop"]
     if any(one.is_a(grammar.PATHS) and other.text.lower() in ("to", "into") for one, other in itertools.pairwise(said)):
         raise NotUnderstood("whether what leads there or what comes behind it: write “before” or “after”")
@@ -94,7 +97,7 @@ def _take(asked: _Asked, piece: Piece) -> None:
         asked.top, asked.number = asked.number, None
     elif piece.is_a(*_SAYS_NOTHING):
         pass
-    elif pages and (asked.event is None or asked.event == is_event("page_view")):
+    elif pages and not _happens(asked, piece) and (asked.event is None or asked.event == is_event("page_view")):
         asked.event = both(is_event("page_view"), pages[0].detail)
     elif any(one.name == "page_path" for one in piece.all(DIMENSION)) and not asked.by_page and asked.event is None:
         asked.by_page = True  # "which pages do people visit after …"
@@ -102,6 +105,12 @@ def _take(asked: _Asked, piece: Piece) -> None:
         asked.event = happened
     else:
         _take_rest(asked, piece, metric)
+
+
+def _happens(asked: _Asked, piece: Piece) -> bool:
+    """Whether a page is called as an event is that the tenant has: ``after a search``, and not after the search page."""
+    types = types_of(event_of(piece))
+    return types is not None and bool(types & asked.types)
 
 
 def _take_rest(asked: _Asked, piece: Piece, metric: Sense | None) -> None:

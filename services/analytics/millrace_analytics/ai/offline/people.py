@@ -12,6 +12,7 @@ from millrace_analytics.ai.offline.scanning import Piece
 from millrace_analytics.ai.offline.slots import PEOPLE, PERSON_DIMENSIONS, NotUnderstood, bound_values, event_of
 from millrace_analytics.ai.offline.trends import Reader
 from millrace_analytics.ai.plans import Plan
+from millrace_warehouse.metrics.catalogue import METRICS
 from millrace_warehouse.metrics.filters import Filter, InSegment, is_event
 from millrace_warehouse.metrics.ranges import Between, local, span_of, zone_of
 
@@ -191,7 +192,7 @@ class PeopleReader(Planner):
             self._did(ANYTHING)
             self._clause.is_again = is_return(piece)
         elif piece.is_a(grammar.FIRST_SEEN):
-            self._did(ANYTHING)
+            self._did(self._first_seen(piece))
             self._clause.is_first = True
         elif (beside := piece.sense(grammar.FOLLOWING, grammar.PREVIOUS)) is not None:
             self._beside(beside, piece)
@@ -208,6 +209,15 @@ class PeopleReader(Planner):
             found.counted = not found.share
         else:
             self._take_rest(piece)
+
+    def _first_seen(self, piece: Piece) -> Filter:
+        """What they did for the first time: customers who are new bought."""
+        if not self._found.is_of_buyers:
+            return ANYTHING
+        bought = METRICS["purchases"].measure.where
+        if not piece.text.lower().startswith("new") or bought is None:
+            raise NotUnderstood("whether their first visit or their first purchase is meant")
+        return bought
 
     def _is_seen(self) -> bool:
         """Whether a page that is named is one that somebody saw (``who saw /pricing``), and none where all of it happens."""

@@ -87,12 +87,19 @@ class SlotReader(Names):
         if self._comparing is not None:
             self._compare(piece.number)
         elif piece.text.lower() == "single":
-            if self.slots.by:
+            if self.slots.by or not self._is_one_of_many():
                 raise NotUnderstood("“single”")
         elif self.slots.top is None and (self._role == grammar.TOP or self._is_behind_rank()):
             self.slots.top = piece.number
         else:
             self._number = piece  # of "10 most common", "7 day moving average"
+
+    def _is_one_of_many(self) -> bool:
+        """``the largest single order``, ``the single best day``, ``every single day``: it says nothing more there."""
+        before, behind = self._before, self._behind
+        ranks = (grammar.TOP, grammar.BOTTOM, grammar.AGGREGATE)
+        is_before = before is not None and before.is_a(*ranks, grammar.BY)
+        return is_before or (behind is not None and (behind.is_a(*ranks) or behind.kind == "unit"))
 
     def _take_unit(self, piece: Piece) -> None:
         slots = self.slots
@@ -131,6 +138,8 @@ class SlotReader(Names):
             return False
         self._is_per = sense.kind == grammar.BY and piece.text.lower() in PER
         self._note_same(sense, piece)
+        if sense.kind == grammar.WHO and piece.text.lower().startswith("who") and self._is_who_it_was():
+            raise NotUnderstood("who it was: ask “which customer …”")
         if sense.kind == grammar.NEW and self._behind is not None and event_of(self._behind) is not None:
             return True  # "new signups" are signups
         if self._number is not None and sense.kind in (grammar.OR_MORE, grammar.OR_LESS):
@@ -152,6 +161,11 @@ class SlotReader(Names):
         if not (self._take_role(sense) or self._take_flag(sense) or self._says_bots(sense)) and sense.kind not in _SAYS_NOTHING:
             raise NotUnderstood(f"“{piece.text}”")
         return True
+
+    def _is_who_it_was(self) -> bool:
+        """``the largest order and who made it``, ``by whom``."""
+        before = self._before
+        return before is not None and (self._behind is None or (before.is_a(grammar.AND) and not before.is_content))
 
     def _note_same(self, sense: Sense, piece: Piece) -> None:
         """``the same days last week``, ``last month to date``: the part of it that is over of the other time."""

@@ -105,6 +105,24 @@ def with_views(pieces: Sequence[Piece]) -> list[Piece]:
     return found
 
 
+def with_set_fields(pieces: Sequence[Piece]) -> list[Piece]:
+    """``orders with a coupon``: those of which it is set."""
+    found = list(pieces)
+    for at, piece in enumerate(pieces):
+        named = piece.sense(DIMENSION)
+        before = [one.text.lower() if one.kind == "stop" else "" for one in pieces[max(at - 2, 0) : at]]
+        is_with = before[-1:] == ["with"] and piece.plural
+        is_with = is_with or (before[:1] == ["with"] and before[-1] in ("a", "an", "any", "some"))
+        if named is None or not named.name.startswith("properties.") or not is_with or piece.is_a(METRIC, EVENT, VALUE):
+            continue
+        behind = next((one for one in pieces[at + 1 :] if one.kind != "stop"), None)
+        if behind is None or not (behind.kind == "number" or behind.is_a(VALUE, *_LIMITS)):
+            where = Comparison.model_validate({"field": {"name": named.name, "type": named.detail}, "operator": "is_set"})
+            found[at] = replace(piece, senses=(Sense(VALUE, named.name, where),))
+    return found
+
+
+_LIMITS: Final = (grammar.ABOVE, grammar.BELOW, grammar.EXACTLY, grammar.BETWEEN, grammar.TIME_LIMIT)
 _UNKNOWN_COST: Final = 100.0
 _PIECE_COST: Final = 1.0
 _STOP_COST: Final = 1.05  # a word that says something is more than one that does not
@@ -303,11 +321,14 @@ def _corrected(tokens: Sequence[Token], lexicon: Lexicon, times: Times) -> list[
         at += piece.words
     corrected = []
     for place, token in enumerate(tokens):
-        right = _right(token, lexicon) if place in unknown and token.kind == "word" else None
+        may_be = place in unknown and token.kind == "word" and token.stem not in _NO_SLIPS
+        right = _right(token, lexicon) if may_be else None
         corrected.append((token, "") if right is None else (replace(token, text=right, stem=right), token.raw))
     return corrected
 
 
+_NO_SLIPS: Final = frozenset({"fail"})
+"""Words of their own that are one letter away from others (``fall``)."""
 _LONG_STOP: Final = 7
 """Letters of a word that says nothing, from which on a slip in it is not a slip in one that says something."""
 

@@ -2,7 +2,7 @@
 
 from millrace_analytics.ai.offline.clock import bare_hours
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, Sense
-from millrace_analytics.ai.offline.slots import DIVISORS, PEOPLE, PURCHASES, NotUnderstood, Slots, events_of
+from millrace_analytics.ai.offline.slots import DIVISORS, PEOPLE, PERSON_DIMENSIONS, PURCHASES, NotUnderstood, Slots, events_of
 from millrace_warehouse.metrics.catalogue import METRICS
 from millrace_warehouse.metrics.measures import Number
 
@@ -138,12 +138,23 @@ def _settle_limits(slots: Slots) -> None:
     if slots.listed_unit is not None:
         slots.grain = slots.listed_unit
         return
+    _settle_visits(slots)
     named = [one for one in slots.measures if one.kind == DIMENSION]
     if slots.by or named or slots.listed is None:
         return
     slots.by.append(slots.listed)
     if len(slots.measures) > 1:
         slots.measures.pop(0)
+
+
+def _settle_visits(slots: Slots) -> None:
+    """``users who visited more than twice``: the sessions of each of them, of whom there is one each."""
+    alone = slots.measures[0] if len(slots.measures) == 1 and not slots.by and slots.listed is not None else None
+    if alone is None or alone.kind != METRIC or alone.name not in DIVISORS or alone.name == "sessions":
+        return
+    if not slots.visited:
+        raise NotUnderstood("what the number is a limit of")
+    slots.measures.append(Sense(METRIC, "sessions"))
 
 
 def _settle_groups(slots: Slots) -> None:
@@ -165,7 +176,8 @@ def settle_average(slots: Slots) -> None:
     if slots.aggregate != "avg":
         return
     if _is_of_each_person(slots):
-        slots.per, slots.by[:] = "people" if slots.by[0].name == "user_id" else "unique_visitors", []
+        whose = "unique_visitors" if slots.by[0].name == "visitor_id" else "people"
+        slots.per, slots.by[:] = "customers" if slots.is_by_customer else whose, []
     if not slots.per and slots.divisor and not slots.joined and len(slots.measures) == 2:
         slots.per = slots.divisor
         slots.measures.pop()
@@ -177,7 +189,7 @@ def settle_average(slots: Slots) -> None:
 
 def _is_of_each_person(slots: Slots) -> bool:
     """``how many purchases does each visitor make on average``."""
-    is_alone = len(slots.by) == 1 and slots.by[0].name in ("user_id", "visitor_id") and len(slots.measures) == 1
+    is_alone = len(slots.by) == 1 and slots.by[0].name in PERSON_DIMENSIONS and len(slots.measures) == 1
     return is_alone and not slots.is_ranked and not slots.per and slots.measures[0].kind != DIMENSION
 
 

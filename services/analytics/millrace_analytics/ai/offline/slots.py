@@ -97,6 +97,10 @@ class Slots:
     """Whether the other time is to be the same part of its unit (``the same days last week``)."""
     is_with_same: bool = False
     """Whether something is compared with the same time of another unit."""
+    visited: bool = False
+    """Whether those who are named first ``visited``."""
+    is_by_customer: bool = False
+    """Whether the people that it is by are called customers."""
     bots: bool = False
     """Whether the events of bots count, too."""
     previous_is: tuple[int, str] | None = None
