@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from millrace_analytics.ai.ports import InSql, Property, Unanswerable, Vocabulary
+from millrace_analytics.ai.ports import InSql, Property, Unanswerable, Unclear, Vocabulary
 from tests.support.matcher import plan_of, read_by_matcher
 
 _KNOWN = Vocabulary(
@@ -65,9 +65,10 @@ def test_a_way_of_speaking_is_read_as_what_it_says(said: str, same: str) -> None
 @pytest.mark.parametrize(
     ("said", "first", "last"),
     [
-        ("signups since 3/12", "2026-03-12", "2026-03-18"),
+        ("signups since 3/13", "2026-03-13", "2026-03-18"),
         ("signups on 14/3", "2026-03-14", "2026-03-14"),
-        ("signups on 3/5", "2026-03-05", "2026-03-05"),
+        ("signups on 3/3", "2026-03-03", "2026-03-03"),
+        ("signups on 3/5/2026", "2026-03-05", "2026-03-05"),
         ("signups from 3/1 to 3/7", "2026-03-01", "2026-03-07"),
         ("signups on 03/15/2026", "2026-03-15", "2026-03-15"),
         ("signups on 15.3.", "2026-03-15", "2026-03-15"),
@@ -78,9 +79,24 @@ def test_a_day_in_digits_is_read_where_it_can_be_one_alone(said: str, first: str
     assert planned(said)["question"]["range"] == {"start": first, "end": last}
 
 
-@pytest.mark.parametrize("said", ["signups on 1/2", "signups since 2/1", "signups 24/7", "signups on 31/31"])
-def test_a_day_in_digits_that_can_be_two_is_none(said: str) -> None:
+@pytest.mark.parametrize("said", ["signups 24/7", "signups on 31/31"])
+def test_what_looks_like_a_day_in_digits_is_none(said: str) -> None:
     assert isinstance(read_by_matcher(said, _KNOWN), Unanswerable)
+
+
+@pytest.mark.parametrize(
+    ("said", "one", "other"),
+    [
+        ("signups on 1/2", "signups on 2026-01-02", "signups on 2026-02-01"),
+        ("signups since 2/1", "signups since 2026-02-01", "signups since 2026-01-02"),
+        ("signups on 3/5", "signups on 2026-03-05", "signups on 2025-05-03"),
+        ("signups on 1/2/2026", "signups on 2026-01-02", "signups on 2026-02-01"),
+    ],
+)
+def test_a_day_in_digits_that_can_be_two_is_asked_back(said: str, one: str, other: str) -> None:
+    asked = read_by_matcher(said, _KNOWN)
+    assert isinstance(asked, Unclear)
+    assert asked.options == (one, other)
 
 
 def test_what_is_not_set_is_a_filter() -> None:

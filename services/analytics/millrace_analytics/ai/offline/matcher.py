@@ -19,7 +19,7 @@ from millrace_analytics.ai.offline.onward import is_onward, onward_plan
 from millrace_analytics.ai.offline.people import PeopleReader, is_about_people
 from millrace_analytics.ai.offline.placing import SlotReader
 from millrace_analytics.ai.offline.presence import is_presence, presence_plan
-from millrace_analytics.ai.offline.rewording import UNREAD, reworded
+from millrace_analytics.ai.offline.rewording import UNREAD, days_apart, reworded
 from millrace_analytics.ai.offline.scanning import Piece, pieces_of, with_set_fields, with_views
 from millrace_analytics.ai.offline.slots import Ambiguous, NotUnderstood
 from millrace_analytics.ai.offline.somebody import is_journey, journey_plan, with_somebody
@@ -29,7 +29,7 @@ from millrace_analytics.ai.offline.trends import Reader
 from millrace_analytics.ai.offline.visits import is_about_visits, visits_in_sql
 from millrace_analytics.ai.offline.words import stems_of, tokens_of
 from millrace_analytics.ai.plans import Plan
-from millrace_analytics.ai.ports import Asked, Conversation, Planned, Reading, Unanswerable, Usage, Vocabulary
+from millrace_analytics.ai.ports import Asked, Conversation, Planned, Reading, Unanswerable, Unclear, Usage, Vocabulary
 from millrace_core.errors import InvalidInput
 from millrace_warehouse.metrics.ranges import local, zone_of
 
@@ -95,6 +95,8 @@ class _Talk:
 def reading_of(asked: Asked, lexicon: Lexicon) -> Reading:
     """What the question asks."""
     today = local(asked.now, zone_of(asked.time_zone)).date()
+    if days := days_apart(asked.text[:_LONGEST], today):
+        return Unclear("A day in digits may be one of two.", days)
     tokens = tokens_of(reworded(asked.text[: _LONGEST + 1], today))
     if not tokens:
         return Unanswerable("There is no question.")

@@ -100,6 +100,13 @@ _LIKELY: Final = re.compile(r"\b(?:likely|inclined)\s+to\s+(?:buy|purchase|order
 _EARNING: Final = re.compile(rf"\b{_EARN}\s*$", _FLAGS)
 
 
+def days_apart(text: str, today: datetime.date) -> tuple[str, ...]:
+    """The question with each of the days that its digits may be (``1/2``), where there are two; nothing where there is one."""
+    slashed = [one for one in _DATE.finditer(text) if one["a"] and _is_date(one, text)]
+    orders = _orders(slashed, today) if slashed else []
+    return tuple(_dated(text, today, order) for order in orders) if len(orders) > 1 else ()
+
+
 def reworded(text: str, today: datetime.date) -> str:
     """The question as the grammar can read it; what it has no rule for stays as it is."""
     text = _dated(text.replace("’", "'"), today)
@@ -179,12 +186,16 @@ _BEFORE_A_DATE: Final = re.compile(
 )
 
 
-def _dated(text: str, today: datetime.date) -> str:
+_Order = Callable[[re.Match[str]], datetime.date | None]
+
+
+def _dated(text: str, today: datetime.date, order: _Order | None = None) -> str:
     """Days in digits, in the order of ISO 8601. With slashes the month comes first or last: whichever makes days of all of
-    them that have begun; where both do they stay as they are, and nobody guesses."""
+    them; where both do they stay as they are, and nobody guesses."""
     found = [one for one in _DATE.finditer(text) if _is_date(one, text)]
     slashed = [one for one in found if one["a"]]
-    order = _order(slashed, today) if slashed else None
+    if order is None and slashed and len(orders := _orders(slashed, today)) == 1:
+        order = orders[0]
 
     def iso(one: re.Match[str]) -> str:
         if not _is_date(one, text):
@@ -212,25 +223,22 @@ def _is_date(one: re.Match[str], text: str) -> bool:
     )
 
 
-_Order = Callable[[re.Match[str]], datetime.date | None]
+def _orders(dates: list[re.Match[str]], today: datetime.date) -> list[_Order]:
+    """In which order month and day may stand: those that make days of all, and not the same ones."""
 
-
-def _order(dates: list[re.Match[str]], today: datetime.date) -> _Order | None:
     def month_first(one: re.Match[str]) -> datetime.date | None:
         return _with_year(one["year"], int(one["a"]), int(one["b"]), today)
 
     def day_first(one: re.Match[str]) -> datetime.date | None:
         return _with_year(one["year"], int(one["b"]), int(one["a"]), today)
 
-    def is_near(order: _Order) -> bool:
-        days = [order(one) for one in dates]
-        return all(day is not None and day <= today and (day.year == today.year) for day in days)
+    def is_past(order: _Order) -> bool:
+        days = [day for one in dates if (day := order(one)) is not None]
+        return days == sorted(days) and all(day <= today for day in days)
 
-    whole = [order for order in (month_first, day_first) if all(order(one) is not None for one in dates)]
-    near = [order for order in whole if is_near(order)]
-    same = len(whole) == 2 and all(month_first(one) == day_first(one) for one in dates)
-    chosen = near if len(near) == 1 and len(whole) == 2 else whole
-    return chosen[0] if len(chosen) == 1 or same else None
+    whole: list[_Order] = [order for order in (month_first, day_first) if all(order(one) is not None for one in dates)]
+    past = [order for order in whole if is_past(order)] or whole  # "from 3/1 to 3/7" does not run backwards
+    return past[:1] if all(month_first(one) == day_first(one) for one in dates) else past
 
 
 def _with_year(year: str | None, month: int, day: int, today: datetime.date) -> datetime.date | None:
