@@ -84,6 +84,11 @@ def test_views_of_a_page_are_of_the_page(text: str) -> None:
     assert question(text)["where"] == {"field": {"name": "page_path"}, "value": "/categories/tea"}
 
 
+def test_a_step_of_a_funnel_is_no_page_that_may_be_a_property() -> None:
+    assert isinstance(read("funnel from product view to purchase for tea"), Unanswerable)
+    assert len(question("funnel from the tea page to purchase")["steps"]) == 2
+
+
 def test_what_may_be_a_page_or_a_property_is_asked_back() -> None:
     several = read("sessions of tea")
     assert isinstance(several, Unclear)
@@ -122,7 +127,7 @@ def test_what_no_such_event_has_is_said_and_not_answered(text: str, lacking: str
 
 def test_with_a_property_is_where_it_is_set() -> None:
     where = {"field": {"name": "properties.payment", "type": "text"}, "operator": "is_set"}
-    for text in ("number of orders with a payment", "orders with payments", "orders with any payment method"):
+    for text in ("number of orders with a payment", "orders with payments", "how many orders used a payment"):
         asked = question(text)
         assert (asked["where"], asked.get("by")) == (where, None)
     assert isinstance(read("page views with a payment"), Unanswerable)

@@ -78,12 +78,32 @@ def _fitted(senses: tuple[Sense, ...], types: Types, told: Told, named: Abstract
         _refuse_other_views(senses, told)
         return pages
     if types is not None:
-        senses = tuple(one for one in senses if not told.lacks(types, one.name)) or senses
+        senses = tuple(one for one in senses if not (_is_property(one) and told.lacks(types, one.name))) or senses
         return tuple(one for one in senses if one.name != _PAGE) or senses
-    others = [one for one in senses if one.name.startswith("properties.") and told.types_with(one.name) != _VIEWS]
-    if pages and others:
+    if pages and (others := _others(senses, told)):
         raise several_fields((*pages, *others), told)
     return senses
+
+
+def _is_property(one: Sense) -> bool:
+    return one.name.startswith("properties.")
+
+
+def _others(senses: Sequence[Sense], told: Told) -> list[Sense]:
+    """As properties of something else than views of pages, whose titles are called as they are."""
+    return [one for one in senses if _is_property(one) and told.types_with(one.name) != _VIEWS]
+
+
+def refuse_two_kinds(text: str, senses: Sequence[Sense], told: Told) -> None:
+    """Nothing, where a word is not both a page and a property of something else.
+
+    Raises:
+        NotUnderstood: it is.
+    """
+    others = _others(senses, told)
+    if others and any(one.name == _PAGE for one in senses):
+        kind = others[0].name.removeprefix("properties.")
+        raise NotUnderstood(f"whether “{text}” is a page or a {kind}: write “{text} page”")
 
 
 def _refuse_other_views(senses: tuple[Sense, ...], told: Told) -> None:

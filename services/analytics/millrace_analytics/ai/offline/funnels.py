@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from millrace_analytics.ai.offline import grammar
+from millrace_analytics.ai.offline.carrying import refuse_two_kinds
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, SEGMENT, VALUE, Sense
 from millrace_analytics.ai.offline.people import is_return, noun_of
 from millrace_analytics.ai.offline.scanning import Piece
@@ -106,8 +107,7 @@ def funnel_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
     found = _Steps()
     is_grouping = False
     said = [one for one in pieces if one.kind != "stop"]
-    if any(one.is_a(grammar.HOW_MANY, grammar.SHARE) for one in said) and any(map(_is_loss, said)):
-        raise NotUnderstood("how many were lost: write “funnel from … to …”, which tells it of each step")
+    _refuse_vague(reader, said)
     for at, piece in enumerate(said):
         if piece.kind == "number" and at + 1 < len(said) and said[at + 1].is_a(grammar.STEP):
             continue  # "3-step funnel"
@@ -132,6 +132,13 @@ def funnel_plan(reader: Reader, pieces: Sequence[Piece]) -> Plan:
     then = _last(pieces, len(steps)) if not found.is_completed else None
     window = {"window_seconds": found.window_seconds} if found.window_seconds is not None else {}
     return Plan(question=Funnel(kind="funnel", steps=steps, where=where, range=found.range, by=by, **window), then=then)
+
+
+def _refuse_vague(reader: Reader, said: Sequence[Piece]) -> None:
+    if any(one.is_a(grammar.HOW_MANY, grammar.SHARE) for one in said) and any(map(_is_loss, said)):
+        raise NotUnderstood("how many were lost: write “funnel from … to …”, which tells it of each step")
+    for piece in said:
+        refuse_two_kinds(piece.text, piece.all(VALUE) if event_of(piece) is None else (), reader)
 
 
 def _take(found: _Steps, piece: Piece) -> None:

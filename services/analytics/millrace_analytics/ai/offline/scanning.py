@@ -112,7 +112,7 @@ def with_set_fields(pieces: Sequence[Piece]) -> list[Piece]:
         named = piece.sense(DIMENSION)
         before = [one.text.lower() if one.kind == "stop" else "" for one in pieces[max(at - 2, 0) : at]]
         is_with = before[-1:] == ["with"] and piece.plural
-        is_with = is_with or (before[:1] == ["with"] and before[-1] in ("a", "an", "any", "some"))
+        is_with = is_with or (before[:1] in _WITH and before[-1] in ("a", "an", "any", "some"))
         if named is None or not named.name.startswith("properties.") or not is_with or piece.is_a(METRIC, EVENT, VALUE):
             continue
         behind = next((one for one in pieces[at + 1 :] if one.kind != "stop"), None)
@@ -122,6 +122,7 @@ def with_set_fields(pieces: Sequence[Piece]) -> list[Piece]:
     return found
 
 
+_WITH: Final = (["with"], ["using"], ["used"], ["use"], ["had"])
 _LIMITS: Final = (grammar.ABOVE, grammar.BELOW, grammar.EXACTLY, grammar.BETWEEN, grammar.TIME_LIMIT)
 _UNKNOWN_COST: Final = 100.0
 _PIECE_COST: Final = 1.0
