@@ -127,7 +127,7 @@ _DIGITS = int("9" * 400)
 def test_a_number_beyond_64_bits_is_refused_and_leaves_the_rest_of_a_batch_alone(
     shop: Server, comparison: dict[str, Any]
 ) -> None:
-    question = {**_COUNT, "where": {"field": "properties.amount", **comparison}}
+    question: dict[str, Any] = {**_COUNT, "where": {"field": "properties.amount", **comparison}}
     body = json.dumps({"customer_id": "shop", "questions": [_COUNT, question]})
     found = plain.post(f"{shop.url}/api/v1/questions/batch", content=body, headers=_JSON, timeout=30).json()["answers"]
     assert [one["success"] for one in found] == [True, False]
