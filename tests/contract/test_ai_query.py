@@ -141,16 +141,16 @@ def judge(server: Server, answer_id: str, *, helpful: bool, tenant: str = _TENAN
 
 
 def test_a_verified_question_is_read_as_it_was_for_its_tenant_alone(server: Server) -> None:
-    first = ask(server, "signups by device")
+    first = ask(server, "page views by page")
     assert judge(server, first["answer_id"], helpful=True, tenant="neighbour").status_code == 404
     assert judge(server, first["answer_id"], helpful=True).json() == {"success": True, "verified": True}
 
-    again = ask(server, "  Signups by DEVICE? ")
+    again = ask(server, "  Page views by PAGE? ")
     assert (again["source"], again["data"]) == ("verified", first["data"])
-    assert ask(server, "signups by device", tenant="neighbour")["source"] == "offline"
+    assert ask(server, "page views by page", tenant="neighbour")["source"] == "offline"
 
     assert judge(server, again["answer_id"], helpful=False).json() == {"success": True, "verified": False}
-    assert ask(server, "signups by device")["source"] == "offline"
+    assert ask(server, "page views by page")["source"] == "offline"
     assert judge(server, "0" * 16, helpful=True).json()["code"] == "unknown_answer"
 
 
