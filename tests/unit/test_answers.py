@@ -131,6 +131,27 @@ async def test_the_last_one_who_leaves_takes_the_computation_along() -> None:
     assert await world.ask() == ("answer 1", "miss")
 
 
+async def test_who_asks_while_a_computation_that_was_left_still_ends_has_one_of_their_own() -> None:
+    world, may_end = World(), asyncio.Event()
+
+    async def slow_to_end() -> bytes:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await may_end.wait()  # as a statement is, until the engine has given it up
+        return b""
+
+    left = asyncio.create_task(world.answers.get(Question("t", "q"), slow_to_end))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    left.cancel()
+    await asyncio.gather(left, return_exceptions=True)
+    asked = asyncio.create_task(world.ask())
+    await asyncio.sleep(0)
+    may_end.set()
+    assert await asked == ("answer 1", "miss")
+
+
 async def test_chance_is_not_kept_and_who_wants_it_fresh_is_asked_anew() -> None:
     world = World()
     chance, fresh = Question("t", "q", is_kept=False), Question("t", "q", is_fresh=True)

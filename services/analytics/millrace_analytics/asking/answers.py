@@ -131,7 +131,7 @@ class Answers:
             if kept is not None and not question.is_fresh and await self._is_good(question, kept):
                 return Answer(kept.body, "hit", self._age(kept))
             known = self._flights.get(key)
-            if known is None or question.is_fresh:
+            if known is None or question.is_fresh or not known.waiting:  # without anybody it is being given up
                 known = self._flights[key] = _Flight(asyncio.create_task(self._ask(key, question, compute), name="answer"))
                 known.task.add_done_callback(partial(self._landed, key, known))
             joined = known.waiting > 0
