@@ -8,5 +8,7 @@ pytest_plugins = [
     "tests.support.browser",
     "tests.support.containers",
     "tests.support.neighbours",
+    "tests.support.records",
+    "tests.support.server_logs",
     "tests.support.metric_events",
 ]

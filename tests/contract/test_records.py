@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,30 +25,6 @@ SHOP = Tenant("shop", tier="enterprise", events_a_minute=500, retention_days=30,
 
 def _decision(number: int, tenant: str = "shop") -> Decision:
     return Decision(number, f"0/{number}/0", tenant, f"event-{number}", "refused_by_warehouse", "replayed", 1_000 + number)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
-
-
-_databases = iter(range(1_000))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> RecordsSettings:
-    if request.param == "sqlite":
-        return RecordsSettings(records_url=f"sqlite:///{tmp_path / 'records.db'}")
-    running: Postgres = request.getfixturevalue("server")
-    return RecordsSettings(records_url=running.new_database(f"records_{next(_databases)}"))
-
-
-@pytest.fixture
-async def records(settings: RecordsSettings, tmp_path: Path) -> AsyncIterator[Records]:
-    await migrate_records(settings)
-    async with open_records(settings, tmp_path) as opened:
-        yield opened
 
 
 async def test_a_tenant_without_a_record_is_not_found(records: Records) -> None:
@@ -97,11 +73,11 @@ async def test_the_last_audit_is_kept(records: Records) -> None:
     assert await records.last_audit() == AuditState(2_000, 2, 1, 0)
 
 
-async def test_what_is_kept_outlives_the_process(settings: RecordsSettings, tmp_path: Path) -> None:
-    await migrate_records(settings)
-    async with open_records(settings, tmp_path) as records:
+async def test_what_is_kept_outlives_the_process(records_settings: RecordsSettings, tmp_path: Path) -> None:
+    await migrate_records(records_settings)
+    async with open_records(records_settings, tmp_path) as records:
         await records.put_tenant(SHOP)
-    async with open_records(settings, tmp_path) as records:
+    async with open_records(records_settings, tmp_path) as records:
         assert await records.tenants() == [SHOP]
 
 
@@ -115,39 +91,41 @@ async def _with_engine(settings: RecordsSettings, work: Callable[[Connection], o
         await engine.dispose()
 
 
-async def test_migrations_make_what_the_models_say(records: Records, settings: RecordsSettings) -> None:
+async def test_migrations_make_what_the_models_say(records: Records, records_settings: RecordsSettings) -> None:
     def differences(connection: Connection) -> object:
         return compare_metadata(MigrationContext.configure(connection), Base.metadata)
 
-    assert await _with_engine(settings, differences) == []
+    assert await _with_engine(records_settings, differences) == []
 
 
-async def test_a_newer_schema_is_refused(settings: RecordsSettings, tmp_path: Path) -> None:
-    await migrate_records(settings)
-    async with open_records(settings, tmp_path):
+async def test_a_newer_schema_is_refused(records_settings: RecordsSettings, tmp_path: Path) -> None:
+    await migrate_records(records_settings)
+    async with open_records(records_settings, tmp_path):
         pass
-    await _with_engine(settings, lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    await _with_engine(
+        records_settings, lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    )
     with pytest.raises(StartRefused, match="version 9999, which this version of millrace does not know"):
-        async with open_records(settings, tmp_path):
+        async with open_records(records_settings, tmp_path):
             pass
 
 
-async def test_migrations_that_run_at_once_wait_for_each_other(server: Postgres) -> None:
-    settings = RecordsSettings(records_url=server.new_database("at_once"))
+async def test_migrations_that_run_at_once_wait_for_each_other(postgres_server: Postgres) -> None:
+    settings = RecordsSettings(records_url=postgres_server.new_database("at_once"))
     done = await asyncio.gather(*(migrate_records(settings) for _ in range(4)))
     assert sorted(done) == [[], [], [], ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]]
 
 
-async def test_postgresql_without_the_schema_is_refused(server: Postgres, tmp_path: Path) -> None:
+async def test_postgresql_without_the_schema_is_refused(postgres_server: Postgres, tmp_path: Path) -> None:
     with pytest.raises(StartRefused, match=r"lacks 0001, 0002, 0003, 0004, 0005, 0006, 0007: run `millrace migrate`"):
-        async with open_records(RecordsSettings(records_url=server.new_database("empty")), tmp_path):
+        async with open_records(RecordsSettings(records_url=postgres_server.new_database("empty")), tmp_path):
             pass
 
 
-async def test_a_wrong_password_or_database_is_one_line_without_the_password(server: Postgres, tmp_path: Path) -> None:
+async def test_a_wrong_password_or_database_is_one_line_without_the_password(postgres_server: Postgres, tmp_path: Path) -> None:
     for wrong, told in (
-        (server.url.replace(":millrace-secret@", ":wrong-secret@"), "PostgreSQL refuses the user or its password"),
-        (f"{server.url}_nowhere", "PostgreSQL has no such database: create it, then run `millrace migrate`"),
+        (postgres_server.url.replace(":millrace-secret@", ":wrong-secret@"), "PostgreSQL refuses the user or its password"),
+        (f"{postgres_server.url}_nowhere", "PostgreSQL has no such database: create it, then run `millrace migrate`"),
     ):
         for attempt in (
             migrate_records(RecordsSettings(records_url=wrong)),

@@ -2,8 +2,6 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,29 +9,14 @@ from millrace_core.access import ALL_TENANTS, SECRET_PREFIX, WRITE_PREFIX, diges
 from millrace_core.errors import Conflict, NotFound, Unauthorized
 from millrace_core.time import now_ms
 from millrace_records.access.ports import AccessPorts, Change, Key, Session, Ticket, User
-from millrace_records.settings import RecordsSettings
-from millrace_records.wiring import migrate_records, open_records
-from tests.support.postgres import Postgres, postgres
+from millrace_records.ports import Records
 
 _HOUR = 3_600_000
-_databases = iter(range(1_000))
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def access(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AccessPorts]:
-    settings = RecordsSettings(records_url=f"sqlite:///{tmp_path / 'records.db'}")
-    if request.param == "postgresql":
-        running: Postgres = request.getfixturevalue("server")
-        settings = RecordsSettings(records_url=running.new_database(f"access_{next(_databases)}"))
-    await migrate_records(settings)
-    async with open_records(settings, tmp_path) as records:
-        yield records.access
+@pytest.fixture
+def access(records: Records) -> AccessPorts:
+    return records.access
 
 
 def _key(tenant: str = "shop", **more: object) -> Key:

@@ -1,7 +1,7 @@
 """What several processes write into the records at the same time, on SQLite and on a real PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,31 +16,19 @@ from millrace_records.ports import AuditState, Records, Tenant
 from millrace_records.questions import Verified
 from millrace_records.settings import RecordsSettings
 from millrace_records.statements import Saved
-from millrace_records.wiring import migrate_records, open_records
-from tests.support.postgres import Postgres, postgres
+from millrace_records.wiring import open_records
 
 _AUSTRIA: Final[dict[str, Any]] = {"field": "country", "value": "AT"}
 _ROUNDS: Final = 10
-_databases = iter(range(1_000))
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def processes(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Records, Records]]:
+@pytest.fixture
+async def processes(
+    records: Records, records_settings: RecordsSettings, tmp_path: Path
+) -> AsyncIterator[tuple[Records, Records]]:
     """The same records, as two processes have them open."""
-    url = f"sqlite:///{tmp_path / 'records.db'}"
-    if request.param == "postgresql":
-        running: Postgres = request.getfixturevalue("server")
-        url = running.new_database(f"at_once_{next(_databases)}")
-    settings = RecordsSettings(records_url=url)
-    await migrate_records(settings)
-    async with open_records(settings, tmp_path) as one, open_records(settings, tmp_path) as other:
-        yield one, other
+    async with open_records(records_settings, tmp_path) as other:
+        yield records, other
 
 
 _PUTS: Final[list[Callable[[Records, str], Coroutine[Any, Any, None]]]] = [

@@ -2,8 +2,6 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,30 +9,8 @@ from millrace_core.errors import Conflict, NotFound, PreconditionFailed
 from millrace_core.time import now_ms
 from millrace_records.dashboards import MOST_DELETED, Dashboard, DashboardLink
 from millrace_records.ports import Records
-from millrace_records.settings import RecordsSettings
-from millrace_records.wiring import migrate_records, open_records
-from tests.support.postgres import Postgres, postgres
 
 _SALES = Dashboard("shop", "d1", "Sales", "Of sales", {"layout": {"columns": 12}, "widgets": [{"id": "w"}]}, "user:ada", 1, 1)
-_databases = iter(range(1_000))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Records]:
-    url = f"sqlite:///{tmp_path / 'records.db'}"
-    if request.param == "postgresql":
-        running: Postgres = request.getfixturevalue("server")
-        url = running.new_database(f"dashboards_{next(_databases)}")
-    settings = RecordsSettings(records_url=url)
-    await migrate_records(settings)
-    async with open_records(settings, tmp_path) as opened:
-        yield opened
 
 
 def _link(link_id: str, **said: object) -> DashboardLink:

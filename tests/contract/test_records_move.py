@@ -1,6 +1,6 @@
 """What `millrace move` takes along of the records, from a folder to SQLite and to a real PostgreSQL."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -16,15 +16,6 @@ from millrace_records.settings import RecordsSettings
 from millrace_records.statements import Saved
 from millrace_records.wiring import migrate_records, open_records
 from millrace_standalone.moving_records import move_records
-from tests.support.postgres import Postgres, postgres
-
-_databases = iter(range(1_000))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
 
 
 @pytest.fixture
@@ -38,13 +29,9 @@ async def here(opened: AsyncExitStack, tmp_path: Path) -> Records:
     return await _open(opened, f"sqlite:///{tmp_path / 'here.db'}", tmp_path)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def there(request: pytest.FixtureRequest, opened: AsyncExitStack, tmp_path: Path) -> Records:
-    url = f"sqlite:///{tmp_path / 'there.db'}"
-    if request.param == "postgresql":
-        running: Postgres = request.getfixturevalue("server")
-        url = running.new_database(f"moved_{next(_databases)}")
-    return await _open(opened, url, tmp_path)
+@pytest.fixture
+def there(records: Records) -> Records:
+    return records
 
 
 async def _open(opened: AsyncExitStack, url: str, folder: Path) -> Records:
