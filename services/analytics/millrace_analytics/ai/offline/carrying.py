@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, Sense
-from millrace_analytics.ai.offline.slots import Ambiguous, NotUnderstood, Slots, Told
+from millrace_analytics.ai.offline.slots import Ambiguous, NotUnderstood, Slots, Told, both
 from millrace_analytics.ai.ports import Unclear
 from millrace_warehouse.metrics.catalogue import METRICS, PURCHASES, SEGMENTS
 from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Did, Filter, InSegment, Not
@@ -112,7 +112,7 @@ def _refuse_other_views(senses: tuple[Sense, ...], told: Told) -> None:
     if re.search(r"\bpage", text, re.IGNORECASE):
         return
     for one in senses:
-        of = sorted((told.types_with(one.name) or frozenset()) - _VIEWS) if one.name.startswith("properties.") else []
+        of = sorted((told.types_with(one.name) or frozenset()) - _VIEWS) if _is_property(one) else []
         viewed = next((name.replace("_", " ") for name in of if name.endswith("_view")), "")
         if not viewed:
             continue
@@ -130,7 +130,7 @@ def one_field(senses: tuple[Sense, ...], told: Told, named: AbstractSet[str] = f
         Ambiguous: there are several.
     """
     senses = tuple(one for one in senses if one.name in named) or senses
-    columns = [one for one in senses if not one.name.startswith("properties.")] or list(senses)
+    columns = [one for one in senses if not _is_property(one)] or list(senses)
     if len({one.name for one in columns}) == 1:
         return columns[0]
     raise several_fields(columns, told)
@@ -172,14 +172,14 @@ def _asked(question: Question) -> Iterator[tuple[Filter | None, Sequence[str]]]:
             by = [one.name for one in question.by]
             for measure in question.measures:
                 for where, fields in _parts_of(measure):
-                    yield _both(general, where), [*by, *fields]
+                    yield both(general, where), [*by, *fields]
         case Funnel():
             for at, step in enumerate(question.steps):
-                yield _both(general, step.where), [question.by.name] if question.by is not None and not at else []
+                yield both(general, step.where), [question.by.name] if question.by is not None and not at else []
         case _:
             named: FieldName | None = getattr(question, "by", None)
             start: Filter | None = getattr(question, "start", None) or getattr(question, "event", None)
-            yield _both(general, start), [named.name] if named is not None and start is not None else []
+            yield both(general, start), [named.name] if named is not None and start is not None else []
     for did in _dids(question):
         yield did, ()
 
@@ -188,21 +188,17 @@ def _parts_of(measure: Measure) -> Iterator[tuple[Filter | None, Sequence[str]]]
     match measure:
         case MetricOf():
             for where, fields in _parts_of(METRICS[measure.metric].measure):
-                yield _both(where, measure.where), fields
+                yield both(where, measure.where), fields
         case Formula():
             for one in measure.parts.values():
                 for where, fields in _parts_of(one):
-                    yield _both(where, measure.where), fields
+                    yield both(where, measure.where), fields
         case Number() | Quantile():
             yield measure.where, [measure.field.name]
         case Unique() if isinstance(measure.of, FieldName):
             yield measure.where, [measure.of.name]
         case _:
             yield measure.where, []
-
-
-def _both(one: Filter | None, other: Filter | None) -> Filter | None:
-    return AllOf(all=(one, other)) if one is not None and other is not None else one or other
 
 
 def _compared(where: Filter | None) -> frozenset[str]:

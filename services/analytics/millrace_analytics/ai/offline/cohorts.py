@@ -9,8 +9,8 @@ from millrace_analytics.ai.offline.lexicon import SEGMENT, VALUE, Sense
 from millrace_analytics.ai.offline.people import noun_of
 from millrace_analytics.ai.offline.ranging import ANYTHING, never_before
 from millrace_analytics.ai.offline.scanning import Piece
-from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, event_of
-from millrace_analytics.ai.offline.trends import Reader, both
+from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, both, event_of
+from millrace_analytics.ai.offline.trends import Reader
 from millrace_analytics.ai.plans import Plan, Returned
 from millrace_warehouse.metrics.filters import Did, Filter, InSegment
 from millrace_warehouse.metrics.questions import Retention

@@ -17,6 +17,7 @@ from millrace_warehouse.metrics.ranges import (
     local,
     millis_of,
     shifted,
+    span_before,
     span_of,
 )
 
@@ -65,13 +66,12 @@ def same_part(one: When, other: When, now: int, zone: ZoneInfo) -> tuple[Span, S
     part, whole = (one, other) if isinstance(other.range, Last) and other.range.align == "complete" else (other, one)
     unit = _unit_of(whole)
     span = span_of(part.range, now, zone)
-    first, end = local(span.first, zone), local(span.end, zone)
     is_last = isinstance(whole.range, Last) and whole.range.align == "complete"
-    if unit is None or not is_last or floor(first, unit) != floor(local(now, zone), unit):
+    if unit is None or not is_last or floor(local(span.first, zone), unit) != floor(local(now, zone), unit):
         raise NotUnderstood(f"which part of “{whole.named}” is the same as “{part.named}”")
-    begin = floor(first, unit)
-    ends = min(shifted(end, unit, -1), begin)
-    return span, Span(millis_of(shifted(first, unit, -1), zone), millis_of(ends, zone))
+    before = span_before(Last(last=1, unit=unit, align="to_date"), span, "previous_period", zone)
+    begin = millis_of(floor(local(span.first, zone), unit), zone)
+    return span, Span(before.first, min(before.end, begin))
 
 
 def _whole(asked: Range, now: int, zone: ZoneInfo) -> Span:

@@ -8,8 +8,8 @@ from typing import Any, Final
 from millrace_analytics.ai.offline.carrying import fitted, types_of
 from millrace_analytics.ai.offline.lexicon import Sense
 from millrace_analytics.ai.offline.ranging import ANYTHING, never_before
-from millrace_analytics.ai.offline.slots import NotUnderstood, Slots
-from millrace_analytics.ai.offline.trends import Reader, all_of, both
+from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, all_of, both
+from millrace_analytics.ai.offline.trends import Reader
 from millrace_analytics.ai.plans import LastStep, Plan
 from millrace_warehouse.metrics.filters import AllOf, Comparison, Did, Filter, InSegment, Not
 from millrace_warehouse.metrics.measures import Count, Formula, Unique

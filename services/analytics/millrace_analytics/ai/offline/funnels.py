@@ -9,8 +9,8 @@ from millrace_analytics.ai.offline.carrying import refuse_two_kinds
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, SEGMENT, VALUE, Sense
 from millrace_analytics.ai.offline.people import is_return, noun_of
 from millrace_analytics.ai.offline.scanning import Piece
-from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, event_of, field_of
-from millrace_analytics.ai.offline.trends import Reader, both
+from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, both, event_of, field_of
+from millrace_analytics.ai.offline.trends import Reader
 from millrace_analytics.ai.plans import LastStep, Plan
 from millrace_warehouse.metrics.filters import Comparison, Filter, InSegment, is_event
 from millrace_warehouse.metrics.questions import Funnel, Lifecycle, Retention, Step, Stickiness

@@ -12,8 +12,8 @@ from millrace_analytics.ai.offline.people import is_return, noun_of
 from millrace_analytics.ai.offline.placing import SlotReader
 from millrace_analytics.ai.offline.ranging import never_before
 from millrace_analytics.ai.offline.scanning import Piece
-from millrace_analytics.ai.offline.slots import PEOPLE, NotUnderstood, Slots, event_of
-from millrace_analytics.ai.offline.trends import Reader, both
+from millrace_analytics.ai.offline.slots import PEOPLE, NotUnderstood, Slots, both, event_of
+from millrace_analytics.ai.offline.trends import Reader
 from millrace_analytics.ai.plans import Arrivals, Plan
 from millrace_warehouse.metrics.catalogue import METRICS
 from millrace_warehouse.metrics.filters import Did, Filter, Not

@@ -10,8 +10,8 @@ from millrace_analytics.ai.offline.carrying import types_of
 from millrace_analytics.ai.offline.lexicon import DIMENSION, METRIC, SEGMENT, VALUE, Sense
 from millrace_analytics.ai.offline.people import noun_of
 from millrace_analytics.ai.offline.scanning import Piece
-from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, event_of
-from millrace_analytics.ai.offline.trends import Reader, both
+from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, both, event_of
+from millrace_analytics.ai.offline.trends import Reader
 from millrace_analytics.ai.plans import Plan
 from millrace_warehouse.metrics.filters import Filter, InSegment, is_event
 from millrace_warehouse.metrics.questions import Paths

@@ -8,8 +8,8 @@ from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.lexicon import SEGMENT, VALUE, Sense
 from millrace_analytics.ai.offline.people import noun_of
 from millrace_analytics.ai.offline.scanning import Piece
-from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, bound_values, event_of
-from millrace_analytics.ai.offline.trends import Reader, both
+from millrace_analytics.ai.offline.slots import NotUnderstood, Slots, both, bound_values, event_of
+from millrace_analytics.ai.offline.trends import Reader
 from millrace_analytics.ai.plans import OnSoMany, Plan
 from millrace_warehouse.metrics.filters import Filter, InSegment
 from millrace_warehouse.metrics.questions import Stickiness

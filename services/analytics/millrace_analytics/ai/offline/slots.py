@@ -10,7 +10,7 @@ from millrace_analytics.ai.offline.scanning import Piece
 from millrace_analytics.ai.offline.times import When
 from millrace_analytics.ai.ports import Unclear
 from millrace_warehouse.metrics.catalogue import METRICS
-from millrace_warehouse.metrics.filters import AnyOf, Comparison, Filter, is_event
+from millrace_warehouse.metrics.filters import AllOf, AnyOf, Comparison, Filter, is_event
 from millrace_warehouse.metrics.measures import Count, Formula, Number, Quantile, Unique
 from millrace_warehouse.metrics.parts import FieldName, Kind
 from millrace_warehouse.metrics.ranges import Unit
@@ -175,6 +175,18 @@ def field_of(sense: Sense) -> FieldName:
 def any_of(filters: list[Filter]) -> Filter:
     """Where one of them holds."""
     return filters[0] if len(filters) == 1 else AnyOf(any=tuple(filters))
+
+
+def both(one: Filter | None, other: Filter | None) -> Filter | None:
+    """Where both hold."""
+    return all_of([each for each in (one, other) if each is not None])
+
+
+def all_of(filters: list[Filter]) -> Filter | None:
+    """Where all hold; None of none."""
+    if not filters:
+        return None
+    return filters[0] if len(filters) == 1 else AllOf(all=tuple(filters))
 
 
 def events_of(sense: Sense) -> Filter | None:

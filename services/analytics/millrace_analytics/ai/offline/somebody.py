@@ -9,8 +9,8 @@ from millrace_analytics.ai.offline import grammar
 from millrace_analytics.ai.offline.lexicon import DIMENSION, EVENT, METRIC, VALUE, Sense
 from millrace_analytics.ai.offline.people import noun_of
 from millrace_analytics.ai.offline.scanning import Piece
-from millrace_analytics.ai.offline.slots import NotUnderstood, event_of
-from millrace_analytics.ai.offline.trends import Reader, both
+from millrace_analytics.ai.offline.slots import NotUnderstood, both, event_of
+from millrace_analytics.ai.offline.trends import Reader
 from millrace_analytics.ai.plans import Plan
 from millrace_warehouse.metrics.filters import AnyOf, Comparison, Filter
 from millrace_warehouse.metrics.questions import Journey

@@ -34,7 +34,9 @@ from millrace_analytics.ai.offline.slots import (
     NotUnderstood,
     Slots,
     Told,
+    all_of,
     any_of,
+    both,
     events_of,
     field_of,
 )
@@ -42,7 +44,7 @@ from millrace_analytics.ai.plans import Growth, Kept, Largest, Mean, MovingAvera
 from millrace_analytics.ai.ports import Unclear
 from millrace_warehouse.metrics.catalogue import METRICS
 from millrace_warehouse.metrics.catalogue import PURCHASES as BUYING
-from millrace_warehouse.metrics.filters import AllOf, Comparison, Filter, Not, is_event
+from millrace_warehouse.metrics.filters import Comparison, Filter, Not, is_event
 from millrace_warehouse.metrics.measures import Count, Formula, Measure, MetricOf, Number, Quantile, Unique
 from millrace_warehouse.metrics.parts import NAME, FieldName
 from millrace_warehouse.metrics.questions import Trend
@@ -383,15 +385,3 @@ def name_of(text: str) -> str:
     """A name for a column of the answer."""
     cut = re.sub(r"[^a-z0-9]+", "_", text.removeprefix("properties.").lower()).strip("_")[:40]
     return cut if re.match(NAME, cut) else f"m_{cut}"
-
-
-def both(one: Filter | None, other: Filter | None) -> Filter | None:
-    """Where both hold."""
-    return all_of([each for each in (one, other) if each is not None])
-
-
-def all_of(filters: list[Filter]) -> Filter | None:
-    """Where all hold; None of none."""
-    if not filters:
-        return None
-    return filters[0] if len(filters) == 1 else AllOf(all=tuple(filters))
