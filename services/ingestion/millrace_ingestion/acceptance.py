@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from millrace_core.errors import Forbidden, InvalidInput
 from millrace_core.events import Event, line_of
-from millrace_core.ids import derived_id, is_no_id, new_id, normal_uuid, time_of_uuid7
+from millrace_core.ids import derived_id, new_id, normal_uuid, time_of_uuid7
 from millrace_core.privacy import IDS
 from millrace_core.tenants import is_tenant
 from millrace_core.time import parse_time, warehouse_time
@@ -16,7 +16,7 @@ from millrace_eventlog.records import LogRecord
 from millrace_ingestion.contexts import context_of
 from millrace_ingestion.enrich.agents import Agents
 from millrace_ingestion.enrich.visits import campaign_of_properties, visit_text
-from millrace_ingestion.idempotency import content_of
+from millrace_ingestion.idempotency import content_of, has_id
 from millrace_ingestion.objects import check_object, text_at
 from millrace_ingestion.privacy.filtering import Filtering, LeftOut
 from millrace_ingestion.protocols.native import NOT_SENT, Batch, NativeEvent
@@ -155,8 +155,8 @@ class Acceptance:
 def _identity(event: NativeEvent, tenant: str, index: int, sender: Sender) -> tuple[str, str]:
     """The event's id and, where that is derived from it, the client's own: the client's UUID; an id derived from any other,
     or from the idempotency key and what the event says; else a new one."""
-    given = event.event_id
-    if given is not None and not is_no_id(text := _text(given)):
+    if has_id(event):
+        text = _text(event.event_id)
         kept = normal_uuid(text)
         if kept:
             return kept, ""
