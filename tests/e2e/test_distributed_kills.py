@@ -24,13 +24,13 @@ Victim = Server | ClickHouse | KafkaBroker | RedisServer | Postgres
 
 
 async def test_kills_of_each_process_lose_and_double_nothing(
-    broker: KafkaBroker, redis: RedisServer, records: Postgres, tmp_path: Path
+    broker: KafkaBroker, redis: RedisServer, postgresql: Postgres, tmp_path: Path
 ) -> None:
     seed = figures.seed()
     chance = random.Random(seed)
-    settings = {"MILLRACE_CACHE_URL": redis.url, "MILLRACE_RECORDS_URL": records.url}
+    settings = {"MILLRACE_CACHE_URL": redis.url, "MILLRACE_RECORDS_URL": postgresql.url}
     platform = Distributed(tmp_path, f"kafka://{broker.address}/kills", settings)
-    victims: list[Victim] = [*platform.services, platform.clickhouse, broker, redis, records]
+    victims: list[Victim] = [*platform.services, platform.clickhouse, broker, redis, postgresql]
     writers = Writers(CurrentUrl(platform.ingestion.url), tmp_path / "acked", seed, now_ms())
     enough = asyncio.Event()
     try:

@@ -31,15 +31,15 @@ def _to(log: str, warehouse: str, records: str) -> Sequence[str]:
 
 @pytest.mark.minutes
 async def test_a_folder_moves_whole_and_once_however_often_the_move_is_killed(
-    kafka: MockKafka, records: Postgres, tmp_path: Path
+    kafka: MockKafka, postgresql: Postgres, tmp_path: Path
 ) -> None:
     kafka.topic("moved", 3)
     kafka.topic("moved.dlq", 1)
-    platform = Distributed(tmp_path, f"kafka://{kafka.brokers}/moved", {"MILLRACE_RECORDS_URL": records.url})
+    platform = Distributed(tmp_path, f"kafka://{kafka.brokers}/moved", {"MILLRACE_RECORDS_URL": postgresql.url})
     server = Server(tmp_path / "embedded")
     url = CurrentUrl(server.url)
     writers = Writers(url, tmp_path / "acked", figures.seed(), now_ms())
-    to = _to(f"kafka://{kafka.brokers}/moved", platform.clickhouse.writer_url, records.url)
+    to = _to(f"kafka://{kafka.brokers}/moved", platform.clickhouse.writer_url, postgresql.url)
     try:
         server.start()
         assert millrace("tenant", "set", "fault_a", "--tier", "enterprise", "--data-dir", server.data_dir).code == 0

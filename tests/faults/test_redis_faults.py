@@ -71,9 +71,9 @@ async def test_redis_that_dies_hangs_and_forgets_loses_and_doubles_nothing(
 
 
 async def test_a_limit_that_an_operator_sets_holds_in_every_ingestion_at_once(
-    kafka: MockKafka, redis: RedisServer, records: Postgres, tmp_path: Path
+    kafka: MockKafka, redis: RedisServer, postgresql: Postgres, tmp_path: Path
 ) -> None:
-    settings = {"MILLRACE_CACHE_URL": redis.url, "MILLRACE_RECORDS_URL": records.url}
+    settings = {"MILLRACE_CACHE_URL": redis.url, "MILLRACE_RECORDS_URL": postgresql.url}
     platform = Distributed(tmp_path, f"kafka://{kafka.brokers}/redis", settings)
     second = platform.service("ingestion", "second")
     event = {"customer_id": "shop", "visitor_id": "v", "event_type": "click"}
@@ -92,7 +92,7 @@ async def test_a_limit_that_an_operator_sets_holds_in_every_ingestion_at_once(
             while await posted(platform.ingestion, 31) == 200:
                 await asyncio.sleep(0.05)
             assert await posted(second, 31) == 429  # what one of them counted the other knows
-        records.kill()
+        postgresql.kill()
         assert await asyncio.to_thread(_check, platform.ingestion) == (200, "ok")
         async with httpx.AsyncClient(timeout=10) as client:
             assert await posted(second, 31) == 429

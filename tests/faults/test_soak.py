@@ -133,13 +133,13 @@ class _Faults:
 
 
 async def test_a_long_run_with_random_faults_is_exact_and_its_memory_and_parts_stay_bounded(
-    broker: KafkaBroker, redis: RedisServer, records: Postgres, tmp_path: Path
+    broker: KafkaBroker, redis: RedisServer, postgresql: Postgres, tmp_path: Path
 ) -> None:
     seed = figures.seed()
     print(f"{_SECONDS:.0f} s")  # noqa: T201 (a failure is repeated with the same length)
     settings = {
         "MILLRACE_CACHE_URL": redis.url,
-        "MILLRACE_RECORDS_URL": records.url,
+        "MILLRACE_RECORDS_URL": postgresql.url,
         "MILLRACE_CONSUMER_FLUSH_SECONDS": "0.25",
         "MILLRACE_CONSUMER_BACKOFF_SECONDS": "5",
     }
@@ -149,7 +149,7 @@ async def test_a_long_run_with_random_faults_is_exact_and_its_memory_and_parts_s
     async with proxy(platform.clickhouse.port, seed) as network:
         behind = platform.clickhouse.writer_url.replace(f":{platform.clickhouse.port}/", f":{network.port}/")
         platform.consumer = platform.service("consumer", MILLRACE_WAREHOUSE_URL=behind)
-        neighbours: list[Killed] = [platform.clickhouse, broker, redis, records]
+        neighbours: list[Killed] = [platform.clickhouse, broker, redis, postgresql]
         faults = _Faults(platform, neighbours, network, random.Random(seed))
         try:
             await asyncio.to_thread(platform.start)

@@ -34,7 +34,7 @@ def redis() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def records() -> Iterator[Postgres]:
+def postgresql() -> Iterator[Postgres]:
     """A real PostgreSQL."""
     with postgres() as running:
         yield running
